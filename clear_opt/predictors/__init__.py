@@ -1,0 +1,13 @@
+"""Predictors: from the text of a query to its utility curve. Needs ``clear-opt[learn]``."""
+
+from clear_opt.errors import MissingExtraError
+
+try:
+    import lightgbm  # noqa: F401
+    import sklearn  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("scikit-learn and LightGBM", "learn") from error
+
+from clear_opt.predictors.surge_predictor import SurgePredictor
+
+__all__ = ["SurgePredictor"]
