@@ -1,0 +1,52 @@
+# Two commands: `make demo` runs the main job on real work, `make test` passes every check.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+.PHONY: help demo test lint format types bench docs train lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "clear_opt needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## allocate a tight budget over a few hundred queries, with a table, a price and a picture
+	$(BIN)/clear-opt demo --out-dir demo-output
+
+test: lint types docs $(READY) ## lint, types, the documentation, every test and doctest
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --cov --cov-report=term
+
+lint: $(READY) ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## pyright, standard mode
+	$(BIN)/pyright
+
+bench: $(READY) ## measured comparisons with what a user would pick instead
+	$(BIN)/python -m benchmarks.solvers
+
+docs: $(READY) ## build the site into site/, warnings are errors
+	$(BIN)/mkdocs build --strict --quiet
+
+train: $(READY) ## retrain models/zeroeval-math from the shared rollouts
+	$(BIN)/python training/train_zeroeval.py
+
+lock: ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+clean: ## forget the environment and everything built
+	rm -rf $(VENV) site dist demo-output .coverage .pytest_cache .ruff_cache

@@ -1,0 +1,124 @@
+"""Allocate one token budget over many LLM queries by a shadow price, with a certificate.
+
+Public names load what they need when they are first used, so that importing the package is fast.
+
+Examples
+--------
+>>> from clear_opt import AllocationProblem, ShiftedSurge, solve
+>>> curves = ShiftedSurge.from_height(tau=[80, 150, 900], height=[0.9, 0.7, 0.2], width=[60, 90, 500])
+>>> allocation = solve(AllocationProblem(curves, budget=400))
+>>> allocation
+Allocation(n=3, budget=400, spent=380, funded=2, price=0, gap=0, solver='dual', status=SOLVED)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clear_opt.allocation import Allocation, Reason, Status
+    from clear_opt.certificate import Certificate
+    from clear_opt.curves import (
+        Curve,
+        Hill,
+        Logistic,
+        Quadratic,
+        ShiftedSurge,
+        TabularCurve,
+        Triangular,
+    )
+    from clear_opt.envelope import concave_envelope
+    from clear_opt.errors import (
+        ClearOptError,
+        InfeasibleError,
+        InvalidInputError,
+        MissingExtraError,
+        SolverError,
+    )
+    from clear_opt.precision import double_precision
+    from clear_opt.problem import AllocationProblem
+    from clear_opt.solvers import (
+        ConicSolver,
+        CrossCheck,
+        DualSolver,
+        choose_solver,
+        cross_check,
+        solve,
+    )
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "clear_opt.allocation": ("Allocation", "Reason", "Status"),
+    "clear_opt.certificate": ("Certificate",),
+    "clear_opt.curves": (
+        "Curve",
+        "Hill",
+        "Logistic",
+        "Quadratic",
+        "ShiftedSurge",
+        "TabularCurve",
+        "Triangular",
+    ),
+    "clear_opt.envelope": ("concave_envelope",),
+    "clear_opt.errors": (
+        "ClearOptError",
+        "InfeasibleError",
+        "InvalidInputError",
+        "MissingExtraError",
+        "SolverError",
+    ),
+    "clear_opt.precision": ("double_precision",),
+    "clear_opt.problem": ("AllocationProblem",),
+    "clear_opt.solvers": (
+        "ConicSolver",
+        "CrossCheck",
+        "DualSolver",
+        "choose_solver",
+        "cross_check",
+        "solve",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Allocation",
+    "AllocationProblem",
+    "Certificate",
+    "ClearOptError",
+    "ConicSolver",
+    "CrossCheck",
+    "Curve",
+    "DualSolver",
+    "Hill",
+    "InfeasibleError",
+    "InvalidInputError",
+    "Logistic",
+    "MissingExtraError",
+    "Quadratic",
+    "Reason",
+    "ShiftedSurge",
+    "SolverError",
+    "Status",
+    "TabularCurve",
+    "Triangular",
+    "__version__",
+    "choose_solver",
+    "concave_envelope",
+    "cross_check",
+    "double_precision",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'clear_opt' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,252 @@
+"""The answer of every solve: caps, price, proof, and a reason for each query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clear_opt.certificate import Certificate
+from clear_opt.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Status(Enum):
+    """How a solve ended; each member's value is the message a user reads, remedy included."""
+
+    SOLVED = "solved: no allocation within the budget is better by more than the gap"
+    BUDGET_SLACK = (
+        "solved with tokens to spare: every query is at its peak or ceiling and the price is "
+        "zero; lower the budget, raise ceilings, or keep the change"
+    )
+    EMPTY = "nothing to do: the batch has no queries"
+    POLICY = "a simple policy's caps, not an optimum: solve() gives a better answer or proves none"
+    NOT_CONVERGED = (
+        "the price did not settle; the caps are feasible and the bound holds, but the gap may be "
+        "wide: try the other solver"
+    )
+    INFEASIBLE = (
+        "infeasible: the floors alone exceed the budget; lower the floors, raise the budget, or "
+        "leave out queries"
+    )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the caps can be used as they are."""
+        return self not in (Status.NOT_CONVERGED, Status.INFEASIBLE)
+
+
+class Reason(IntEnum):
+    """Why a query got its cap; `Allocation.reasons` writes each out with its numbers."""
+
+    FUNDED = 0
+    PEAK = 1
+    CEILING = 2
+    SPLIT = 3
+    ABANDONED = 4
+    NO_ROOM = 5
+    HOPELESS = 6
+    FLOOR = 7
+    POLICY = 8
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Allocation:
+    """Caps for a batch, the shadow price behind them, and a certificate.
+
+    Attributes
+    ----------
+    tokens
+        Caps, whole tokens, int64, shape (n,).
+    funded
+        Whether a query got tokens beyond its floor, or its floor already passes its threshold;
+        shape (n,). The others are abandoned: they keep their floor alone.
+    price
+        Shadow price lambda, weighted success per token, >= 0: what one more token would be worth.
+    utility
+        Expected weighted success of each query at its cap, shape (n,).
+    abandonment_price
+        Highest price at which a query is worth tokens, weighted success per token, shape (n,).
+    surplus
+        What funding a query gains at the price net of its tokens, weighted success, shape (n,).
+        Negative for those rationally abandoned.
+    reason_codes
+        `Reason` of each query, int, shape (n,).
+    certificate
+        Dual bound, gap and KKT residuals.
+    status
+        How the solve ended.
+    solver
+        Name of what produced the caps.
+    budget
+        Tokens that could be spent.
+    build_seconds, solve_seconds
+        Wall time to set the problem up (envelopes, canonicalisation) and to solve it.
+    """
+
+    tokens: np.ndarray
+    funded: np.ndarray
+    price: float
+    utility: np.ndarray
+    abandonment_price: np.ndarray
+    surplus: np.ndarray
+    reason_codes: np.ndarray
+    certificate: Certificate
+    status: Status
+    solver: str
+    budget: float
+    build_seconds: float
+    solve_seconds: float
+
+    @property
+    def expected_utility(self) -> float:
+        """Expected weighted number of right answers; ``-inf`` if infeasible."""
+        return self.certificate.primal_value
+
+    @property
+    def dual_bound(self) -> float:
+        """Upper bound on what any allocation within the budget is worth."""
+        return self.certificate.dual_bound
+
+    @property
+    def gap(self) -> float:
+        """Duality gap in weighted success, >= 0."""
+        return self.certificate.gap
+
+    @property
+    def relative_gap(self) -> float:
+        """Duality gap as a share of the dual bound."""
+        return self.certificate.relative_gap
+
+    @property
+    def spent(self) -> int:
+        """Sum of the caps, tokens."""
+        return int(self.tokens.sum())
+
+    @property
+    def unspent(self) -> float:
+        """Tokens of the budget that no cap uses."""
+        return self.budget - self.spent
+
+    @property
+    def n_funded(self) -> int:
+        """Number of funded queries."""
+        return int(self.funded.sum())
+
+    @property
+    def n_abandoned(self) -> int:
+        """Number of abandoned queries."""
+        return len(self) - self.n_funded
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __repr__(self) -> str:
+        return (
+            f"Allocation(n={len(self)}, budget={self.budget:g}, spent={self.spent}, "
+            f"funded={self.n_funded}, price={self.price:.4g}, gap={self.gap:.2g}, "
+            f"solver={self.solver!r}, status={self.status.name})"
+        )
+
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """One line for each query: why it got its cap."""
+        return tuple(
+            _reason_text(Reason(code), self.price, ceded, surplus)
+            for code, ceded, surplus in zip(
+                self.reason_codes.tolist(),
+                self.abandonment_price.tolist(),
+                self.surplus.tolist(),
+                strict=True,
+            )
+        )
+
+    def to_table(self, query_ids: Any = None) -> pa.Table:
+        """Give the allocation as a pyarrow table, one row per query.
+
+        Parameters
+        ----------
+        query_ids
+            Names of the queries, length n; row numbers by default.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns ``query_id, max_tokens, funded, expected_utility, abandonment_price, surplus,
+            reason``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa
+        except ImportError:
+            raise MissingExtraError("pyarrow", "tables") from None
+        ids = np.arange(len(self)) if query_ids is None else query_ids
+        return pa.table(
+            {
+                "query_id": pa.array(ids),
+                "max_tokens": self.tokens,
+                "funded": self.funded,
+                "expected_utility": self.utility,
+                "abandonment_price": self.abandonment_price,
+                "surplus": self.surplus,
+                "reason": pa.array(self.reasons, type=pa.string()),
+            }
+        )
+
+    def summary(self) -> str:
+        """Give a few lines of text that say what was decided, at what price, and how good it is."""
+        if self.status is Status.INFEASIBLE:
+            return f"{self.status.value}\nbudget {self.budget:,.0f} tokens for {len(self)} queries"
+        lines = [
+            f"{len(self):,} queries, {self.spent:,} of {self.budget:,.0f} tokens spent",
+            f"funded     {self.n_funded:,}   abandoned {self.n_abandoned:,}",
+            f"price      {_price_text(self.price)}",
+            f"expected   {self.expected_utility:,.4f} right answers (weighted)",
+            f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} ({self.relative_gap:.2%})",
+            f"solver     {self.solver}, {self.build_seconds + self.solve_seconds:.3f} s",
+            f"status     {self.status.value}",
+        ]
+        if self.unspent >= 1 and self.price > 0:
+            lines.insert(
+                1,
+                f"unspent    {self.unspent:,.0f} tokens: fewer than any abandoned query needs to "
+                "pay off, and the funded ones are at their peaks",
+            )
+        return "\n".join(lines)
+
+
+def _price_text(price: float) -> str:
+    if price <= 0:
+        return "0: tokens are not scarce"
+    return f"{price:.4g} success per token (one more right answer costs {1 / price:,.0f} tokens)"
+
+
+def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> str:
+    match reason:
+        case Reason.FUNDED:
+            return f"funded: surplus {surplus:.3g} at price {price:.3g}"
+        case Reason.PEAK:
+            return "funded to its peak: more tokens would gain nothing"
+        case Reason.CEILING:
+            return f"funded to its ceiling: it would pay up to {ceded:.3g} per token"
+        case Reason.SPLIT:
+            return f"marginal: breaks even near price {price:.3g}, funded with what was left"
+        case Reason.ABANDONED:
+            return f"abandoned: pays at most {ceded:.3g} per token, the price is {price:.3g}"
+        case Reason.NO_ROOM:
+            return f"abandoned: breaks even near price {price:.3g}, but too few tokens were left"
+        case Reason.HOPELESS:
+            return "abandoned: no cap within its ceiling gains anything"
+        case Reason.FLOOR:
+            return "at its floor, which already passes its threshold"
+        case Reason.POLICY:
+            return "cap set by a simple policy"

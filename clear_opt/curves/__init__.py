@@ -1,0 +1,23 @@
+"""Utility families: the chance of a right answer as a function of a query's token cap.
+
+Every family is a frozen dataclass of arrays over queries and a JAX pytree. NumPy in, NumPy out;
+JAX arrays (or tracers) in, JAX arrays out.
+"""
+
+from clear_opt.curves.base import Curve
+from clear_opt.curves.hill import Hill
+from clear_opt.curves.logistic import Logistic
+from clear_opt.curves.quadratic import Quadratic
+from clear_opt.curves.surge import ShiftedSurge
+from clear_opt.curves.tabular import TabularCurve
+from clear_opt.curves.triangular import Triangular
+
+__all__ = [
+    "Curve",
+    "Hill",
+    "Logistic",
+    "Quadratic",
+    "ShiftedSurge",
+    "TabularCurve",
+    "Triangular",
+]

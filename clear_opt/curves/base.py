@@ -1,0 +1,179 @@
+"""What every utility family shares: the interface, validation, and the JAX pytree."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from clear_opt.curves.numerics import Array
+from clear_opt.errors import InvalidInputError
+
+STATIC = {"static": True}
+"""Metadata of a dataclass field that is a setting shared by all queries, not an array."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve(ABC):
+    """One utility curve per query: the chance of a right answer within a cap of ``b`` tokens.
+
+    A family is zero or convex up to ``threshold`` and concave from there to ``peak``; this is all
+    that envelopes and solvers rely on. Every family also has a ``height``, its greatest value. Arrays have a leading query axis, shape (n,); caps and
+    thresholds are in tokens, prices and marginals in success per token.
+
+    Subclasses are frozen dataclasses. They become JAX pytrees when they are defined: their array
+    fields are leaves, fields with ``metadata=STATIC`` are not. Values are checked where a curve is
+    built from concrete arrays, never inside a JAX transformation.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The fields are known only after @dataclass has run, so they are looked up when used.
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, lambda aux, leaves: _unflatten(cls, aux, leaves), _flatten
+        )
+
+    @abstractmethod
+    def value(self, tokens: Array) -> Array:
+        """Give U(b), a probability, at caps ``tokens`` of shape (n,) or a scalar."""
+
+    @abstractmethod
+    def marginal(self, tokens: Array) -> Array:
+        """Give the right derivative U'(b), success per token, at ``tokens``: (n,) or scalar."""
+
+    @abstractmethod
+    def response(self, price: Array) -> Array:
+        """Give the caps between threshold and peak that maximise U(b) - price * b.
+
+        ``price`` is success per token, a scalar or of shape (n,), at least zero. The largest
+        maximiser, tokens, shape (n,). Whether the query pays its way at all is the envelope's
+        question (``clear_opt.envelope``).
+        """
+
+    @abstractmethod
+    def tangent(self, start: Array) -> Array:
+        """Give the caps at which the chord from (start, U(start)) touches the curve, tokens (n,).
+
+        Where the curve is concave from ``start`` on, the answer is ``start`` itself.
+        """
+
+    @property
+    @abstractmethod
+    def threshold(self) -> Array:
+        """Emergence threshold (or inflection point) in tokens, shape (n,): concave from here."""
+
+    @property
+    @abstractmethod
+    def peak(self) -> Array:
+        """Smallest cap with the greatest value (in float64), tokens, shape (n,)."""
+
+    def __len__(self) -> int:
+        return int(np.shape(getattr(self, _array_fields(type(self))[0]))[0])
+
+    def take(self, rows: Any) -> Self:
+        """Give the curves of some queries: ``rows`` is an index array, mask or slice."""
+        return jax.tree_util.tree_map(lambda array: array[rows], self)
+
+
+@cache
+def _array_fields(cls: type[Curve]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if not field.metadata.get("static"))
+
+
+def _static_values(curve: Curve) -> tuple[Any, ...]:
+    return tuple(getattr(curve, f.name) for f in fields(curve) if f.metadata.get("static"))
+
+
+def _flatten(curve: Curve) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return tuple(getattr(curve, name) for name in _array_fields(type(curve))), _static_values(curve)
+
+
+def _flatten_with_keys(curve: Curve) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    leaves, static = _flatten(curve)
+    keys = map(jax.tree_util.GetAttrKey, _array_fields(type(curve)))
+    return tuple(zip(keys, leaves, strict=True)), static
+
+
+def _unflatten(cls: type[Curve], static: tuple[Any, ...], leaves: Any) -> Curve:
+    curve = object.__new__(cls)
+    for name, leaf in zip(_array_fields(cls), leaves, strict=True):
+        object.__setattr__(curve, name, leaf)
+    static_names = (field.name for field in fields(cls) if field.metadata.get("static"))
+    for name, value in zip(static_names, static, strict=True):
+        object.__setattr__(curve, name, value)
+    return curve
+
+
+def settle(curve: Curve) -> None:
+    """Bring the array fields of a curve being built to one float64 shape (n,).
+
+    JAX arrays are kept as they are, so that a curve can be built inside a JAX transformation.
+    """
+    names = _array_fields(type(curve))
+    values = [getattr(curve, name) for name in names]
+    if any(isinstance(value, jax.Array) for value in values):
+        values = jax.numpy.broadcast_arrays(*map(jax.numpy.atleast_1d, values))
+    else:
+        values = [_as_float(value, name) for value, name in zip(values, names, strict=True)]
+        try:
+            values = np.broadcast_arrays(*values)
+        except ValueError:
+            shapes = ", ".join(
+                f"{name} {np.shape(v)}" for name, v in zip(names, values, strict=True)
+            )
+            raise InvalidInputError(
+                f"the parameters have different lengths: {shapes}",
+                remedy="give each one value per query, or a scalar",
+            ) from None
+    for name, value in zip(names, values, strict=True):
+        object.__setattr__(curve, name, value)
+
+
+def _as_float(value: Any, name: str) -> np.ndarray:
+    try:
+        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            "is not a numeric array", column=name, remedy="give one number per query"
+        ) from None
+    if array.ndim != 1:
+        raise InvalidInputError(
+            f"has shape {array.shape}", column=name, remedy="give one value per query, shape (n,)"
+        )
+    return array
+
+
+def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) -> None:
+    """Refuse the first row that is not ``accepted``; leave JAX tracers alone.
+
+    Parameters
+    ----------
+    column
+        Name the user knows the values by.
+    values
+        Array of shape (n,) or (n, m).
+    accepted
+        Function from values to a boolean array of the same shape; NaN and infinity are refused
+        whatever it says.
+    problem, remedy
+        What the message says.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the row, the column and the value.
+    """
+    if isinstance(values, jax.core.Tracer):
+        return
+    concrete = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.isfinite(concrete) & accepted(concrete))
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise InvalidInputError(
+            problem, column=column, row=where[0], value=float(concrete[where]), remedy=remedy
+        )

@@ -1,0 +1,84 @@
+"""Small numerical pieces that run on NumPy and on JAX alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = Any
+"""A NumPy or a JAX array (JAX tracers included)."""
+
+
+def namespace(*values: Array) -> Any:
+    """Give ``jax.numpy`` if any of the values is a JAX array, else ``numpy``.
+
+    Formulas written against the returned module run uncompiled on NumPy arrays (no cost per
+    shape) and can be traced, differentiated and compiled on JAX arrays.
+    """
+    return jnp if any(isinstance(value, jax.Array) for value in values) else np
+
+
+def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: Callable) -> Array:
+    """Evaluate ``formula`` on ``chosen`` where the condition holds, else give ``other``.
+
+    Where it does not hold the formula sees ``safe`` instead, so that neither NumPy warns nor a
+    JAX gradient becomes NaN on the branch not taken.
+    """
+    xp = namespace(condition, chosen, other)
+    return xp.where(condition, formula(xp.where(condition, chosen, safe)), other)
+
+
+def logistic(v: Array) -> Array:
+    """Give 1 / (1 + exp(-v)) without overflow, any shape."""
+    xp = namespace(v)
+    tail = xp.exp(-xp.abs(v))
+    return xp.where(v >= 0, 1.0, tail) / (1.0 + tail)
+
+
+def repeat(step: Callable, state: Any, times: int, *arrays: Array) -> Any:
+    """Apply ``state = step(state)`` a fixed number of times, in one XLA loop where traced."""
+    if namespace(*arrays) is np:
+        for _ in range(times):
+            state = step(state)
+        return state
+    return jax.lax.fori_loop(0, times, lambda _, current: step(current), state)
+
+
+def increasing_root(function: Callable, low: Array, high: Array, steps: int) -> Array:
+    """Find the root of a function that rises through zero between ``low`` and ``high``.
+
+    Safeguarded Newton, elementwise: a step that leaves the bracket is replaced by bisection. The
+    last step is taken outside the loop from a constant, which makes the derivative of the result
+    the implicit one.
+
+    Parameters
+    ----------
+    function
+        Maps points of shape (n,) to a pair: values and slopes, each of shape (n,).
+    low, high
+        Bracket, shape (n,): the function is at most zero at ``low``, at least zero at ``high``.
+    steps
+        Number of steps.
+    """
+    xp = namespace(low, high)
+
+    def newton(point: Array) -> tuple[Array, Array]:
+        value, slope = function(point)
+        flat = slope <= 0
+        return value, point - xp.where(flat, 0.0, value) / xp.where(flat, 1.0, slope)
+
+    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        low, high, point = state
+        value, proposal = newton(point)
+        low, high = xp.where(value <= 0, point, low), xp.where(value > 0, point, high)
+        inside = (proposal > low) & (proposal < high)
+        return low, high, xp.where(inside, proposal, 0.5 * (low + high))
+
+    low, high, point = repeat(step, (low, high, 0.5 * (low + high)), steps, low, high)
+    if xp is jnp:
+        low, high, point = jax.lax.stop_gradient((low, high, point))
+    return xp.clip(newton(point)[1], low, high)

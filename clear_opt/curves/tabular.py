@@ -1,0 +1,190 @@
+"""Curves given by points on a token grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from clear_opt.curves.base import Curve, require
+from clear_opt.curves.hull import Hull, upper_hull
+from clear_opt.curves.numerics import Array, namespace
+from clear_opt.errors import InvalidInputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TabularCurve(Curve):
+    """Straight lines between points on a token grid, flat beyond the last.
+
+    Parameters
+    ----------
+    grid
+        Tokens, strictly increasing along a row, >= 0; shape (m,) for one grid shared by all
+        queries, or (n, m). Where grids start above zero the point (0, 0) is put in front: no
+        tokens, no answer.
+    values
+        Success probabilities in [0, 1] at the grid, shape (n, m) or (m,). They may fall.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming row, column and value.
+
+    Examples
+    --------
+    >>> TabularCurve([128, 256, 512], [[0.03, 0.28, 0.87]]).value(384.0)
+    array([0.575])
+    """
+
+    grid: Array
+    values: Array
+
+    def __post_init__(self) -> None:
+        grid, values = self.grid, self.values
+        if not any(isinstance(part, jax.Array) for part in (grid, values)):
+            grid, values = _as_table(grid, "grid"), _as_table(values, "values")
+        xp = namespace(grid, values)
+        grid, values = xp.atleast_2d(grid), xp.atleast_2d(values)
+        if grid.shape[1] != values.shape[1] or grid.shape[1] == 0:
+            raise InvalidInputError(
+                f"the grid has {grid.shape[1]} points and the values have {values.shape[1]}",
+                remedy="give one value for each grid point, at least one",
+            )
+        grid, values = xp.broadcast_arrays(grid, values)
+        require("grid", grid, lambda g: g >= 0, "must be a number >= 0", "the grid is in tokens")
+        require(
+            "grid",
+            grid,
+            lambda g: np.diff(g, axis=1, prepend=-1.0) > 0,
+            "must exceed the grid point before it",
+            "sort the grid and merge duplicates",
+        )
+        require(
+            "values",
+            values,
+            lambda v: (v >= 0) & (v <= 1),
+            "lies outside [0, 1]",
+            "give probabilities",
+        )
+        if not isinstance(grid, jax.core.Tracer):
+            starts = np.asarray(grid[:, 0]) > 0
+            if starts.any() and not starts.all():
+                row = int(np.flatnonzero(starts != starts[0])[0])
+                raise InvalidInputError(
+                    "some grids start at zero and others above",
+                    column="grid",
+                    row=row,
+                    value=float(grid[row, 0]),
+                    remedy="start all at zero, or none",
+                )
+            if starts.all() and len(starts):
+                zero = xp.zeros((len(grid), 1))
+                grid = xp.concatenate([zero, grid], axis=1)
+                values = xp.concatenate([zero, values], axis=1)
+        object.__setattr__(self, "grid", grid)
+        object.__setattr__(self, "values", values)
+
+    def _segment(self, tokens: Array) -> tuple[Array, ...]:
+        """Left end, right end and their values of the segment holding each token, shape (n,)."""
+        xp = namespace(self.grid, tokens)
+        tokens = tokens + xp.zeros(len(self))
+        last = self.grid.shape[1] - 1
+        left = xp.clip((self.grid <= tokens[:, None]).sum(axis=1) - 1, 0, last)[:, None]
+        right = xp.minimum(left + 1, last)
+
+        def pick(table: Array, column: Array) -> Array:
+            return xp.take_along_axis(table, column, axis=1)[:, 0]
+
+        return (
+            pick(self.grid, left),
+            pick(self.grid, right),
+            pick(self.values, left),
+            pick(self.values, right),
+        )
+
+    def value(self, tokens: Array) -> Array:
+        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        return self._segment(tokens)[2] + self.marginal(tokens) * (
+            tokens - self._segment(tokens)[0]
+        )
+
+    def marginal(self, tokens: Array) -> Array:
+        """Give the right derivative U'(b), success per token, shape (n,)."""
+        xp = namespace(self.grid, tokens)
+        x0, x1, y0, y1 = self._segment(tokens)
+        return (y1 - y0) / xp.where(x1 > x0, x1 - x0, 1.0)
+
+    def response(self, price: Array) -> Array:
+        """Give the hull vertex that maximises U(b) - price * b, tokens, shape (n,)."""
+        xp = namespace(self.grid, price)
+        hull = self.hull(xp.zeros(len(self)), xp.full(len(self), xp.inf))
+        return hull_response(hull, price + xp.zeros(len(self)), inclusive=True)
+
+    def tangent(self, start: Array) -> Array:
+        """Give the first vertex of the hull that begins at ``start``, tokens, shape (n,)."""
+        xp = namespace(self.grid, start)
+        hull = self.hull(start + xp.zeros(len(self)), xp.full(len(self), xp.inf))
+        return hull.tokens[:, min(1, hull.tokens.shape[1] - 1)]
+
+    def hull(self, start: Array, end: Array) -> Hull:
+        """Wrap the curve from above between caps ``start`` and ``end``, tokens, shape (n,)."""
+        xp = namespace(self.grid, start, end)
+        end = xp.minimum(end, xp.maximum(start, self.grid[:, -1]))
+        inside = (self.grid > start[:, None]) & (self.grid < end[:, None])
+        first, last = start[:, None], end[:, None]
+        at_first, at_last = self.value(start)[:, None], self.value(end)[:, None]
+        return upper_hull(
+            xp.concatenate([first, xp.where(inside, self.grid, first), last], axis=1),
+            xp.concatenate([at_first, xp.where(inside, self.values, at_first), at_last], axis=1),
+        )
+
+    @property
+    def threshold(self) -> Array:
+        """Last grid point before the first positive value, tokens, shape (n,)."""
+        xp = namespace(self.grid)
+        none_yet = xp.cumsum(self.values > 0, axis=1) == 0
+        return xp.where(none_yet, self.grid, 0.0).max(axis=1)
+
+    @property
+    def peak(self) -> Array:
+        """First grid point with the greatest value, tokens, shape (n,)."""
+        xp = namespace(self.grid)
+        return xp.take_along_axis(self.grid, self.values.argmax(axis=1)[:, None], axis=1)[:, 0]
+
+    @property
+    def height(self) -> Array:
+        """Greatest value, a probability, shape (n,)."""
+        return self.values.max(axis=1)
+
+    def __repr__(self) -> str:
+        return f"TabularCurve(n={len(self)}, points={self.grid.shape[1]})"
+
+
+def hull_response(hull: Hull, price: Array, *, inclusive: bool) -> Array:
+    """Give the hull vertex at which the slope falls to ``price``, tokens, shape (n,).
+
+    ``inclusive`` decides a tie between the two ends of a segment whose slope is the price itself:
+    the right end where true, else the left.
+    """
+    xp = namespace(hull.tokens, price)
+    steeper = hull.slopes >= price[:, None] if inclusive else hull.slopes > price[:, None]
+    # Padding has slope zero: it must not count as reached at a price of zero.
+    reached = (steeper & (hull.slopes > 0)).sum(axis=1)[:, None]
+    return xp.take_along_axis(hull.tokens, reached, axis=1)[:, 0]
+
+
+def _as_table(values: Array, name: str) -> np.ndarray:
+    try:
+        table = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            "is not a rectangular numeric table",
+            column=name,
+            remedy="give every query the same number of points",
+        ) from None
+    if table.ndim not in (1, 2):
+        raise InvalidInputError(
+            f"has shape {table.shape}", column=name, remedy="give shape (m,) or (n, m)"
+        )
+    return table

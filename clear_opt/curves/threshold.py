@@ -1,0 +1,190 @@
+"""Curves that are zero up to a threshold and rise as one shape from there to a peak."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Literal, Self, get_args
+
+import numpy as np
+
+from clear_opt.curves.base import STATIC, Curve, require, settle
+from clear_opt.curves.numerics import Array, namespace, select
+from clear_opt.errors import InvalidInputError
+
+BeyondPeak = Literal["plateau", "decay"]
+
+_HEIGHT_SLACK = 1e-9  # alpha rebuilt from a height of 1 may exceed it in the last digits
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ThresholdCurve(Curve):
+    """U(b) = h s(beta (b - tau)) for b >= tau, else 0, with s(0) = 0 and its maximum s(1) = 1.
+
+    Parameters
+    ----------
+    tau
+        Emergence threshold, tokens >= 0, shape (n,) or a scalar.
+    alpha
+        Slope just above the threshold, success per token > 0.
+    beta
+        Inverse distance from the threshold to the peak, per token > 0.
+    beyond_peak
+        ``"plateau"``: the curve stays at its height (a cap: a larger one cannot hurt).
+        ``"decay"``: it falls again (a generated length: over-thinking hurts). No optimal
+        allocation goes past the peak, so the two differ only when other policies are scored.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming row, column and value, for ``tau < 0``, ``beta <= 0``, ``alpha <= 0``, a height
+        outside (0, 1], or anything not finite.
+    """
+
+    tau: Array
+    alpha: Array
+    beta: Array
+    beyond_peak: BeyondPeak = field(default="plateau", metadata=STATIC)
+
+    _slope_at_threshold = 1.0  # s'(0), so that alpha = h * beta * s'(0)
+
+    def __post_init__(self) -> None:
+        if self.beyond_peak not in get_args(BeyondPeak):
+            raise InvalidInputError(
+                "is not known",
+                column="beyond_peak",
+                value=self.beyond_peak,
+                remedy="use 'plateau' or 'decay'",
+            )
+        settle(self)
+        require(
+            "tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens"
+        )
+        require(
+            "beta",
+            self.beta,
+            lambda v: v > 0,
+            "must be a number > 0",
+            "1/beta is the distance from threshold to peak in tokens",
+        )
+        require(
+            "alpha",
+            self.alpha,
+            lambda v: v > 0,
+            "must be a number > 0",
+            "leave out queries that can never be answered, or give them a tiny height",
+        )
+        require(
+            "height",
+            self.height,
+            lambda v: (v > 0) & (v <= 1 + _HEIGHT_SLACK),
+            "lies outside (0, 1]",
+            "the height is a probability, alpha / (beta * s'(0)): lower alpha or raise beta",
+        )
+
+    @classmethod
+    def from_height(
+        cls, tau: Array, height: Array, width: Array, beyond_peak: BeyondPeak = "plateau"
+    ) -> Self:
+        """Build from the peak's height (a probability) and its distance from the threshold.
+
+        Parameters
+        ----------
+        tau
+            Emergence threshold, tokens >= 0, shape (n,) or a scalar.
+        height
+            Success probability at the peak, in (0, 1].
+        width
+            Tokens from the threshold to the peak, > 0.
+        beyond_peak
+            As for the class.
+
+        Examples
+        --------
+        >>> from clear_opt import ShiftedSurge
+        >>> ShiftedSurge.from_height(tau=100.0, height=0.5, width=50.0).value(150.0)
+        array([0.5])
+        """
+        height = height if namespace(height) is not np else np.asarray(height, dtype=np.float64)
+        width = width if namespace(width) is not np else np.asarray(width, dtype=np.float64)
+        require(
+            "height",
+            np.atleast_1d(height) if namespace(height) is np else height,
+            lambda v: (v > 0) & (v <= 1),
+            "lies outside (0, 1]",
+            "give a probability",
+        )
+        require(
+            "width",
+            np.atleast_1d(width) if namespace(width) is np else width,
+            lambda v: v > 0,
+            "must be a number > 0",
+            "give the tokens between threshold and peak",
+        )
+        return cls(tau, height * cls._slope_at_threshold / width, 1.0 / width, beyond_peak)
+
+    @abstractmethod
+    def _shape(self, y: Array) -> Array:
+        """s(y) for y >= 0, beyond the peak as in the ``decay`` reading."""
+
+    @abstractmethod
+    def _shape_slope(self, y: Array) -> Array:
+        """s'(y) for y >= 0."""
+
+    @abstractmethod
+    def _shape_response(self, slope: Array) -> Array:
+        """The largest y in [0, 1] with s'(y) >= slope, for slope in [0, s'(0)]; 0 above."""
+
+    @abstractmethod
+    def _shape_tangent(self, gap: Array) -> Array:
+        """The y in [0, 1] with s'(y) (gap + y) = s(y), for gap >= 0."""
+
+    def value(self, tokens: Array) -> Array:
+        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        xp = namespace(self.tau, tokens)
+        y = self.beta * (tokens - self.tau)
+        if self.beyond_peak == "plateau":
+            y = xp.minimum(y, 1.0)
+        return self.height * select(y > 0, y, 0.0, 1.0, self._shape)
+
+    def marginal(self, tokens: Array) -> Array:
+        """Give the right derivative U'(b), success per token, shape (n,)."""
+        xp = namespace(self.tau, tokens)
+        y = self.beta * (tokens - self.tau)
+        slope = select(y >= 0, y, 0.0, 0.0, self._shape_slope)
+        if self.beyond_peak == "plateau":
+            slope = xp.where(y >= 1, 0.0, slope)
+        return self.height * self.beta * slope
+
+    def response(self, price: Array) -> Array:
+        """Give the cap in [tau, peak] that maximises U(b) - price * b, tokens, shape (n,)."""
+        xp = namespace(self.tau, price)
+        limit = self._slope_at_threshold
+        slope = price * limit / self.alpha
+        y = self._shape_response(xp.minimum(slope, limit))
+        return self.tau + xp.where(slope > limit, 0.0, y) / self.beta
+
+    def tangent(self, start: Array) -> Array:
+        """Give the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""
+        xp = namespace(self.tau, start)
+        gap = self.beta * (self.tau - start)
+        y = select(gap > 0, gap, 0.0, 1.0, self._shape_tangent)
+        return xp.where(gap > 0, self.tau + y / self.beta, start + 0.0 * self.tau)
+
+    @property
+    def threshold(self) -> Array:
+        """Emergence threshold tau, tokens, shape (n,)."""
+        return self.tau
+
+    @property
+    def peak(self) -> Array:
+        """Cap with the greatest value, tau + 1/beta, tokens, shape (n,)."""
+        return self.tau + 1.0 / self.beta
+
+    @property
+    def height(self) -> Array:
+        """Success probability at the peak, shape (n,)."""
+        return self.alpha / (self.beta * self._slope_at_threshold)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n={len(self)}, beyond_peak={self.beyond_peak!r})"

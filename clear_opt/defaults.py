@@ -1,0 +1,32 @@
+"""The one place for default numbers, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PRICE_STEPS: Final = 200
+"""Most safeguarded Newton steps of a price search; typical searches take under ten."""
+
+TANGENT_STEPS: Final = 60
+"""Newton steps for a tangent point without closed form; float64 needs about eight."""
+
+EXACT_PATTERNS: Final = 8
+"""Queries nearest the margin whose funded sets are all tried when the batch is small."""
+
+PATTERN_ELEMENTS: Final = 4096
+"""Bound on patterns x queries in primal recovery, so that large batches stay cheap."""
+
+SATURATION: Final = 37.0
+"""Log-distance at which a saturating curve equals its height in float64: exp(-37) < 2**-53."""
+
+CUTS_PER_QUERY: Final = 24
+"""Tangent cuts per query in the conic solver, for families without a conic form."""
+
+CUT_TOLERANCE: Final = 1e-9
+"""Certified relative error at which tangent cuts stop being refined."""
+
+FLOOR: Final = 0
+"""Tokens every query gets when the caller names no floor."""
+
+BLOCK: Final = 1
+"""Tokens per unit of allocation: whole tokens."""

@@ -1,0 +1,287 @@
+"""Exact concave envelopes: what a query's curve is worth once part-funding is averaged out.
+
+The envelope of a curve with a floor and a ceiling is a chord from the floor to the tangent point,
+then the curve up to its peak (or the ceiling), then flat: tokens may go unused, so a curve that
+falls past its peak never charges for them. It is the smallest concave nondecreasing function above
+the curve. Its slope at the left end is the query's abandonment price.
+
+Everything here runs on NumPy arrays as it is and on JAX arrays under jit, grad and vmap; the
+answers are differentiable in the curve parameters away from kinks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
+
+import jax
+import numpy as np
+
+from clear_opt.curves import Curve, TabularCurve
+from clear_opt.curves.hull import Hull
+from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.tabular import hull_response
+
+
+class Envelope(ABC):
+    """The concave envelope of one curve per query; all arrays have shape (n,).
+
+    Attributes
+    ----------
+    start, start_value
+        Left end: the floor, in tokens, and the weighted utility there.
+    tangent
+        Where the first chord meets the curve, tokens; ``start`` where there is no chord.
+    end
+        Tokens beyond which nothing is gained: the peak or the ceiling.
+    abandonment_price
+        Greatest slope, in weighted success per token: a query is worth tokens beyond its floor
+        at prices up to this one. Zero where no tokens help.
+    """
+
+    start: Array
+    start_value: Array
+    tangent: Array
+    end: Array
+    abandonment_price: Array
+
+    @abstractmethod
+    def value(self, tokens: Array) -> Array:
+        """Give the envelope, weighted success, at ``tokens`` (scalar or (n,)) in [start, end]."""
+
+    @abstractmethod
+    def response(self, price: Array, *, inclusive: bool = True) -> Array:
+        """Give the tokens, shape (n,), that maximise envelope(b) - price * b.
+
+        A tie goes to the largest maximiser where ``inclusive``, else to the smallest. The price
+        is a scalar or of shape (n,), weighted success per token.
+        """
+
+    @abstractmethod
+    def committed(self, price: Array) -> Array:
+        """Give the response, tokens (n,), of queries that must be funded whatever the price."""
+
+    @property
+    @abstractmethod
+    def least(self) -> Array:
+        """Fewest tokens, shape (n,), a funded query can be given: concave from here on."""
+
+    @property
+    @abstractmethod
+    def steepest(self) -> Array:
+        """Price, shape (n,), from which on `committed` is `least`."""
+
+    @property
+    @abstractmethod
+    def breakpoints(self) -> Array:
+        """Prices at which demand may jump, shape (k,), in no order."""
+
+    @abstractmethod
+    def padded(self, size: int) -> Self:
+        """Append queries that never ask for a token, up to ``size`` queries in all."""
+
+
+def concave_envelope(
+    curves: Curve, floor: Array = 0.0, ceiling: Array | None = None, weight: Array = 1.0
+) -> Envelope:
+    """Build the concave envelope of weighted curves between floors and ceilings.
+
+    Parameters
+    ----------
+    curves
+        One curve per query.
+    floor
+        Tokens every query gets, >= 0, scalar or shape (n,).
+    ceiling
+        Most tokens a query may get, at least the floor; ``None`` for no limit.
+    weight
+        Factor on a query's success probability, > 0.
+
+    Returns
+    -------
+    Envelope
+
+    Examples
+    --------
+    >>> from clear_opt import ShiftedSurge
+    >>> envelope = concave_envelope(ShiftedSurge.from_height(tau=200.0, height=1.0, width=100.0))
+    >>> envelope.tangent.round(2), envelope.abandonment_price.round(6)
+    (array([273.21]), array([0.003502]))
+
+    Notes
+    -----
+    `clear_opt.curves` says how each family finds its tangent point: closed form for surge,
+    quadratic and triangular, safeguarded Newton for Hill and logistic, upper hull for tabular.
+    """
+    xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
+    each = xp.ones(len(curves))
+    start = floor * each
+    limit = xp.inf * each if ceiling is None else ceiling * each
+    if isinstance(curves, TabularCurve):
+        hull = curves.hull(start, limit)
+        return HullEnvelope(
+            hull._replace(
+                values=hull.values * (weight * each)[:, None],
+                slopes=hull.slopes * (weight * each)[:, None],
+            )
+        )
+    end = xp.maximum(start, xp.minimum(limit, curves.peak))
+    tangent = xp.clip(curves.tangent(start), start, end)
+    rise = curves.value(tangent) - curves.value(start)
+    run = tangent - start
+    chord = rise / xp.where(run > 0, run, 1.0)
+    concave = xp.where(start < end, xp.maximum(curves.marginal(start), 0.0), 0.0)
+    return TangentEnvelope(
+        curves=curves,
+        weight=weight * each,
+        start=start,
+        start_value=weight * curves.value(start),
+        tangent=tangent,
+        end=end,
+        abandonment_price=weight * xp.where(run > 0, chord, concave),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TangentEnvelope(Envelope):
+    """A chord from the floor to the tangent point, then the curve itself."""
+
+    curves: Curve
+    weight: Array
+    start: Array
+    start_value: Array
+    tangent: Array
+    end: Array
+    abandonment_price: Array
+
+    def value(self, tokens: Array) -> Array:
+        """Give the envelope, weighted success, shape (n,), at ``tokens`` in [start, end]."""
+        xp = namespace(self.start, tokens)
+        chord = self.start_value + self.abandonment_price * (tokens - self.start)
+        curve = self.weight * self.curves.value(xp.clip(tokens, self.tangent, self.end))
+        return xp.where(tokens < self.tangent, chord, curve)
+
+    def response(self, price: Array, *, inclusive: bool = True) -> Array:
+        """Give the best tokens at a price, shape (n,); see `Envelope.response`."""
+        xp = namespace(self.start, price)
+        ceded = self.abandonment_price
+        pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
+        wanted = self.curves.response(price / self.weight)
+        return xp.where(pays, xp.clip(wanted, self.tangent, self.end), self.start)
+
+    def committed(self, price: Array) -> Array:
+        """Give the response on the curve's concave part, tokens, shape (n,)."""
+        return namespace(self.start, price).clip(
+            self.curves.response(price / self.weight), self.least, self.end
+        )
+
+    @property
+    def least(self) -> Array:
+        """Threshold or floor, whichever is larger, tokens, shape (n,)."""
+        xp = namespace(self.start)
+        return xp.minimum(xp.maximum(self.start, self.curves.threshold), self.end)
+
+    @property
+    def steepest(self) -> Array:
+        """Slope of the curve at `least`, weighted success per token, shape (n,)."""
+        return self.weight * self.curves.marginal(self.least)
+
+    @property
+    def breakpoints(self) -> Array:
+        """The abandonment prices, shape (n,)."""
+        return self.abandonment_price
+
+    def padded(self, size: int) -> TangentEnvelope:
+        """Append queries that never ask for a token, up to ``size`` queries in all."""
+        extra = size - len(self.start)
+        copies = jax.tree_util.tree_map(lambda leaf: np.pad(leaf, (0, extra), mode="edge"), self)
+        zeros = {
+            name: np.pad(getattr(self, name), (0, extra))
+            for name in ("start", "start_value", "tangent", "end", "abandonment_price")
+        }
+        return replace(copies, **zeros)
+
+
+@dataclass(frozen=True, eq=False)
+class HullEnvelope(Envelope):
+    """An upper hull: straight lines between vertices, for curves known at points only."""
+
+    hull: Hull
+
+    def value(self, tokens: Array) -> Array:
+        """Give the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""
+        xp = namespace(self.hull.tokens, tokens)
+        offset = tokens * xp.ones(len(self.start)) - self.start
+        corners = self.hull.tokens - self.hull.tokens[:, :1]
+        # On each segment the part of the way that has been covered, times its slope.
+        covered = xp.clip(offset[:, None], corners[:, :-1], corners[:, 1:]) - corners[:, :-1]
+        return self.start_value + (covered * self.hull.slopes).sum(axis=1)
+
+    def response(self, price: Array, *, inclusive: bool = True) -> Array:
+        """Give the best vertex at a price, tokens, shape (n,); see `Envelope.response`."""
+        xp = namespace(self.start, price)
+        return hull_response(self.hull, price * xp.ones(len(self.start)), inclusive=inclusive)
+
+    def committed(self, price: Array) -> Array:
+        """Give the best vertex past the first chord, tokens, shape (n,)."""
+        return namespace(self.start, price).maximum(self.response(price), self.tangent)
+
+    @property
+    def start(self) -> Array:
+        """Left end, tokens, shape (n,)."""
+        return self.hull.tokens[:, 0]
+
+    @property
+    def start_value(self) -> Array:
+        """Weighted utility at the left end, shape (n,)."""
+        return self.hull.values[:, 0]
+
+    @property
+    def tangent(self) -> Array:
+        """First vertex after the left end, tokens, shape (n,)."""
+        return self.hull.tokens[:, min(1, self.hull.tokens.shape[1] - 1)]
+
+    @property
+    def end(self) -> Array:
+        """Last vertex, tokens, shape (n,)."""
+        return self.hull.tokens[:, -1]
+
+    @property
+    def abandonment_price(self) -> Array:
+        """Slope of the first segment, weighted success per token, shape (n,)."""
+        if self.hull.slopes.shape[1] == 0:
+            return 0.0 * self.start
+        return self.hull.slopes[:, 0]
+
+    @property
+    def least(self) -> Array:
+        """First vertex after the left end, tokens, shape (n,)."""
+        return self.tangent
+
+    @property
+    def steepest(self) -> Array:
+        """Slope of the first segment, weighted success per token, shape (n,)."""
+        return self.abandonment_price
+
+    @property
+    def breakpoints(self) -> Array:
+        """The slopes of all segments, shape (n * segments,)."""
+        return self.hull.slopes.ravel()
+
+    def padded(self, size: int) -> HullEnvelope:
+        """Append queries that never ask for a token, up to ``size`` queries in all.
+
+        Vertices are padded too, to a power of two, so that few shapes are ever compiled.
+        """
+        rows = (0, size - len(self.start))
+        vertices = self.hull.tokens.shape[1]
+        wide = max(4, 1 << (vertices - 1).bit_length())
+        extra = (0, wide - vertices)
+        tokens = np.pad(np.pad(self.hull.tokens, ((0, 0), extra), mode="edge"), (rows, (0, 0)))
+        values = np.pad(np.pad(self.hull.values, ((0, 0), extra), mode="edge"), (rows, (0, 0)))
+        return HullEnvelope(Hull(tokens, values, np.pad(self.hull.slopes, (rows, extra))))
+
+
+jax.tree_util.register_dataclass(TangentEnvelope)
+jax.tree_util.register_dataclass(HullEnvelope)

@@ -1,0 +1,103 @@
+"""Simple ways to spend a budget, for comparison: what people do without a shadow price.
+
+Each takes an `AllocationProblem` and gives an `Allocation` certified at the problem's clearing
+price, so that its gap says what the simplicity costs on the same curves. (The oracle, which knows
+the outcomes, belongs to replay: `clear_opt.evaluation`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from clear_opt.allocation import Allocation
+from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.base import answer, empty_answer, infeasible_answer
+from clear_opt.solvers.dual import find_price
+from clear_opt.solvers.simple import prefix_tokens, proportional_tokens, uniform_tokens
+
+Policy = Callable[[AllocationProblem], Allocation]
+
+
+def uniform(problem: AllocationProblem) -> Allocation:
+    """Give every query the same cap, within floors and ceilings.
+
+    Examples
+    --------
+    >>> from clear_opt import ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100, 400], height=[0.9, 0.5], width=[50, 200])
+    >>> uniform(AllocationProblem(curves, budget=300)).tokens
+    array([150, 150])
+    """
+    return _certified(problem, "uniform", uniform_tokens)
+
+
+def proportional(problem: AllocationProblem) -> Allocation:
+    """Give caps in proportion to the (predicted) thresholds, within floors and ceilings."""
+    return _certified(problem, "proportional", proportional_tokens)
+
+
+def threshold_prefix(problem: AllocationProblem) -> Allocation:
+    """Fund queries to their peaks, cheapest threshold first, until the budget runs out."""
+    return _certified(problem, "threshold_prefix", prefix_tokens)
+
+
+def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocation:
+    """Raise one price in steps until the queries' own demand fits the budget.
+
+    Parameters
+    ----------
+    problem
+        What to allocate.
+    increment
+        Relative step of the price, > 0.
+
+    Notes
+    -----
+    An ascending-price (clock) auction without the solver's last mile: the marginal query is left
+    out and what remains is not spent.
+    """
+
+    def clock(problem: AllocationProblem) -> np.ndarray:
+        envelope, block = problem.envelope, problem.block
+        dearest = float(envelope.abandonment_price.max(initial=0.0)) * (1 + increment)
+
+        def caps(price: float) -> np.ndarray:
+            asked = np.floor(envelope.response(price) / block + 1e-9) * block
+            return np.maximum(asked, problem.floor).astype(np.int64)
+
+        if caps(0.0).sum() <= problem.budget:
+            return caps(0.0)
+        # The clock's ticks are dearest * (1 + increment)^-k; demand falls along them, so the
+        # tick at which the clock stops is found by doubling and bisection.
+        fits, tight = 0, 1
+        while caps(dearest * (1 + increment) ** -tight).sum() <= problem.budget and tight < 1 << 16:
+            fits, tight = tight, 2 * tight
+        while tight - fits > 1:
+            middle = (fits + tight) // 2
+            within = caps(dearest * (1 + increment) ** -middle).sum() <= problem.budget
+            fits, tight = (middle, tight) if within else (fits, middle)
+        return caps(dearest * (1 + increment) ** -fits)
+
+    return _certified(problem, "auction", clock)
+
+
+POLICIES: dict[str, Policy] = {
+    "uniform": uniform,
+    "proportional": proportional,
+    "threshold_prefix": threshold_prefix,
+    "auction": auction,
+}
+"""The policies by name, in the order in which tables show them."""
+
+
+def _certified(
+    problem: AllocationProblem, name: str, rule: Callable[[AllocationProblem], np.ndarray]
+) -> Allocation:
+    if len(problem) == 0:
+        return empty_answer(problem, solver=name)
+    if not problem.feasible:
+        return infeasible_answer(problem, solver=name, throw=True)
+    price, _ = find_price(problem)
+    return answer(problem, rule(problem), price, solver=name, policy=True)

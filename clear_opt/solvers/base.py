@@ -1,0 +1,172 @@
+"""What solvers share: their interface, and the one way to turn caps and a price into an answer."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from clear_opt.allocation import Allocation, Reason, Status
+from clear_opt.certificate import Certificate
+from clear_opt.errors import InfeasibleError, SolverError
+from clear_opt.problem import AllocationProblem
+
+
+class Solver(Protocol):
+    """Anything with a name that allocates; `clear_opt.solve` takes one in place of a name."""
+
+    @property
+    def name(self) -> str:
+        """Name in results and messages."""
+        ...
+
+    def solve(self, problem: AllocationProblem, *, throw: bool = True) -> Allocation:
+        """Allocate the budget; see `clear_opt.solve` for ``throw``."""
+        ...
+
+
+def answer(
+    problem: AllocationProblem,
+    tokens: np.ndarray,
+    price: float,
+    *,
+    solver: str,
+    converged: bool = True,
+    policy: bool = False,
+    build_seconds: float = 0.0,
+    solve_seconds: float = 0.0,
+) -> Allocation:
+    """Certify caps at a price and say for every query why it got its cap.
+
+    Parameters
+    ----------
+    problem
+        A feasible problem.
+    tokens
+        Whole-token caps, shape (n,).
+    price
+        Weighted success per token; the bound holds for any, the clearing price is the best.
+    solver
+        Name of what produced the caps.
+    converged
+        Whether the price is as exact as the solver promises.
+    policy
+        Whether the caps come from a simple rule that follows no price.
+    build_seconds, solve_seconds
+        Wall time.
+    """
+    tokens = np.asarray(tokens, dtype=np.int64)
+    certificate = problem.certify(tokens, price)
+    threshold = np.asarray(problem.curves.threshold)
+    past_threshold = (problem.floor > 0) & (problem.floor > threshold)
+    bought = tokens > problem.floor
+    if len(problem) == 0:
+        status = Status.EMPTY
+    elif policy:
+        status = Status.POLICY
+    elif not converged:
+        status = Status.NOT_CONVERGED
+    else:
+        status = Status.BUDGET_SLACK if _slack(problem, tokens, price) else Status.SOLVED
+    return Allocation(
+        tokens=tokens,
+        funded=bought | past_threshold,
+        price=certificate.price,
+        utility=problem.utility(tokens),
+        abandonment_price=np.asarray(problem.envelope.abandonment_price),
+        surplus=problem.surplus(certificate.price),
+        reason_codes=_reasons(problem, tokens, certificate.price, bought, past_threshold, policy),
+        certificate=certificate,
+        status=status,
+        solver=solver,
+        budget=problem.budget,
+        build_seconds=build_seconds,
+        solve_seconds=solve_seconds,
+    )
+
+
+def _slack(problem: AllocationProblem, tokens: np.ndarray, price: float) -> bool:
+    return price == 0.0 and problem.budget - tokens.sum() >= problem.block
+
+
+def _reasons(
+    problem: AllocationProblem,
+    tokens: np.ndarray,
+    price: float,
+    bought: np.ndarray,
+    past_threshold: np.ndarray,
+    policy: bool,
+) -> np.ndarray:
+    envelope = problem.envelope
+    ceded = envelope.abandonment_price
+    pays = price <= ceded
+    if policy:
+        return np.full(len(problem), int(Reason.POLICY))
+    return np.select(
+        [
+            bought & (tokens >= problem.ceiling),
+            bought & (tokens >= envelope.end - 1e-9),
+            bought & (~pays | (tokens < envelope.tangent - problem.block)),
+            bought,
+            past_threshold,
+            ceded <= 0,
+            ~pays,
+        ],
+        [
+            int(Reason.CEILING),
+            int(Reason.PEAK),
+            int(Reason.SPLIT),
+            int(Reason.FUNDED),
+            int(Reason.FLOOR),
+            int(Reason.HOPELESS),
+            int(Reason.ABANDONED),
+        ],
+        int(Reason.NO_ROOM),
+    )
+
+
+def empty_answer(problem: AllocationProblem, *, solver: str) -> Allocation:
+    """Answer for a batch without queries: no caps, a price of zero."""
+    return answer(problem, np.zeros(0, dtype=np.int64), 0.0, solver=solver)
+
+
+def infeasible_answer(problem: AllocationProblem, *, solver: str, throw: bool) -> Allocation:
+    """Answer, or raise, where the floors alone exceed the budget."""
+    message = (
+        f"infeasible: the floors of {len(problem)} queries sum to {problem.floor_total:,} tokens, "
+        f"{problem.floor_total - problem.budget:,.0f} more than the budget of "
+        f"{problem.budget:,.0f}; lower the floors, raise the budget, or leave out queries"
+    )
+    if throw:
+        raise InfeasibleError(message)
+    n = len(problem)
+    nothing = np.zeros(n)
+    return Allocation(
+        tokens=nothing.astype(np.int64),
+        funded=nothing.astype(bool),
+        price=np.inf,
+        utility=nothing,
+        abandonment_price=np.asarray(problem.envelope.abandonment_price),
+        surplus=np.full(n, -np.inf),
+        reason_codes=np.full(n, int(Reason.NO_ROOM)),
+        certificate=Certificate(
+            primal_value=-np.inf,
+            dual_bound=-np.inf,
+            price=np.inf,
+            shortfall=nothing,
+            slack=problem.budget - problem.floor_total,
+            bound_violation=0.0,
+        ),
+        status=Status.INFEASIBLE,
+        solver=solver,
+        budget=problem.budget,
+        build_seconds=0.0,
+        solve_seconds=0.0,
+    )
+
+
+def checked(allocation: Allocation, *, throw: bool) -> Allocation:
+    """Give the allocation back, or raise what its status says."""
+    if throw and not allocation.status.ok:
+        raise SolverError(f"solver {allocation.solver!r}: {allocation.status.value}")
+    return allocation
