@@ -82,8 +82,7 @@ class Rollouts:
             object.__setattr__(self, name, settled)
 
     def _columns(self) -> list[str]:
-        present = (field.name for field in fields(self) if getattr(self, field.name) is not None)
-        return [name for name in present if not name.startswith("_")]
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
     @property
     def query_ids(self) -> np.ndarray:
@@ -94,6 +93,11 @@ class Rollouts:
     def models(self) -> tuple[str, ...]:
         """The models, each once, in alphabetical order; empty where no model is named."""
         return () if self.model is None else tuple(sorted(set(self.model)))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources, each once, in alphabetical order; empty where none is named."""
+        return () if self.source is None else tuple(sorted(set(self.source)))
 
     def take(self, rows: Any) -> Rollouts:
         """Give some of the rows: ``rows`` is an index array, a mask or a slice."""

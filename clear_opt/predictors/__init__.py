@@ -8,6 +8,15 @@ try:
 except ImportError as error:
     raise MissingExtraError("scikit-learn and LightGBM", "learn") from error
 
-from clear_opt.predictors.surge_predictor import SurgePredictor
+from clear_opt.predictors.features import TextFeatures
+from clear_opt.predictors.storage import load_predictor, save_predictor, shipped_predictors
+from clear_opt.predictors.surge_predictor import Completion, SurgePredictor
 
-__all__ = ["SurgePredictor"]
+__all__ = [
+    "Completion",
+    "SurgePredictor",
+    "TextFeatures",
+    "load_predictor",
+    "save_predictor",
+    "shipped_predictors",
+]

@@ -17,19 +17,20 @@ from clear_opt.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Every pattern runs in linear time on any text: no repeat is followed by a condition that can fail.
 _PATTERNS = {
     "words": re.compile(r"\w+"),
     "capitals": re.compile(r"\b[A-Z]"),
     "digits": re.compile(r"\d"),
     "numbers": re.compile(r"\d+(?:[.,]\d+)*"),
     "large_numbers": re.compile(r"\d{3,}"),
-    "operators": re.compile(r"[-+*/=<>^%×÷±≤≥]"),
+    "operators": re.compile(r"[-+*/=<>^%\u00d7\u00f7\u00b1\u2264\u2265]"),
     "latex_commands": re.compile(r"\\[A-Za-z]+"),
     "math_marks": re.compile(r"\$"),
     "brackets": re.compile(r"[(\[{]"),
-    "sentences": re.compile(r"[.!?。！？؟]+(?=\s|$)|[。！？]"),  # noqa: RUF001
-    "questions": re.compile(r"[?？؟]"),  # noqa: RUF001
-    "commas": re.compile(r"[,、，،]"),  # noqa: RUF001
+    "sentences": re.compile(r"[.!?\u061f](?=\s|$)|[\u3002\uff01\uff1f]"),
+    "questions": re.compile(r"[?\uff1f\u061f]"),
+    "commas": re.compile(r"[,\u3001\uff0c\u060c]"),
     "lines": re.compile(r"\n"),
 }
 

@@ -1,18 +1,19 @@
-"""Shifted-surge curves from query texts: gradient boosting for success and length."""
+"""Shifted surges from query texts: boosted trees for success and for the length of successes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.features import TextFeatures, check_texts
-from clear_opt.predictors.surge_fit import SMALLEST_SPREAD, surge_shape
+from clear_opt.predictors.surge_fit import surge_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,94 +23,215 @@ if TYPE_CHECKING:
 QUANTILES = (0.1, 0.5, 0.9)
 """Quantiles of the log length of correct completions that are learned."""
 
+_NORMAL_RANGE = float(ndtri(QUANTILES[2]) - ndtri(QUANTILES[0]))  # of a spread of 1
+
+_LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
+
+# The learning problem is small and noisy: every tree sees part of the rows and of the columns.
+_SUBSAMPLING = {"bagging_fraction": 0.7, "bagging_freq": 1, "feature_fraction": 0.3}
+
+
+class Completion(NamedTuple):
+    """What is predicted of each query, arrays of shape (n,).
+
+    ``success`` is the probability of a right answer under no cap, ``median`` the median length of
+    right answers in tokens, ``spread`` the standard deviation of their log length.
+    """
+
+    success: np.ndarray
+    median: np.ndarray
+    spread: np.ndarray
+
 
 class SurgePredictor(BaseEstimator):
-    """todo."""
+    """Predict a query's shifted surge from its text (design 1.7).
+
+    Gradient boosting (LightGBM) on `TextFeatures` learns the probability of success and the
+    10, 50 and 90 % quantiles of the log length of correct completions. A log-normal length with
+    that median and spread has a completion curve, and the surge is its least-squares fit.
+
+    Parameters
+    ----------
+    trees
+        Boosting rounds of each of the four models.
+    learning_rate
+        Weight of each tree.
+    leaves
+        Most leaves of a tree.
+    min_queries
+        Fewest training queries in a leaf.
+    n_components, max_terms
+        As for `TextFeatures`.
+    seed
+        The same seed, data and machine give the same predictor, byte for byte.
+    num_threads
+        Threads LightGBM may use.
+
+    Attributes
+    ----------
+    features_
+        The fitted `TextFeatures`.
+    success_
+        LightGBM booster for the probability of success.
+    lengths_
+        LightGBM boosters for the log length, one per entry of ``QUANTILES``.
+    trained_on_
+        What it learned from: numbers of ``queries`` and ``rollouts``, and the names of
+        ``models`` and ``sources``.
+
+    Examples
+    --------
+    >>> from clear_opt.rollouts import Rollouts
+    >>> texts = [f"Add {k} and {k + 1}." for k in range(8)]
+    >>> lengths = [80, 95, 100, 90, 120, 85, 110, 105]
+    >>> rollouts = Rollouts([f"q{k}" for k in range(8)], lengths, [1, 1, 0, 1, 1, 1, 0, 1], texts)
+    >>> predictor = SurgePredictor(trees=5).fit(rollouts.texts(), rollouts)
+    >>> predictor.predict(["Add 3 and 9."])
+    ShiftedSurge(n=1, beyond_peak='plateau')
+    """
 
     def __init__(
         self,
-        success_trees: int = 100,
-        length_trees: int = 100,
+        trees: int = 100,
         learning_rate: float = 0.04,
         leaves: int = 7,
         min_queries: int = 20,
-        feature_fraction: float = 0.3,
         n_components: int = 32,
         max_terms: int = 2000,
         seed: int = 0,
         num_threads: int = 1,
     ) -> None:
-        self.success_trees = success_trees
-        self.length_trees = length_trees
+        self.trees = trees
         self.learning_rate = learning_rate
         self.leaves = leaves
         self.min_queries = min_queries
-        self.feature_fraction = feature_fraction
         self.n_components = n_components
         self.max_terms = max_terms
         self.seed = seed
         self.num_threads = num_threads
 
     def fit(self, queries: Sequence[str], rollouts: Rollouts) -> SurgePredictor:
+        """Learn from rollouts.
+
+        Parameters
+        ----------
+        queries
+            Text of each query of ``rollouts.query_ids``, in that order; ``rollouts.texts()``
+            where the table holds them.
+        rollouts
+            What happened. A query counts the same however many rollouts it has for its length,
+            and in proportion to their number for its success. With rollouts of several models,
+            the curves are those of a typical one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the texts are not one per query, or if no rollout is correct.
+        """
         texts = check_texts(queries)
+        if len(texts) != len(rollouts.query_ids):
+            raise InvalidInputError(
+                f"has {len(texts)} texts for the {len(rollouts.query_ids)} queries of the rollouts",
+                column="queries",
+                remedy="give one text for each of rollouts.query_ids, in that order",
+            )
+        right = np.flatnonzero(rollouts.correct > 0)
+        if not right.size:
+            raise InvalidInputError(
+                "has no correct rollout", column="correct", remedy="lengths need a few successes"
+            )
+        query = rollouts.index_of(rollouts.query_id)
+        attempts = np.bincount(query)
+        successes = np.bincount(query, weights=rollouts.correct)
+
         self.features_ = TextFeatures(
             n_components=self.n_components, max_terms=self.max_terms, seed=self.seed
         ).fit(texts)
         columns = self.features_.transform(texts)
-        query = rollouts.index_of(rollouts.query_id)
-        count = np.bincount(query, minlength=len(texts))
-        success = np.bincount(query, weights=rollouts.correct) / count
         self.success_ = self._boost(
-            columns, success, count / count.mean(), self.success_trees, objective="cross_entropy"
+            columns,
+            successes / attempts,
+            attempts / attempts.mean(),
+            objective="cross_entropy",
+            min_data_in_leaf=self.min_queries,
         )
-        right = np.flatnonzero(rollouts.correct > 0)
-        share = rollouts.correct[right]
-        share = share / np.bincount(query, weights=rollouts.correct)[query[right]]
-        length = np.log(np.maximum(rollouts.n_tokens[right], 1))
+        # The weights of a query's rollouts add up to 1, so the weight in a leaf (LightGBM calls
+        # it the Hessian) counts queries where the number of rows would not.
+        share = rollouts.correct[right] / successes[query[right]]
+        log_length = np.log(np.maximum(rollouts.n_tokens[right], 1))
         self.lengths_ = [
             self._boost(
                 columns[query[right]],
-                length,
+                log_length,
                 share,
-                self.length_trees,
                 objective="quantile",
-                alpha=alpha,
+                alpha=quantile,
+                min_data_in_leaf=1,
+                min_sum_hessian_in_leaf=self.min_queries,
             )
-            for alpha in QUANTILES
+            for quantile in QUANTILES
         ]
+        self.trained_on_ = {
+            "queries": len(texts),
+            "rollouts": len(rollouts),
+            "models": list(rollouts.models),
+            "sources": list(rollouts.sources),
+        }
         return self
 
     def predict(self, queries: Sequence[str]) -> ShiftedSurge:
-        success, low, median, high = self.predict_parts(queries)
-        spread = (high - low) / (ndtri(QUANTILES[2]) - ndtri(QUANTILES[0]))
-        shape = surge_shape(np.maximum(spread, SMALLEST_SPREAD))
-        scale = np.exp(median)
+        """Give the curve of each query's text; caps in tokens, heights are probabilities.
+
+        The curve of a text does not depend on the other texts in the call.
+        """
+        success, median, spread = self.predict_completion(queries)
+        shape = surge_shape(spread)
         return ShiftedSurge.from_height(
-            scale * shape.tau,
-            np.clip(success * shape.height, 1e-6, 1.0),
-            scale * shape.width,
+            tau=median * shape.tau,
+            height=np.clip(success * shape.height, _LEAST_HEIGHT, 1.0),
+            width=median * shape.width,
         )
 
-    def predict_parts(self, queries):
-        columns = self.features_.transform(queries)
-        success = self.success_.predict(columns, num_threads=self.num_threads)
-        logs = [b.predict(columns, num_threads=self.num_threads) for b in self.lengths_]
-        return (success, *np.sort(logs, axis=0))
+    def predict_completion(self, queries: Sequence[str]) -> Completion:
+        """Give success, median length and log-spread of each query's text: see `Completion`.
 
-    def _boost(self, columns, target, weight, trees, **objective) -> lgb.Booster:
-        parameters: dict[str, Any] = {
+        Raises
+        ------
+        InvalidInputError
+            Naming the first query that is not text.
+        """
+        check_is_fitted(self, "lengths_")
+        columns = self.features_.transform(queries)
+        # Quantiles learned apart may cross; sorting them is the nearest order they can have.
+        low, median, high = np.sort([self._run(booster, columns) for booster in self.lengths_], 0)
+        return Completion(
+            success=np.clip(self._run(self.success_, columns), 0.0, 1.0),
+            median=np.exp(median),
+            spread=(high - low) / _NORMAL_RANGE,
+        )
+
+    def _run(self, booster: lgb.Booster, columns: np.ndarray) -> np.ndarray:
+        if not len(columns):  # LightGBM refuses an empty batch
+            return np.zeros(0)
+        return np.asarray(booster.predict(columns, num_threads=self.num_threads))
+
+    def _boost(
+        self, columns: np.ndarray, target: np.ndarray, weight: np.ndarray, **task: Any
+    ) -> lgb.Booster:
+        settings = {
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
-            "min_data_in_leaf": self.min_queries,
-            "feature_fraction": self.feature_fraction,
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
             "num_threads": self.num_threads,
             "verbosity": -1,
-            **objective,
         }
-        data = lgb.Dataset(columns, label=target, weight=weight, params={"verbosity": -1})
-        return lgb.train(parameters, data, num_boost_round=trees)
+        data = lgb.Dataset(
+            columns,
+            label=target,
+            weight=weight,
+            feature_name=self.features_.names,
+            params={"verbosity": -1},
+        )
+        return lgb.train({**settings, **_SUBSAMPLING, **task}, data, num_boost_round=self.trees)
