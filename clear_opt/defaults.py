@@ -22,6 +22,15 @@ SATURATION: Final = 37.0
 CUTS_PER_QUERY: Final = 24
 """Tangent cuts per query in the conic solver, for families without a conic form."""
 
+CUT_ROUNDS: Final = 20
+"""Most refinements of the tangent cuts; seven close in from twenty decades to 1e-9."""
+
+CUT_WINDOW: Final = 1e-5
+"""Relative width of the price window at which tangent cuts stop being refined."""
+
+CONIC_TOLERANCE: Final = 1e-6
+"""Relative difference of a convex program's value and its dual bound that counts as solved."""
+
 CUT_TOLERANCE: Final = 1e-9
 """Certified relative error at which tangent cuts stop being refined."""
 

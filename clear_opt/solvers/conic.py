@@ -1,0 +1,186 @@
+"""The convex-program solver: the exact hull of the problem in cvxpy, a second opinion on the price.
+
+`conic_forms` states the programs; families without a conic form use `tangent_cuts`. Programs are
+compiled once per shape and kept, so a second solve of the same shape only changes numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import cvxpy as cp
+import numpy as np
+
+from clear_opt.allocation import Allocation
+from clear_opt.defaults import (
+    CONIC_TOLERANCE,
+    CUT_ROUNDS,
+    CUT_TOLERANCE,
+    CUT_WINDOW,
+    CUTS_PER_QUERY,
+)
+from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
+from clear_opt.solvers.conic_forms import ConicForm, form_of
+from clear_opt.solvers.recovery import recover
+from clear_opt.solvers.tangent_cuts import CutProgram, Window
+
+_LOCK = threading.RLock()  # compiled programs hold their numbers, so one solve at a time
+_OPTIONS = {
+    "CLARABEL": {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10, "max_iter": 400}
+}
+
+
+class Relaxation(NamedTuple):
+    """Optimum of the convex program."""
+
+    price: float
+    """Dual of the token row, weighted success per token, >= 0."""
+    value: float
+    """Optimal value, weighted success, recomputed from the recovered variables."""
+    converged: bool
+    """Whether the numerical solver reached its tolerances."""
+    build_seconds: float
+    solve_seconds: float
+
+
+@dataclass(frozen=True)
+class ConicSolver:
+    """Solve the convex hull of the problem by cvxpy, then recover whole tokens.
+
+    Shifted surges become exponential cones, quadratics second-order cones, triangular and tabular
+    curves a linear program: all exact. Other families are cut by tangents until the certified
+    relative error is below ``tolerance``.
+
+    Parameters
+    ----------
+    backend
+        Any cvxpy solver that handles the cones; Clarabel by default.
+    tolerance
+        Certified relative error at which tangent cuts stop.
+
+    Examples
+    --------
+    >>> from clear_opt import AllocationProblem, ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100, 400], height=[0.9, 0.5], width=[50, 200])
+    >>> ConicSolver().solve(AllocationProblem(curves, budget=300)).tokens
+    array([150,   0])
+    """
+
+    backend: str = "CLARABEL"
+    tolerance: float = CUT_TOLERANCE
+
+    @property
+    def name(self) -> str:
+        """Name in results and messages."""
+        return "conic"
+
+    def solve(self, problem: AllocationProblem, *, throw: bool = True) -> Allocation:
+        """Allocate the budget; parameters, result and errors as for `DualSolver.solve`.
+
+        Raises
+        ------
+        InfeasibleError
+            If the floors exceed the budget.
+        SolverError
+            If the numerical solver did not reach its tolerances.
+        """
+        if len(problem) == 0:
+            return empty_answer(problem, solver=self.name)
+        if not problem.feasible:
+            return infeasible_answer(problem, solver=self.name, throw=throw)
+        return self.finish(problem, self.relax(problem), throw=throw)
+
+    def finish(
+        self, problem: AllocationProblem, relaxation: Relaxation, *, throw: bool = True
+    ) -> Allocation:
+        """Turn the relaxation's price into whole tokens and certify them."""
+        begun = time.perf_counter()
+        tokens = recover(problem, relaxation.price)
+        allocation = answer(
+            problem,
+            tokens,
+            relaxation.price,
+            solver=self.name,
+            converged=relaxation.converged,
+            build_seconds=relaxation.build_seconds,
+            solve_seconds=relaxation.solve_seconds + time.perf_counter() - begun,
+        )
+        return checked(allocation, throw=throw)
+
+    def relax(self, problem: AllocationProblem) -> Relaxation:
+        """Solve the convex hull of a feasible problem of n >= 1 queries."""
+        found = form_of(problem.curves)
+        with _LOCK:
+            if found is None:
+                return self._by_cuts(problem)
+            return self._by_form(problem, *found)
+
+    def _by_form(
+        self, problem: AllocationProblem, form: type[ConicForm], points: int
+    ) -> Relaxation:
+        begun = time.perf_counter()
+        compiled = _compiled(form, len(problem), points)
+        compiled.load(problem)
+        built = time.perf_counter()
+        solved = self._run(compiled.program)
+        price = compiled.price if solved else 0.0
+        value = compiled.relaxed_value(problem) if solved else np.inf
+        converged = solved and _certified(problem, price, value)
+        return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
+
+    def _by_cuts(self, problem: AllocationProblem) -> Relaxation:
+        begun = time.perf_counter()
+        envelope = problem.envelope
+        cuts = _compiled_cuts(len(problem), CUTS_PER_QUERY)
+        built = time.perf_counter()
+        dearest = float(envelope.abandonment_price.max())
+        window = Window(0.0, dearest)
+        price, value = 0.0, float(problem.utility(problem.floor).sum())
+        for _ in range(CUT_ROUNDS if dearest > 0 else 0):
+            cuts.load(problem, window)
+            if not self._run(cuts.program):
+                break
+            price = cuts.price
+            value, reached = cuts.bounds(problem)
+            narrower = window.around(price, CUTS_PER_QUERY)
+            exact = value - reached <= self.tolerance * max(value, 1e-300)
+            narrow = window.high - window.low <= CUT_WINDOW * window.high
+            negligible = window.high <= 1e-14 * dearest
+            if (exact and (narrow or negligible)) or not narrower.holds(envelope, problem.budget):
+                break
+            window = narrower
+        converged = _certified(problem, price, value)
+        return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
+
+    def _run(self, program: cp.Problem) -> bool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                program.solve(solver=self.backend, **_OPTIONS.get(self.backend, {}))
+            except cp.SolverError:
+                return False
+        # An inaccurate status is judged by the certificate, not by the solver's own residuals.
+        return program.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)
+
+
+def _certified(problem: AllocationProblem, price: float, value: float) -> bool:
+    """Say whether the program's value meets the dual bound at its own price."""
+    bound = problem.certify(problem.floor, price).dual_bound
+    return abs(bound - value) <= CONIC_TOLERANCE * max(abs(bound), 1e-300)
+
+
+@lru_cache(maxsize=16)
+def _compiled(form: type[ConicForm], n: int, points: int) -> ConicForm:
+    return form(n, points)
+
+
+@lru_cache(maxsize=16)
+def _compiled_cuts(n: int, k: int) -> CutProgram:
+    return CutProgram(n, k)
+

@@ -1,0 +1,233 @@
+"""Convex programs of the concave envelope, one class per form, compiled once per shape.
+
+Each form states the same problem (design, section 1.5): maximise the envelopes' sum subject to one
+token row. A form owns its cvxpy parameters, so that solving another problem of the same shape
+changes numbers only (DPP). Token rows are divided by the mean budget per query; prices are turned
+back into success per token by the caller.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import cvxpy as cp
+import numpy as np
+
+from clear_opt.curves import Curve, Quadratic, ShiftedSurge, TabularCurve, Triangular
+from clear_opt.curves.threshold import ThresholdCurve
+from clear_opt.errors import SolverError
+from clear_opt.problem import AllocationProblem
+
+
+_SPARE = 1e-5  # a token row this much below its right-hand side, relatively, does not bind
+
+
+class ConicForm(ABC):
+    """A compiled convex program for problems of one shape.
+
+    Subclasses build their variables and parameters in ``_build`` and fill the parameters in
+    ``_load``.
+
+    Parameters
+    ----------
+    n
+        Number of queries.
+    points
+        Grid points per query, for forms that have any.
+    """
+
+    def __init__(self, n: int, points: int = 0) -> None:
+        self.n, self.points = n, points
+        self.budget = cp.Parameter(nonneg=True)
+        value, tokens, constraints = self._build()
+        self.token_row = tokens <= self.budget
+        self.program = cp.Problem(cp.Maximize(value), [self.token_row, *constraints])
+        if not self.program.is_dcp(dpp=True):
+            raise SolverError(f"the {type(self).__name__} program is not DPP")
+
+    @abstractmethod
+    def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
+        """Give total value, total scaled tokens beyond the floors, and constraints."""
+
+    def load(self, problem: AllocationProblem) -> None:
+        """Fill the parameters with a problem's numbers."""
+        room = problem.budget - problem.floor_total
+        self.unit = max(room, 1.0) / self.n
+        self.budget.value = room / self.unit
+        self._load(problem, self.unit)
+
+    @property
+    def price(self) -> float:
+        """Price of the solved program, weighted success per token, >= 0.
+
+        Complementary slackness settles the case of tokens to spare, where an interior-point
+        solver leaves a small positive number.
+        """
+        if self.token_row.expr.value < -_SPARE * self.budget.value:
+            return 0.0
+        return max(float(self.token_row.dual_value), 0.0) / self.unit
+
+    @abstractmethod
+    def _load(self, problem: AllocationProblem, unit: float) -> None:
+        """Fill the form's own parameters; ``unit`` is the number of tokens that count as one."""
+
+    @abstractmethod
+    def relaxed_value(self, problem: AllocationProblem) -> float:
+        """Give the optimal value of the program, recomputed from the recovered variables."""
+
+
+class _ThresholdForm(ConicForm):
+    """What surge and quadratic share: a funded share z and a rise above the threshold.
+
+    With z in [0, 1] the funded share and s the perspective of the distance above the threshold (in
+    widths, y = beta x), tokens are l + (tau - l) z + s / beta. A query whose floor passes its
+    threshold has z = 1 and s at least what the floor gives. Queries that no token can help carry
+    zero coefficients.
+    """
+
+    def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
+        n = self.n
+        self.height = cp.Parameter(n, nonneg=True)
+        self.distance = cp.Parameter(n)
+        self.width = cp.Parameter(n, nonneg=True)
+        self.share_least = cp.Parameter(n, nonneg=True)
+        self.rise_least = cp.Parameter(n, nonneg=True)
+        self.rise_most = cp.Parameter(n, nonneg=True)
+        self.share = cp.Variable(n)
+        self.rise = cp.Variable(n)
+        tokens = self.distance @ self.share + self.width @ self.rise
+        bounds = [
+            self.share >= self.share_least,
+            self.share <= 1,
+            self.rise <= cp.multiply(self.rise_most, self.share),
+        ]
+        gain, shape = self._perspective()
+        return self.height @ gain, tokens, [*bounds, *shape]
+
+    @abstractmethod
+    def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
+        """Give the perspective of the unit shape s(y) at (rise, share), and its constraints."""
+
+    def _load(self, problem: AllocationProblem, unit: float) -> None:
+        curves, envelope = problem.curves, problem.envelope
+        assert isinstance(curves, ThresholdCurve)
+        active = envelope.abandonment_price > 0
+        past = np.maximum(curves.beta * (problem.floor - curves.tau), 0.0)
+        self.active = active
+        self.height.value = np.where(active, problem.weight * curves.height, 0.0)
+        self.distance.value = np.where(active, (curves.tau - problem.floor) / unit, 0.0)
+        self.width.value = np.where(active, 1.0 / curves.beta / unit, 0.0)
+        self.share_least.value = np.where(active & (past > 0), 1.0, 0.0)
+        self.load_floor(np.where(active, past, 0.0))
+        self.rise_most.value = np.where(active, curves.beta * (envelope.end - curves.tau), 1.0)
+
+    def load_floor(self, past: np.ndarray) -> None:
+        """Fill how far above the threshold, in widths, the floors already are."""
+        self.rise_least.value = past
+
+    @abstractmethod
+    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+        """Give the perspective z s(y / z) from numbers, shape (n,)."""
+
+    def relaxed_value(self, problem: AllocationProblem) -> float:
+        share = np.clip(self.share.value, 1e-300, 1.0)
+        rise = np.clip(self.rise.value, 0.0, share)
+        gained = self.height.value * self.shape_value(share, rise)
+        still = np.where(self.active, 0.0, problem.utility(problem.floor))
+        return float((gained + still).sum())
+
+
+class SurgeForm(_ThresholdForm):
+    """Exponential-cone program of the shifted surge, exact (design, section 1.5).
+
+    With q = z exp(-y), z y = z log(z/q) = rel_entr(z, q) and the value is e h times
+    z y e^(-y) = -rel_entr(q, z). The bound q <= z (y >= 0) is needed: without it a query with a
+    small alpha would sell tokens.
+    """
+
+    def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
+        faded = cp.Variable(self.n, nonneg=True)
+        gain = cp.Variable(self.n)
+        self.fade_most = self.rise_least  # exp(-y) at the floor; loaded below
+        return gain, [
+            faded <= cp.multiply(self.fade_most, self.share),
+            cp.rel_entr(self.share, faded) <= self.rise,
+            gain <= -np.e * cp.rel_entr(faded, self.share),
+        ]
+
+    def load_floor(self, past: np.ndarray) -> None:
+        """Fill the upper bound exp(-y) on q / z, one where the floor is below the threshold."""
+        self.fade_most.value = np.exp(-past)
+
+    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+        """Give z (y/z) e^(1 - y/z), shape (n,)."""
+        return rise * np.exp(1.0 - rise / share)
+
+
+class QuadraticForm(_ThresholdForm):
+    """Second-order-cone program of the quadratic curve, exact: z s(y) = 2 r - r^2 / z."""
+
+    def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
+        square = cp.Variable(self.n)
+        cone = cp.SOC(
+            self.share + square, cp.vstack([2 * self.rise, self.share - square]), axis=0
+        )
+        least = self.rise >= cp.multiply(self.rise_least, self.share)
+        return 2 * self.rise - square, [cone, least]
+
+    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+        """Give z s(r / z) with s(y) = 2 y - y^2, shape (n,)."""
+        return 2.0 * rise - rise**2 / share
+
+
+class PointsForm(ConicForm):
+    """Linear program over mixtures of points, exact for piecewise-linear curves.
+
+    Each query mixes its floor, the curve's corners and its ceiling; the program finds the upper
+    hull by itself.
+    """
+
+    def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
+        shape = (self.n, self.points)
+        self.gain = cp.Parameter(shape)
+        self.cost = cp.Parameter(shape, nonneg=True)
+        self.mixture = cp.Variable(shape, nonneg=True)
+        value = cp.sum(cp.multiply(self.gain, self.mixture))
+        tokens = cp.sum(cp.multiply(self.cost, self.mixture))
+        return value, tokens, [cp.sum(self.mixture, axis=1) <= 1]
+
+    def _load(self, problem: AllocationProblem, unit: float) -> None:
+        tokens, values = corner_points(problem)
+        self.gain.value = problem.weight[:, None] * (values - values[:, :1])
+        self.cost.value = (tokens - tokens[:, :1]) / unit
+
+    def relaxed_value(self, problem: AllocationProblem) -> float:
+        mixture = np.clip(self.mixture.value, 0.0, 1.0)
+        return float(problem.utility(problem.floor).sum() + (self.gain.value * mixture).sum())
+
+
+def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
+    """Give tokens and values at the corners of piecewise-linear curves, shape (n, k) each.
+
+    The first column is the floor, the last the ceiling (or the peak); corners outside are moved
+    onto the floor.
+    """
+    curves, floor, end = problem.curves, problem.floor, problem.envelope.end
+    corners = curves.grid if isinstance(curves, TabularCurve) else np.zeros((len(curves), 0))
+    inside = (corners > floor[:, None]) & (corners < end[:, None])
+    tokens = np.column_stack([floor, np.where(inside, corners, floor[:, None]), end])
+    values = np.column_stack([curves.value(column) for column in tokens.T])
+    return tokens, values
+
+
+def form_of(curves: Curve) -> tuple[type[ConicForm], int] | None:
+    """Give the exact form for a family and its points per query, or ``None`` where there is none."""
+    if isinstance(curves, ShiftedSurge):
+        return SurgeForm, 0
+    if isinstance(curves, Quadratic):
+        return QuadraticForm, 0
+    if isinstance(curves, Triangular):
+        return PointsForm, 2
+    if isinstance(curves, TabularCurve):
+        return PointsForm, curves.grid.shape[1] + 2
+    return None
