@@ -1,0 +1,61 @@
+"""The error of a table: file, row, query, column and value, with what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clear_opt.errors import InvalidInputError
+
+_LONGEST = 60  # characters of an offending value that a message shows
+
+
+class TableError(InvalidInputError):
+    """A table, or one entry of it, that cannot be used.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    path
+        The file.
+    place
+        Where in it, as a user counts, e.g. ``"row 3 (line 4)"``.
+    query_id
+        The query concerned, where it is known.
+    column
+        The column concerned.
+    value
+        The offending value; left out where there is none.
+    remedy
+        What the user can do.
+
+    Examples
+    --------
+    >>> print(TableError("must be at least 0", path="q.csv", place="row 3", column="tau", value=-1))
+    q.csv, row 3, tau = -1: must be at least 0
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str | Path,
+        place: str = "",
+        query_id: str | None = None,
+        column: str | None = None,
+        value: object = None,
+        remedy: str = "",
+    ) -> None:
+        parts = [str(path), place]
+        if query_id is not None:
+            parts.append(f"query_id {_shown(query_id)}")
+        if column is not None:
+            parts.append(column if value is None else f"{column} = {_shown(value)}")
+        super().__init__(f"{', '.join(filter(None, parts))}: {problem}", remedy=remedy)
+        self.path, self.place, self.query_id = Path(path), place, query_id
+        self.column, self.value = column, value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

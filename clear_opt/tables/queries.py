@@ -1,0 +1,281 @@
+"""Queries to allocate for: each row checked, texts or curves, limits and weights beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from clear_opt.curves import ShiftedSurge
+from clear_opt.errors import InvalidInputError
+from clear_opt.problem import AllocationProblem
+from clear_opt.tables.errors import TableError
+from clear_opt.tables.records import Record, Records, read_records
+from clear_opt.tables.row import REMEDIES, QueryRow, as_text
+
+_CURVE = ("tau", "alpha", "beta", "height", "width")
+_LIMITS = ("weight", "floor", "ceiling")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QueryTable:
+    """The queries of one file; arrays have shape (n,).
+
+    Attributes
+    ----------
+    path
+        The file.
+    query_ids
+        Name of each query, unique.
+    texts
+        Text of each query, or ``None`` where the table gives curves.
+    curves
+        Curve of each query, or ``None`` where the table gives texts.
+    weight
+        What a right answer is worth, > 0.
+    floor, ceiling
+        Fewest and most tokens a query may get; the ceiling is infinite where there is none.
+    unused_columns
+        Columns of the file that nothing was read from.
+    places
+        Where each query stands in the file, for messages.
+    """
+
+    path: Path
+    query_ids: tuple[str, ...]
+    texts: tuple[str, ...] | None
+    curves: ShiftedSurge | None
+    weight: np.ndarray
+    floor: np.ndarray
+    ceiling: np.ndarray
+    unused_columns: tuple[str, ...]
+    places: tuple[str, ...]
+
+    def problem(self, curves: ShiftedSurge, budget: float, block: int = 1) -> AllocationProblem:
+        """Give the allocation problem of these queries.
+
+        Parameters
+        ----------
+        curves
+            One curve per query, the table's own or predicted.
+        budget
+            Tokens, >= 0.
+        block
+            Caps are multiples of this many tokens.
+
+        Raises
+        ------
+        TableError
+            Naming the row of the file whose floor and ceiling leave no whole block.
+        """
+        try:
+            return AllocationProblem(
+                curves, budget, self.floor, self.ceiling, self.weight, block=block
+            )
+        except InvalidInputError as error:
+            if error.row is None:
+                raise
+            raise self._placed(error) from None
+
+    def _placed(self, error: InvalidInputError) -> TableError:
+        row = error.row or 0
+        return TableError(
+            str(error).removeprefix(f"row {row}, "),
+            path=self.path,
+            place=self.places[row],
+            query_id=self.query_ids[row],
+        )
+
+    def __len__(self) -> int:
+        return len(self.query_ids)
+
+    def __repr__(self) -> str:
+        kind = "texts" if self.curves is None else "curves"
+        return f"QueryTable({str(self.path)!r}, n={len(self)}, {kind})"
+
+
+def read_queries(
+    path: str | Path, *, floor: float = 0.0, ceiling: float | None = None, text_only: bool = False
+) -> QueryTable:
+    """Read queries to allocate for.
+
+    Parameters
+    ----------
+    path
+        JSON Lines, CSV or Parquet (see `read_records`) with the column ``query_id`` (unique) and
+        either ``text`` or ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``); optional
+        ``weight``, ``floor``, ``ceiling``. Where every row has a curve, texts are not used.
+    floor
+        Fewest tokens of queries whose row names none, >= 0.
+    ceiling
+        Most tokens of queries whose row names none; ``None`` for no limit.
+    text_only
+        Whether only names and texts are wanted; all other columns then count as unused.
+
+    Returns
+    -------
+    QueryTable
+
+    Raises
+    ------
+    TableError
+        Naming file, row, query, column and value of the first entry that cannot be used.
+    """
+    if ceiling is not None and ceiling < floor:
+        raise InvalidInputError(
+            f"is below the floor of {floor:g} tokens", column="ceiling", value=ceiling
+        )
+    records = read_records(path)
+    known = ("query_id", "text") if text_only else tuple(QueryRow.model_fields)
+    _check_columns(records, known)
+    rows = [_checked(records, record, known) for record in records.rows]
+    _check_unique(records, rows)
+    has_curves = not rows or any(row.tau is not None for row in rows)
+    names = tuple(row.query_id for row in rows)
+    limits = _limits(records, rows, floor, ceiling)
+    read = {"query_id", *(_LIMITS if not text_only else ()), *(_CURVE if has_curves else ["text"])}
+    used = read if rows else set(known)
+    return QueryTable(
+        path=records.path,
+        query_ids=names,
+        texts=None if has_curves else _texts(records, rows),
+        curves=_curves(records, rows) if has_curves else None,
+        **limits,
+        unused_columns=tuple(name for name in records.columns if name not in used),
+        places=tuple(record.place for record in records.rows),
+    )
+
+
+def _check_columns(records: Records, known: tuple[str, ...]) -> None:
+    if not records.columns:
+        return  # JSON Lines without a row
+    found = ", ".join(map(repr, records.columns))
+    if "query_id" not in records.columns:
+        raise TableError(
+            "is missing", path=records.path, column="query_id", remedy=f"columns found: {found}"
+        )
+    if not {"text", "tau"} & set(records.columns) & set(known):
+        wanted = "'text'" if "tau" not in known else "'text', or 'tau' with 'height' and 'width'"
+        raise TableError(
+            "has no column to allocate by" if "tau" in known else "has no column 'text'",
+            path=records.path,
+            remedy=f"add {wanted}; columns found: {found}",
+        )
+
+
+def _checked(records: Records, record: Record, known: tuple[str, ...]) -> QueryRow:
+    values = {name: record.values.get(name) for name in known}
+    query_id = as_text(values["query_id"])
+    try:
+        return QueryRow.model_validate(values, strict=records.typed)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        column = str(first["loc"][0])
+        value = values[column]
+        if value is None:
+            problem = "is missing"
+        else:
+            problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        raise TableError(
+            problem,
+            path=records.path,
+            place=record.place,
+            query_id=query_id if isinstance(query_id, str) and column != "query_id" else None,
+            column=column,
+            value=value,
+            remedy=REMEDIES[column],
+        ) from None
+
+
+def _check_unique(records: Records, rows: list[QueryRow]) -> None:
+    first: dict[str, str] = {}
+    for record, row in zip(records.rows, rows, strict=True):
+        if row.query_id in first:
+            raise TableError(
+                f"names the same query as {first[row.query_id]}",
+                path=records.path,
+                place=record.place,
+                column="query_id",
+                value=row.query_id,
+                remedy="give every query its own query_id",
+            )
+        first[row.query_id] = record.place
+
+
+def _texts(records: Records, rows: list[QueryRow]) -> tuple[str, ...]:
+    for record, row in zip(records.rows, rows, strict=True):
+        if row.text is None:
+            raise TableError(
+                "has no text",
+                path=records.path,
+                place=record.place,
+                query_id=row.query_id,
+                remedy="give the query's text, or leave the query out",
+            )
+    return tuple(row.text or "" for row in rows)
+
+
+def _curves(records: Records, rows: list[QueryRow]) -> ShiftedSurge:
+    slopes = [_slopes(records, rows, index) for index in range(len(rows))]
+    alpha, beta = np.array(slopes).reshape(-1, 2).T
+    try:
+        return ShiftedSurge([row.tau for row in rows], alpha, beta)
+    except InvalidInputError as error:
+        where = error.row or 0
+        raise TableError(
+            str(error).removeprefix(f"row {where}, "),
+            path=records.path,
+            place=records.rows[where].place,
+            query_id=rows[where].query_id,
+        ) from None
+
+
+def _slopes(records: Records, rows: list[QueryRow], index: int) -> tuple[float, float]:
+    """Alpha and beta of one row, or the error that says why it has none."""
+    row = rows[index]
+    flaw, slopes = row.flaw_of_curve(), row.slopes()
+    if flaw is None and slopes is not None:
+        return slopes
+    remedy = "a curve is tau with height and width, or tau with alpha and beta"
+    if row.tau is None and row.text is not None:
+        by_tau = next(i for i, other in enumerate(rows) if other.tau is not None)
+        flaw = f"has a text but no tau, while {records.rows[by_tau].place} has a tau"
+        remedy = "give every row a curve, or take the curve columns out to use the texts"
+    elif slopes is not None and row.tau is not None:
+        remedy = "keep one of the two pairs of columns"
+    raise TableError(
+        flaw or "",
+        path=records.path,
+        place=records.rows[index].place,
+        query_id=row.query_id,
+        remedy=remedy,
+    )
+
+
+def _limits(
+    records: Records, rows: list[QueryRow], floor: float, ceiling: float | None
+) -> dict[str, np.ndarray]:
+    floors = _filled((row.floor for row in rows), floor)
+    ceilings = _filled((row.ceiling for row in rows), math.inf if ceiling is None else ceiling)
+    below = np.flatnonzero(ceilings < floors)
+    if below.size:
+        where = int(below[0])
+        raise TableError(
+            f"is below the floor of {floors[where]:g} tokens",
+            path=records.path,
+            place=records.rows[where].place,
+            query_id=rows[where].query_id,
+            column="ceiling",
+            value=float(ceilings[where]),
+            remedy="raise the ceiling or lower the floor (columns, --floor, --ceiling)",
+        )
+    weight = _filled((row.weight for row in rows), 1.0)
+    return {"weight": weight, "floor": floors, "ceiling": ceilings}
+
+
+def _filled(values: Iterable[float | None], default: float) -> np.ndarray:
+    return np.array([default if value is None else value for value in values], dtype=np.float64)
