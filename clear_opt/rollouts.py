@@ -251,6 +251,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         raise InvalidInputError(
             "is not a number", column=name, row=row, value=values[row], remedy=_REMEDIES[name]
         ) from None
+    if numbers.ndim != 1:
+        raise InvalidInputError(f"has shape {numbers.shape}", column=name, remedy="one per row")
     whole = numbers == np.floor(numbers)
     accepted, problem = {
         "n_tokens": ((numbers >= 0) & whole, "must be a whole number >= 0"),

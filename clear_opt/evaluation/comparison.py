@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare_policies(
-    curves: Curve, query_ids: Sequence[str], rollouts: Rollouts, budget: float
+    curves: Curve, query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: float
 ) -> Comparison:
     """Allocate a budget by each policy on predicted curves, and replay the caps.
 

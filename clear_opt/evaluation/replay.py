@@ -12,6 +12,8 @@ from clear_opt.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import ArrayLike
+
     from clear_opt.rollouts import Rollouts
 
 
@@ -39,7 +41,7 @@ class Replay:
         return f"Replay(n={self.n}, accuracy={self.accuracy:.4f}, mean_spend={mean:.1f})"
 
 
-def replay(tokens: np.ndarray, query_ids: Sequence[str], rollouts: Rollouts) -> Replay:
+def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts) -> Replay:
     """Score one cap per query: a rollout answers if it is correct and no longer than the cap.
 
     Parameters
@@ -83,7 +85,9 @@ def replay(tokens: np.ndarray, query_ids: Sequence[str], rollouts: Rollouts) -> 
     return Replay(accuracy=float(accuracy), spend=spend, n=len(tokens))
 
 
-def oracle_tokens(query_ids: Sequence[str], rollouts: Rollouts, budget: float) -> np.ndarray:
+def oracle_tokens(
+    query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: float
+) -> np.ndarray:
     """Give the caps of someone who knows every rollout: the yardstick for all policies.
 
     With one sample per query, right or wrong, the shortest correct rollouts are funded until the
@@ -140,7 +144,9 @@ def oracle_tokens(query_ids: Sequence[str], rollouts: Rollouts, budget: float) -
     return caps
 
 
-def _samples(query_ids: Sequence[str], rollouts: Rollouts) -> tuple[np.ndarray, np.ndarray]:
+def _samples(
+    query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts
+) -> tuple[np.ndarray, np.ndarray]:
     """Give pairs of a place in ``query_ids`` and a row of the rollouts, ordered by place."""
     known = rollouts.index_of(query_ids)
     owner = rollouts.index_of(rollouts.query_id)

@@ -96,7 +96,10 @@ def load_predictor(name: str | Path) -> SurgePredictor:
         )
     index = _read_index(folder)
     contents = {name: _read_checked(folder, name, index["sha256"][name]) for name in _FILES}
-    return _restore(index, contents)
+    try:
+        return _restore(index, contents)
+    except (ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
+        raise _damaged(folder, f"holds files that do not make a predictor ({error})") from None
 
 
 def shipped_predictors() -> dict[str, Path]:
@@ -178,6 +181,11 @@ def _restore(index: dict[str, Any], contents: dict[str, bytes]) -> SurgePredicto
     predictor.success_ = _booster(contents[_SUCCESS])
     predictor.lengths_ = [_booster(contents[name]) for name in _LENGTHS]
     predictor.trained_on_ = index.get("trained_on", {})
+    if features.components_.shape[1:] != features.idf_.shape or any(
+        booster.num_feature() != len(features.names)
+        for booster in (predictor.success_, *predictor.lengths_)
+    ):
+        raise ValueError("they have different numbers of features")
     return predictor
 
 
