@@ -12,10 +12,11 @@ try:
 except ImportError as error:
     raise MissingExtraError("pyarrow and pydantic", "cli") from error
 
+from clear_opt.tables.curves import curve_table
 from clear_opt.tables.errors import TableError
 from clear_opt.tables.queries import QueryTable, read_queries
 from clear_opt.tables.records import Record, Records, read_records
-from clear_opt.tables.write import check_output, replacing, write_table
+from clear_opt.tables.write import check_output, make_folder, replacing, write_table
 
 __all__ = [
     "QueryTable",
@@ -23,6 +24,8 @@ __all__ = [
     "Records",
     "TableError",
     "check_output",
+    "curve_table",
+    "make_folder",
     "read_queries",
     "read_records",
     "replacing",

@@ -50,6 +50,24 @@ def check_output(path: str | Path, *, source: str | Path | None = None) -> Path:
     return path
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder for output, with those above it; an existing one is kept as it is.
+
+    Raises
+    ------
+    TableError
+        If it cannot be made, for instance because a file has that name.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(
+            f"folder cannot be made: {error.strerror}", path=path, remedy="name another folder"
+        ) from None
+    return path
+
+
 def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a table as a whole or not at all.
 

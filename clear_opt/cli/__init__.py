@@ -1,0 +1,23 @@
+"""The command line, ``clear-opt``: thin commands over the package, one module each."""
+
+from __future__ import annotations
+
+import sys
+
+_EXTRA = ("typer", "rich")
+
+
+def main() -> None:
+    """Run ``clear-opt``; without its extra, say in one line how to install it and exit with 2."""
+    try:
+        from clear_opt.cli.app import app
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        print(
+            f"clear-opt: the command line needs {missing}: pip install 'clear-opt[cli]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    app()

@@ -1,0 +1,126 @@
+"""``clear-opt allocate``: queries in, one token cap for each out."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, note, note_unused, predict_curves, working
+
+if TYPE_CHECKING:
+    from clear_opt.allocation import Allocation
+    from clear_opt.curves import ShiftedSurge
+    from clear_opt.problem import AllocationProblem
+    from clear_opt.solvers import CrossCheck
+    from clear_opt.tables import QueryTable
+
+
+class SolverOption(StrEnum):
+    """What --solver takes."""
+
+    AUTO = "auto"
+    DUAL = "dual"
+    CONIC = "conic"
+    BOTH = "both"
+
+
+def allocate(
+    queries: Annotated[
+        Path,
+        typer.Argument(
+            help="JSONL, CSV or Parquet with query_id and text; or with tau and (height, width) "
+            "or (alpha, beta). Optional columns: weight, floor, ceiling.",
+            show_default=False,
+        ),
+    ],
+    budget: Annotated[
+        int,
+        typer.Option(min=0, help="Tokens to spend on all queries together.", show_default=False),
+    ],
+    predictor: Annotated[
+        str | None,
+        typer.Option(
+            help="Predictor for texts: a name or a folder.", show_default=DEFAULT_PREDICTOR
+        ),
+    ] = None,
+    solver: Annotated[
+        SolverOption, typer.Option(help="'both' solves twice and compares.")
+    ] = SolverOption.AUTO,
+    floor: Annotated[
+        int, typer.Option(min=0, help="Tokens every query gets, unless its row says otherwise.")
+    ] = 0,
+    ceiling: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Most tokens a query may get, unless its row says otherwise.",
+            show_default="none",
+        ),
+    ] = None,
+    block: Annotated[int, typer.Option(min=1, help="Caps are multiples of this many tokens.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write one row per query: .jsonl, .csv or .parquet.", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a summary.")
+    ] = False,
+) -> None:
+    """Give every query a token cap, so that the batch gets the most right answers for its budget.
+
+    Prints the shadow price, who was abandoned and why, and a proof of how good the answer is.
+
+    **Examples**
+
+    `clear-opt allocate queries.jsonl --budget 30000`
+
+    `clear-opt allocate queries.csv --budget 30000 --floor 20 --ceiling 4000 --out caps.csv`
+
+    `clear-opt allocate curves.parquet --budget 30000 --solver both --json`
+    """
+    from clear_opt.tables import check_output, read_queries, write_table
+
+    if out is not None:
+        check_output(out, source=queries)
+    with working("Reading queries"):
+        table = read_queries(queries, floor=floor, ceiling=ceiling)
+    note_unused(table)
+    problem = table.problem(_curves(table, predictor), budget, block=block)
+    with working("Solving"):
+        allocation, check = _solve(problem, solver)
+    if out is not None:
+        write_table(allocation.to_table(list(table.query_ids)), out)
+    if as_json:
+        from clear_opt.cli.report import allocation_as_json
+
+        typer.echo(json.dumps(allocation_as_json(allocation, check), allow_nan=False))
+    else:
+        from clear_opt.cli.report import print_allocation
+
+        print_allocation(allocation, table.query_ids, check)
+    if out is not None:
+        typer.echo(f"wrote {out} ({len(allocation):,} rows)", err=as_json)
+
+
+def _curves(table: QueryTable, predictor: str | None) -> ShiftedSurge:
+    if table.curves is None:
+        return predict_curves(table.texts or (), predictor or DEFAULT_PREDICTOR)
+    if predictor is not None:
+        note(f"predictor not used: {table.path} gives the curves")
+    return table.curves
+
+
+def _solve(
+    problem: AllocationProblem, solver: SolverOption
+) -> tuple[Allocation, CrossCheck | None]:
+    """Give the answer; of two solvers' answers the better one, with the comparison."""
+    from clear_opt.solvers import cross_check, solve
+
+    if solver is not SolverOption.BOTH:
+        return solve(problem, solver.value), None
+    check = cross_check(problem)
+    return max(check.dual, check.conic, key=lambda answer: answer.expected_utility), check

@@ -1,0 +1,56 @@
+"""The application: what commands there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clear_opt.cli.allocate import allocate
+from clear_opt.cli.demo import demo
+from clear_opt.cli.group import OneLineErrors
+from clear_opt.cli.predict import predict
+
+_EPILOG = """
+**Examples**
+
+`clear-opt demo`
+
+`clear-opt allocate queries.jsonl --budget 30000 --out caps.csv`
+
+`clear-opt predict queries.jsonl --out curves.parquet`
+"""
+
+app = typer.Typer(
+    name="clear-opt",
+    cls=OneLineErrors,
+    epilog=_EPILOG,
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from clear_opt import __version__
+
+        typer.echo(f"clear-opt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Allocate one token budget over many LLM queries by a shadow price, with a certificate."""
+
+
+app.command()(allocate)
+app.command()(predict)
+app.command()(demo)

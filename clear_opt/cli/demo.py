@@ -1,0 +1,76 @@
+"""``clear-opt demo``: the main job on a few hundred questions of the project's own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, predict_curves, working
+
+if TYPE_CHECKING:
+    from clear_opt.demo import DemoQuery, Study
+
+
+def demo(
+    out_dir: Annotated[
+        Path, typer.Option(help="Folder for the picture and the tables; made if need be.")
+    ] = Path("demo-output"),
+    queries: Annotated[int, typer.Option(min=1, help="How many questions.")] = 300,
+    tokens_per_query: Annotated[
+        int, typer.Option(min=1, help="Budget, tokens per question; tight by default.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same questions.")] = 0,
+    predictor: Annotated[str, typer.Option(help="A name or a folder.")] = DEFAULT_PREDICTOR,
+) -> None:
+    """Show the main job on questions made for the purpose, and compare ways to spend a budget.
+
+    Writes frontier.png, queries.jsonl and allocation.jsonl.
+
+    **Example**
+
+    `clear-opt demo --out-dir demo-output --tokens-per-query 150`
+    """
+    from clear_opt.demo import make_queries, study
+
+    made = make_queries(queries, seed)
+    curves = predict_curves([query.text for query in made], predictor)
+    with working("Solving, by both solvers, and drawing the frontier"):
+        found = study(curves, queries * tokens_per_query)
+        _write(out_dir, made, found)
+    _print(made, found, tokens_per_query)
+    table = shlex.quote(str(out_dir / "queries.jsonl"))
+    typer.echo(f"\nwrote {out_dir}/: frontier.png, queries.jsonl, allocation.jsonl")
+    typer.echo(f"next: clear-opt allocate {table} --budget {2 * queries * tokens_per_query}")
+
+
+def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
+    import pyarrow as pa
+
+    from clear_opt.plots import plot_frontier
+    from clear_opt.tables import make_folder, replacing, write_table
+
+    make_folder(out_dir)
+    ids, texts = ([query[i] for query in made] for i in range(2))
+    write_table(pa.table({"query_id": ids, "text": texts}), out_dir / "queries.jsonl")
+    write_table(found.best.to_table(ids), out_dir / "allocation.jsonl")
+    with replacing(out_dir / "frontier.png") as file:
+        plot_frontier(found.frontier, file)
+
+
+def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:
+    from rich.console import Console
+
+    from clear_opt.cli import report
+
+    console = Console(highlight=False)
+    console.print(
+        f"\n[bold]{len(made):,} questions, {tokens_per_query:,} tokens for each on average[/bold]"
+        f" (budget {found.best.budget:,.0f})\n"
+        "Accuracy is what to expect on the predicted curves; no model was run."
+    )
+    console.print(report.policies(found.answers))
+    console.print(report.facts(found.best, found.check))
+    console.print(report.abandoned(made, found.best))

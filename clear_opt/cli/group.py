@@ -1,0 +1,41 @@
+"""One clear line on stderr and exit code 2 for whatever the user can mend."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from clear_opt.errors import ClearOptError
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports its subclass only
+
+
+class OneLineErrors(TyperGroup):
+    """A group of commands that reports errors of use and of input in one line, without traceback.
+
+    Errors of the program itself keep their traceback and exit with 1.
+    """
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command; see `typer.core.TyperGroup.main`."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except _UsageError as error:
+            _fail(str(error.format_message()))  # type: ignore[attr-defined]
+        except ClearOptError as error:
+            _fail(str(error))
+        except typer.Abort:
+            _fail("stopped", code=130)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int = 2) -> NoReturn:
+    # Help, asked for by giving no command, is the one message of many lines.
+    line = message if message.lstrip().startswith("Usage:") else " ".join(message.split())
+    typer.echo(f"clear-opt: {line}" if line is not message else line, err=True)
+    sys.exit(code)
