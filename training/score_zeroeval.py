@@ -40,7 +40,7 @@ def main() -> None:
     print(f"{'model':{width}}    n " + "".join(f"{policy:>13}" for policy in POLICIES))
     for model, result in zip(models, results, strict=True):
         print(f"{model:{width}} {result.n:4d} " + _row(getattr(result, p) for p in POLICIES))
-    means = [np.mean([getattr(result, p) for result in results]) for p in POLICIES]
+    means = [float(np.mean([getattr(result, p) for result in results])) for p in POLICIES]
     print(f"{'mean':{width}}      " + _row(means))
 
 

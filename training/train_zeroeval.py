@@ -32,6 +32,7 @@ def main() -> None:
         rollouts=f"{len(rollouts):,}",
         models=len(rollouts.models),
         accuracy=f"{rollouts.correct.mean():.3f}",
+        median_length=f"{np.median(rollouts.n_tokens[rollouts.correct > 0]):.0f}",
         shown=SHOWN_BUDGET,
         by_budget=budget_table(scores),
         by_model=model_table(scores, SHOWN_BUDGET),

@@ -28,7 +28,8 @@ _NORMAL_RANGE = float(ndtri(QUANTILES[2]) - ndtri(QUANTILES[0]))  # of a spread 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
 
 # The learning problem is small and noisy: every tree sees part of the rows and of the columns.
-_SUBSAMPLING = {"bagging_fraction": 0.7, "bagging_freq": 1, "feature_fraction": 0.3}
+_ROWS_PER_TREE = 0.7
+_COLUMNS_PER_TREE = 0.3
 
 
 class Completion(NamedTuple):
@@ -221,6 +222,9 @@ class SurgePredictor(BaseEstimator):
         settings = {
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
+            "bagging_freq": 1,
+            "bagging_fraction": max(_ROWS_PER_TREE, 1.0 / len(target)),  # of one row, all
+            "feature_fraction": _COLUMNS_PER_TREE,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -234,4 +238,4 @@ class SurgePredictor(BaseEstimator):
             feature_name=self.features_.names,
             params={"verbosity": -1},
         )
-        return lgb.train({**settings, **_SUBSAMPLING, **task}, data, num_boost_round=self.trees)
+        return lgb.train({**settings, **task}, data, num_boost_round=self.trees)
