@@ -32,7 +32,7 @@ from clear_opt.solvers.tangent_cuts import CutProgram, Window
 
 _LOCK = threading.RLock()  # compiled programs hold their numbers, so one solve at a time
 _OPTIONS = {
-    "CLARABEL": {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10, "max_iter": 400}
+    "CLARABEL": {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 400}
 }
 
 
@@ -132,17 +132,28 @@ class ConicSolver:
         price = compiled.price if solved else 0.0
         value = compiled.relaxed_value(problem) if solved else np.inf
         converged = solved and _certified(problem, price, value)
+        if converged and price > 0 and compiled.program.status == cp.OPTIMAL_INACCURATE:
+            # The value is right, but an interior point that stalls leaves a few digits of the
+            # price open; cuts in a narrow window around it settle them.
+            price, _ = self._refine(problem, _window_around(problem, price))
         return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
 
     def _by_cuts(self, problem: AllocationProblem) -> Relaxation:
         begun = time.perf_counter()
-        envelope = problem.envelope
+        dearest = float(problem.envelope.abandonment_price.max())
+        if dearest > 0:
+            price, value = self._refine(problem, Window(0.0, dearest))
+        else:
+            price, value = 0.0, float(problem.utility(problem.floor).sum())
+        converged = _certified(problem, price, value)
+        return Relaxation(price, value, converged, 0.0, time.perf_counter() - begun)
+
+    def _refine(self, problem: AllocationProblem, window: Window) -> tuple[float, float]:
+        """Close in on the price within a window by tangent cuts: price and upper bound."""
         cuts = _compiled_cuts(len(problem), CUTS_PER_QUERY)
-        built = time.perf_counter()
-        dearest = float(envelope.abandonment_price.max())
-        window = Window(0.0, dearest)
-        price, value = 0.0, float(problem.utility(problem.floor).sum())
-        for _ in range(CUT_ROUNDS if dearest > 0 else 0):
+        dearest = float(problem.envelope.abandonment_price.max())
+        price, value = window.high, np.inf
+        for _ in range(CUT_ROUNDS):
             cuts.load(problem, window)
             if not self._run(cuts.program):
                 break
@@ -152,11 +163,11 @@ class ConicSolver:
             exact = value - reached <= self.tolerance * max(value, 1e-300)
             narrow = window.high - window.low <= CUT_WINDOW * window.high
             negligible = window.high <= 1e-14 * dearest
-            if (exact and (narrow or negligible)) or not narrower.holds(envelope, problem.budget):
+            held = narrower.holds(problem.envelope, problem.budget)
+            if (exact and (narrow or negligible)) or not held:
                 break
             window = narrower
-        converged = _certified(problem, price, value)
-        return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
+        return price, value
 
     def _run(self, program: cp.Problem) -> bool:
         with warnings.catch_warnings():
@@ -173,6 +184,15 @@ def _certified(problem: AllocationProblem, price: float, value: float) -> bool:
     """Say whether the program's value meets the dual bound at its own price."""
     bound = problem.certify(problem.floor, price).dual_bound
     return abs(bound - value) <= CONIC_TOLERANCE * max(abs(bound), 1e-300)
+
+
+def _window_around(problem: AllocationProblem, price: float) -> Window:
+    """Give a window around a nearly right price that holds the right one."""
+    for width in (1e-3, 1e-2, 1e-1, 0.5):
+        window = Window(price * (1 - width), price * (1 + width))
+        if window.holds(problem.envelope, problem.budget):
+            return window
+    return Window(0.0, float(problem.envelope.abandonment_price.max()))
 
 
 @lru_cache(maxsize=16)

@@ -17,6 +17,7 @@ from clear_opt.solvers.price_search import spend_on
 from clear_opt.solvers.rounding import round_to_blocks
 from clear_opt.solvers.simple import prefix_tokens, proportional_tokens, uniform_tokens
 
+_TINY = 1e-300  # a query that gains nothing has an abandonment price of zero and is never funded
 _ROUNDED = 4  # candidates worth rounding: the best before rounding are the best after, or nearly
 
 
@@ -83,10 +84,13 @@ def _spent_on_patterns(
     window = contested(n)
     first = max(min(margin - window // 2, len(order) - window), 0)
     toggled = order[first : first + window]
-    on = (np.arange(1 << window)[:, None] >> np.arange(window)) & 1
-    funded = np.zeros((1 << window, size), dtype=bool)
+    patterns = 1 << window
+    on = (np.arange(patterns)[:, None] >> np.arange(len(toggled))) & 1
+    funded = np.zeros((patterns + 1, size), dtype=bool)
     funded[:, order[:first]] = True
-    funded[:, toggled] = on[:, : len(toggled)].astype(bool)
+    funded[:patterns, toggled] = on.astype(bool)
+    # The last set is everyone who pays, in case a price from a numerical solver is a little low.
+    funded[patterns, :n] = problem.envelope.abandonment_price >= max(price, _TINY)
     envelope = problem.envelope.padded(size)
     with double_precision():
         tokens = np.asarray(spend_on(envelope, funded, problem.budget, price))[:, :n]
