@@ -20,6 +20,7 @@ from clear_opt.predictors import (
     load_predictor,
     save_predictor,
     shipped_predictors,
+    storage,
 )
 from clear_opt.predictors.features import COUNTS, text_counts
 from clear_opt.predictors.surge_fit import (
@@ -457,6 +458,19 @@ def test_the_shipped_predictor_loads_anywhere(monkeypatch, tmp_path):
     curves = predictor.predict(list(ODD_TEXTS.values()))
     assert isinstance(curves, ShiftedSurge)
     assert ((curves.height > 0) & (curves.height <= 1)).all()
+
+
+@pytest.mark.parametrize("place", ["inside", "beside"])
+def test_shipped_predictors_lie_inside_a_wheel_or_beside_a_checkout(
+    predictor, monkeypatch, tmp_path, place
+):
+    package = tmp_path / "clear_opt"
+    models = (package if place == "inside" else tmp_path) / "models"
+    monkeypatch.setattr(storage, "__file__", str(package / "predictors" / "storage.py"))
+    assert shipped_predictors() == {}
+    save_predictor(predictor, models / "mine")
+    assert shipped_predictors() == {"mine": models / "mine"}
+    assert load_predictor("mine").trained_on_ == predictor.trained_on_
 
 
 def test_the_shipped_predictor_knows_easy_from_hard():

@@ -77,7 +77,12 @@ def load_predictor(name: str | Path) -> SurgePredictor:
     ------
     InvalidInputError
         If there is no such predictor, if a file is missing or was changed since it was written,
-        or if a later version of the package wrote it. No file is ever unpickled.
+        or if a later version of the package wrote it.
+
+    Notes
+    -----
+    No file is ever unpickled. The digests tell damage, not malice: who can write to the folder
+    can write a matching digest.
 
     Examples
     --------
