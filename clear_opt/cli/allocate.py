@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, note, note_unused, predict_curves, working
+from clear_opt.cli.steps import (
+    DEFAULT_PREDICTOR,
+    MOST_TOKENS,
+    note,
+    note_unused,
+    predict_curves,
+    working,
+)
 
 if TYPE_CHECKING:
     from clear_opt.allocation import Allocation
@@ -39,7 +46,12 @@ def allocate(
     ],
     budget: Annotated[
         int,
-        typer.Option(min=0, help="Tokens to spend on all queries together.", show_default=False),
+        typer.Option(
+            min=0,
+            max=MOST_TOKENS,
+            help="Tokens to spend on all queries together.",
+            show_default=False,
+        ),
     ],
     predictor: Annotated[
         str | None,
@@ -51,17 +63,23 @@ def allocate(
         SolverOption, typer.Option(help="'both' solves twice and compares.")
     ] = SolverOption.AUTO,
     floor: Annotated[
-        int, typer.Option(min=0, help="Tokens every query gets, unless its row says otherwise.")
+        int,
+        typer.Option(
+            min=0, max=MOST_TOKENS, help="Tokens every query gets, unless its row says otherwise."
+        ),
     ] = 0,
     ceiling: Annotated[
         int | None,
         typer.Option(
             min=0,
+            max=MOST_TOKENS,
             help="Most tokens a query may get, unless its row says otherwise.",
             show_default="none",
         ),
     ] = None,
-    block: Annotated[int, typer.Option(min=1, help="Caps are multiples of this many tokens.")] = 1,
+    block: Annotated[
+        int, typer.Option(min=1, max=MOST_TOKENS, help="Caps are multiples of this many tokens.")
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="Write one row per query: .jsonl, .csv or .parquet.", show_default=False),
@@ -101,7 +119,8 @@ def allocate(
     else:
         from clear_opt.cli.report import print_allocation
 
-        print_allocation(allocation, table.query_ids, check)
+        weighted = bool((table.weight != 1).any())
+        print_allocation(allocation, table.query_ids, check, weighted=weighted)
     if out is not None:
         typer.echo(f"wrote {out} ({len(allocation):,} rows)", err=as_json)
 

@@ -26,7 +26,8 @@ class OneLineErrors(TyperGroup):
         try:
             code = super().main(*args, standalone_mode=False, **extra)
         except _UsageError as error:
-            _fail(str(error.format_message()))  # type: ignore[attr-defined]
+            message: str = error.format_message()  # type: ignore[attr-defined]
+            _fail(message.replace("Value error, ", ""))
         except ClearOptError as error:
             _fail(str(error))
         except typer.Abort:
@@ -35,7 +36,6 @@ class OneLineErrors(TyperGroup):
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    # Help, asked for by giving no command, is the one message of many lines.
-    line = message if message.lstrip().startswith("Usage:") else " ".join(message.split())
-    typer.echo(f"clear-opt: {line}" if line is not message else line, err=True)
+    if message:  # without a command the help has been printed in its place
+        typer.echo(f"clear-opt: {' '.join(message.split())}", err=True)
     sys.exit(code)

@@ -61,40 +61,52 @@ def _finite(value: float) -> float | None:
 
 
 def print_allocation(
-    allocation: Allocation, query_ids: Sequence[str], check: CrossCheck | None = None
+    allocation: Allocation,
+    query_ids: Sequence[str],
+    check: CrossCheck | None = None,
+    *,
+    weighted: bool = False,
 ) -> None:
     """Print the summary and the first few queries on stdout."""
     console = Console(highlight=False)
     n = len(allocation)
-    per_query = f" ({allocation.budget / n:,.4g} per query)" if n else ""
-    head = Table.grid(padding=(0, 2))
-    for label, text in (
-        ("queries", f"{n:,}"),
-        ("budget", f"{allocation.budget:,.0f} tokens{per_query}"),
-        ("spent", f"{allocation.spent:,} tokens"),
-        ("funded", f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}"),
-        ("expected", f"{allocation.expected_utility:,.2f} right answers, weighted"),
-    ):
-        head.add_row(Text(label.ljust(_LABEL), "bold"), text)
-    console.print(head)
+    if n == 0:
+        console.print(allocation.status.value)
+        return
+    per_query = allocation.budget / n
+    share = allocation.expected_utility / n
+    console.print(
+        _labelled(
+            queries=f"{n:,}",
+            budget=f"{allocation.budget:,.0f} tokens ({per_query:,.1f} per query)",
+            spent=f"{allocation.spent:,} tokens",
+            funded=f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}",
+            expected=f"{allocation.expected_utility:,.2f} right answers, times their weights"
+            if weighted
+            else f"{allocation.expected_utility:,.2f} right answers ({share:.1%})",
+        )
+    )
     console.print(facts(allocation, check))
-    if n:
-        console.print(_first_queries(allocation, query_ids))
+    console.print(_first_queries(allocation, query_ids))
 
 
 def facts(allocation: Allocation, check: CrossCheck | None) -> Table:
     """Tabulate price, proof and status."""
-    table = Table.grid(padding=(0, 2))
     seconds = allocation.build_seconds + allocation.solve_seconds
-    for label, text in (
-        ("price", price_in_words(allocation.price)),
-        ("proof", proof_in_words(allocation)),
-        ("cross-check", cross_check_in_words(check) if check is not None else ""),
-        ("solver", f"{allocation.solver}, {seconds:.2f} s"),
-        ("status", allocation.status.value),
-    ):
+    return _labelled(
+        price=price_in_words(allocation.price),
+        proof=proof_in_words(allocation),
+        cross_check=cross_check_in_words(check) if check is not None else "",
+        solver=f"{allocation.solver}, {seconds:.2f} s",
+        status=allocation.status.value,
+    )
+
+
+def _labelled(**facts: str) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for label, text in facts.items():
         if text:
-            table.add_row(Text(label.ljust(_LABEL), "bold"), text)
+            table.add_row(Text(label.replace("_", "-").ljust(_LABEL), "bold"), text)
     return table
 
 
@@ -165,8 +177,8 @@ def price_in_words(price: float) -> str:
     if price <= 0:
         return "0: tokens are not scarce, one more would be worth nothing"
     return (
-        f"{price:.4g} right answers per token: at the margin one more right answer costs "
-        f"{1 / price:,.0f} tokens"
+        f"{price:.4g} right answers per token: one more right answer costs "
+        f"{1 / price:,.0f} tokens at the margin"
     )
 
 
@@ -174,7 +186,7 @@ def proof_in_words(allocation: Allocation) -> str:
     """Say what the dual bound and the gap prove."""
     return (
         f"no allocation within the budget is worth more than {allocation.dual_bound:,.4f}; "
-        f"this one is at most {allocation.gap:.3g} ({allocation.relative_gap:.2%}) below the best"
+        f"this one is at most {allocation.gap:.2g} ({100 * allocation.relative_gap:.2g} %) below"
     )
 
 
