@@ -34,7 +34,9 @@ def demo(
     `clear-opt demo --out-dir demo-output --tokens-per-query 150`
     """
     from clear_opt.demo import make_queries, study
+    from clear_opt.tables import make_folder
 
+    make_folder(out_dir)
     made = make_queries(queries, seed)
     curves = predict_curves([query.text for query in made], predictor)
     with working("Solving, by both solvers, and drawing the frontier"):
@@ -50,9 +52,8 @@ def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
     import pyarrow as pa
 
     from clear_opt.plots import plot_frontier
-    from clear_opt.tables import make_folder, replacing, write_table
+    from clear_opt.tables import replacing, write_table
 
-    make_folder(out_dir)
     ids, texts = ([query[i] for query in made] for i in range(2))
     write_table(pa.table({"query_id": ids, "text": texts}), out_dir / "queries.jsonl")
     write_table(found.best.to_table(ids), out_dir / "allocation.jsonl")

@@ -61,7 +61,8 @@ def predict_curves(texts: Sequence[str], predictor: str) -> ShiftedSurge:
         from clear_opt.predictors import load_predictor
 
         learned = load_predictor(predictor)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         parts = [
             learned.predict(list(texts[start : start + _CHUNK]))
             for start in progress.track(
