@@ -5,7 +5,8 @@ Public names load what they need when they are first used, so that importing the
 Examples
 --------
 >>> from clear_opt import AllocationProblem, ShiftedSurge, solve
->>> curves = ShiftedSurge.from_height(tau=[80, 150, 900], height=[0.9, 0.7, 0.2], width=[60, 90, 500])
+>>> tau, height, width = [80, 150, 900], [0.9, 0.7, 0.2], [60, 90, 500]
+>>> curves = ShiftedSurge.from_height(tau, height, width)
 >>> allocation = solve(AllocationProblem(curves, budget=400))
 >>> allocation
 Allocation(n=3, budget=400, spent=380, funded=2, price=0, gap=0, solver='dual', status=SOLVED)

@@ -73,9 +73,7 @@ class AllocationProblem:
         bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
         require("ceiling", bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")
         weight = self._per_query("weight", self.weight)
-        require(
-            "weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries"
-        )
+        require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
         floor = np.ceil(floor / block) * block
         ceiling = np.floor(ceiling / block) * block
         if (conflict := floor > ceiling).any():

@@ -10,7 +10,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from clear_opt.curves.numerics import Array
+from clear_opt.curves.numerics import Array, is_traced
 from clear_opt.errors import InvalidInputError
 
 STATIC = {"static": True}
@@ -22,8 +22,9 @@ class Curve(ABC):
     """One utility curve per query: the chance of a right answer within a cap of ``b`` tokens.
 
     A family is zero or convex up to ``threshold`` and concave from there to ``peak``; this is all
-    that envelopes and solvers rely on. Every family also has a ``height``, its greatest value. Arrays have a leading query axis, shape (n,); caps and
-    thresholds are in tokens, prices and marginals in success per token.
+    that envelopes and solvers rely on. Every family also has a ``height``, its greatest value.
+    Arrays have a leading query axis, shape (n,); caps and thresholds are in tokens, prices and
+    marginals in success per token.
 
     Subclasses are frozen dataclasses. They become JAX pytrees when they are defined: their array
     fields are leaves, fields with ``metadata=STATIC`` are not. Values are checked where a curve is
@@ -167,7 +168,7 @@ def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) 
     InvalidInputError
         Naming the row, the column and the value.
     """
-    if isinstance(values, jax.core.Tracer):
+    if is_traced(values):
         return
     concrete = np.asarray(values)
     with np.errstate(invalid="ignore"):

@@ -67,8 +67,8 @@ def upper_hull(tokens: Array, values: Array) -> Hull:
         return Hull(at, level, slope[:, 1:])
 
     def body(vertex: tuple[Array, Array], _: None) -> tuple:
-        *vertex, slope = advance(vertex)
-        return tuple(vertex), (*vertex, slope)
+        at, level, slope = advance(vertex)
+        return (at, level), (at, level, slope)
 
     _, (at, level, slope) = jax.lax.scan(body, first, length=tokens.shape[1] - 1)
     return Hull(

@@ -12,7 +12,7 @@ from clear_opt.defaults import SATURATION
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Logistic(Sigmoid):
-    """U(b) = height (s(v) - s(v0)) / (1 - s(v0)), s the logistic function, v = (b - midpoint)/scale.
+    """U(b) = height (s(v) - s(v0)) / (1 - s(v0)), s logistic, v = (b - midpoint) / scale.
 
     v0 is the coordinate of b = 0: no tokens, no answer, so the curve starts at zero.
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 Array = Any
 """A NumPy or a JAX array (JAX tracers included)."""
@@ -20,6 +21,11 @@ def namespace(*values: Array) -> Any:
     shape) and can be traced, differentiated and compiled on JAX arrays.
     """
     return jnp if any(isinstance(value, jax.Array) for value in values) else np
+
+
+def is_traced(value: Array) -> bool:
+    """Say whether a JAX transformation is passing through, so that numbers cannot be looked at."""
+    return isinstance(value, Tracer)
 
 
 def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: Callable) -> Array:

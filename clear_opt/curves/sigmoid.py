@@ -61,4 +61,3 @@ class Sigmoid(Curve):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={len(self)})"
-

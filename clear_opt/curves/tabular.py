@@ -9,7 +9,7 @@ import numpy as np
 
 from clear_opt.curves.base import Curve, require
 from clear_opt.curves.hull import Hull, upper_hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, is_traced, namespace
 from clear_opt.errors import InvalidInputError
 
 
@@ -67,7 +67,7 @@ class TabularCurve(Curve):
             "lies outside [0, 1]",
             "give probabilities",
         )
-        if not isinstance(grid, jax.core.Tracer):
+        if not is_traced(grid):
             starts = np.asarray(grid[:, 0]) > 0
             if starts.any() and not starts.all():
                 row = int(np.flatnonzero(starts != starts[0])[0])

@@ -57,9 +57,7 @@ class ThresholdCurve(Curve):
                 remedy="use 'plateau' or 'decay'",
             )
         settle(self)
-        require(
-            "tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens"
-        )
+        require("tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens")
         require(
             "beta",
             self.beta,
@@ -125,19 +123,19 @@ class ThresholdCurve(Curve):
 
     @abstractmethod
     def _shape(self, y: Array) -> Array:
-        """s(y) for y >= 0, beyond the peak as in the ``decay`` reading."""
+        """Give s(y) for y >= 0, beyond the peak as in the ``decay`` reading."""
 
     @abstractmethod
     def _shape_slope(self, y: Array) -> Array:
-        """s'(y) for y >= 0."""
+        """Give s'(y) for y >= 0."""
 
     @abstractmethod
     def _shape_response(self, slope: Array) -> Array:
-        """The largest y in [0, 1] with s'(y) >= slope, for slope in [0, s'(0)]; 0 above."""
+        """Give the largest y in [0, 1] with s'(y) >= slope, for slope in [0, s'(0)]; 0 above."""
 
     @abstractmethod
     def _shape_tangent(self, gap: Array) -> Array:
-        """The y in [0, 1] with s'(y) (gap + y) = s(y), for gap >= 0."""
+        """Give the y in [0, 1] with s'(y) (gap + y) = s(y), for gap >= 0."""
 
     def value(self, tokens: Array) -> Array:
         """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""

@@ -203,4 +203,3 @@ def _compiled(form: type[ConicForm], n: int, points: int) -> ConicForm:
 @lru_cache(maxsize=16)
 def _compiled_cuts(n: int, k: int) -> CutProgram:
     return CutProgram(n, k)
-

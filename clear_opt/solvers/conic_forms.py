@@ -17,7 +17,7 @@ from clear_opt.curves import Curve, Quadratic, ShiftedSurge, TabularCurve, Trian
 from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.errors import SolverError
 from clear_opt.problem import AllocationProblem
-
+from clear_opt.solvers.cvxpy_terms import at_most, dual_of, numbers
 
 _SPARE = 1e-5  # a token row this much below its right-hand side, relatively, does not bind
 
@@ -40,9 +40,9 @@ class ConicForm(ABC):
         self.n, self.points = n, points
         self.budget = cp.Parameter(nonneg=True)
         value, tokens, constraints = self._build()
-        self.token_row = tokens <= self.budget
+        self.token_row = at_most(tokens, self.budget)
         self.program = cp.Problem(cp.Maximize(value), [self.token_row, *constraints])
-        if not self.program.is_dcp(dpp=True):
+        if not self.program.is_dpp():
             raise SolverError(f"the {type(self).__name__} program is not DPP")
 
     @abstractmethod
@@ -63,9 +63,9 @@ class ConicForm(ABC):
         Complementary slackness settles the case of tokens to spare, where an interior-point
         solver leaves a small positive number.
         """
-        if self.token_row.expr.value < -_SPARE * self.budget.value:
+        if numbers(self.token_row.expr) < -_SPARE * numbers(self.budget):
             return 0.0
-        return max(float(self.token_row.dual_value), 0.0) / self.unit
+        return dual_of(self.token_row) / self.unit
 
     @abstractmethod
     def _load(self, problem: AllocationProblem, unit: float) -> None:
@@ -91,15 +91,14 @@ class _ThresholdForm(ConicForm):
         self.distance = cp.Parameter(n)
         self.width = cp.Parameter(n, nonneg=True)
         self.share_least = cp.Parameter(n, nonneg=True)
-        self.rise_least = cp.Parameter(n, nonneg=True)
         self.rise_most = cp.Parameter(n, nonneg=True)
         self.share = cp.Variable(n)
         self.rise = cp.Variable(n)
         tokens = self.distance @ self.share + self.width @ self.rise
         bounds = [
-            self.share >= self.share_least,
-            self.share <= 1,
-            self.rise <= cp.multiply(self.rise_most, self.share),
+            at_most(self.share_least, self.share),
+            at_most(self.share, 1),
+            at_most(self.rise, cp.multiply(self.rise_most, self.share)),
         ]
         gain, shape = self._perspective()
         return self.height @ gain, tokens, [*bounds, *shape]
@@ -118,21 +117,22 @@ class _ThresholdForm(ConicForm):
         self.distance.value = np.where(active, (curves.tau - problem.floor) / unit, 0.0)
         self.width.value = np.where(active, 1.0 / curves.beta / unit, 0.0)
         self.share_least.value = np.where(active & (past > 0), 1.0, 0.0)
-        self.load_floor(np.where(active, past, 0.0))
+        self._load_floor(np.where(active, past, 0.0))
         self.rise_most.value = np.where(active, curves.beta * (envelope.end - curves.tau), 1.0)
 
-    def load_floor(self, past: np.ndarray) -> None:
-        """Fill how far above the threshold, in widths, the floors already are."""
-        self.rise_least.value = past
+    @abstractmethod
+    def _load_floor(self, past: np.ndarray) -> None:
+        """Fill in how far above the threshold, in widths, the floors already are, shape (n,)."""
 
     @abstractmethod
-    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
         """Give the perspective z s(y / z) from numbers, shape (n,)."""
 
     def relaxed_value(self, problem: AllocationProblem) -> float:
-        share = np.clip(self.share.value, 1e-300, 1.0)
-        rise = np.clip(self.rise.value, 0.0, share)
-        gained = self.height.value * self.shape_value(share, rise)
+        """Give the optimal value, recomputed from the recovered variables."""
+        share = np.clip(numbers(self.share), 1e-300, 1.0)
+        rise = np.clip(numbers(self.rise), 0.0, share)
+        gained = numbers(self.height) * self._shape_value(share, rise)
         still = np.where(self.active, 0.0, problem.utility(problem.floor))
         return float((gained + still).sum())
 
@@ -148,18 +148,17 @@ class SurgeForm(_ThresholdForm):
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
         faded = cp.Variable(self.n, nonneg=True)
         gain = cp.Variable(self.n)
-        self.fade_most = self.rise_least  # exp(-y) at the floor; loaded below
+        self.fade_most = cp.Parameter(self.n, nonneg=True)
         return gain, [
-            faded <= cp.multiply(self.fade_most, self.share),
-            cp.rel_entr(self.share, faded) <= self.rise,
-            gain <= -np.e * cp.rel_entr(faded, self.share),
+            at_most(faded, cp.multiply(self.fade_most, self.share)),
+            at_most(cp.rel_entr(self.share, faded), self.rise),
+            at_most(gain, -np.e * cp.rel_entr(faded, self.share)),
         ]
 
-    def load_floor(self, past: np.ndarray) -> None:
-        """Fill the upper bound exp(-y) on q / z, one where the floor is below the threshold."""
-        self.fade_most.value = np.exp(-past)
+    def _load_floor(self, past: np.ndarray) -> None:
+        self.fade_most.value = np.exp(-past)  # y >= past is q <= z exp(-past)
 
-    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
         """Give z (y/z) e^(1 - y/z), shape (n,)."""
         return rise * np.exp(1.0 - rise / share)
 
@@ -168,14 +167,16 @@ class QuadraticForm(_ThresholdForm):
     """Second-order-cone program of the quadratic curve, exact: z s(y) = 2 r - r^2 / z."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
+        self.rise_least = cp.Parameter(self.n, nonneg=True)
         square = cp.Variable(self.n)
-        cone = cp.SOC(
-            self.share + square, cp.vstack([2 * self.rise, self.share - square]), axis=0
-        )
-        least = self.rise >= cp.multiply(self.rise_least, self.share)
+        cone = cp.SOC(self.share + square, cp.vstack([2 * self.rise, self.share - square]), axis=0)
+        least = at_most(cp.multiply(self.rise_least, self.share), self.rise)
         return 2 * self.rise - square, [cone, least]
 
-    def shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    def _load_floor(self, past: np.ndarray) -> None:
+        self.rise_least.value = past
+
+    def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
         """Give z s(r / z) with s(y) = 2 y - y^2, shape (n,)."""
         return 2.0 * rise - rise**2 / share
 
@@ -192,9 +193,9 @@ class PointsForm(ConicForm):
         self.gain = cp.Parameter(shape)
         self.cost = cp.Parameter(shape, nonneg=True)
         self.mixture = cp.Variable(shape, nonneg=True)
-        value = cp.sum(cp.multiply(self.gain, self.mixture))
-        tokens = cp.sum(cp.multiply(self.cost, self.mixture))
-        return value, tokens, [cp.sum(self.mixture, axis=1) <= 1]
+        value = cp.vec(self.gain, order="C") @ cp.vec(self.mixture, order="C")
+        tokens = cp.vec(self.cost, order="C") @ cp.vec(self.mixture, order="C")
+        return value, tokens, [at_most(cp.sum(self.mixture, axis=1), 1)]
 
     def _load(self, problem: AllocationProblem, unit: float) -> None:
         tokens, values = corner_points(problem)
@@ -202,8 +203,9 @@ class PointsForm(ConicForm):
         self.cost.value = (tokens - tokens[:, :1]) / unit
 
     def relaxed_value(self, problem: AllocationProblem) -> float:
-        mixture = np.clip(self.mixture.value, 0.0, 1.0)
-        return float(problem.utility(problem.floor).sum() + (self.gain.value * mixture).sum())
+        """Give the optimal value, recomputed from the recovered variables."""
+        mixture = np.clip(numbers(self.mixture), 0.0, 1.0)
+        return float(problem.utility(problem.floor).sum() + (numbers(self.gain) * mixture).sum())
 
 
 def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +223,7 @@ def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def form_of(curves: Curve) -> tuple[type[ConicForm], int] | None:
-    """Give the exact form for a family and its points per query, or ``None`` where there is none."""
+    """Give a family's exact form and its points per query, or ``None`` where there is none."""
     if isinstance(curves, ShiftedSurge):
         return SurgeForm, 0
     if isinstance(curves, Quadratic):

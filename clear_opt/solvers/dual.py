@@ -15,7 +15,7 @@ from clear_opt.solvers.recovery import recover
 
 
 def find_price(problem: AllocationProblem) -> tuple[float, bool]:
-    """Give the clearing price of a feasible problem, n >= 1, and whether it is exact to rounding."""
+    """Give a feasible problem's clearing price (n >= 1) and whether it is exact to rounding."""
     envelope = problem.envelope.padded(bucket(len(problem)))
     with double_precision():
         found = clearing_price(envelope, problem.budget)

@@ -70,9 +70,8 @@ def _newton(
         return _Bracket(low, high, price, taken, state.steps + 1, met | closed, met)
 
     empty = high <= _TINY
-    infinite = jnp.full_like(high, jnp.inf)
-    start = _Bracket(low, high, jnp.clip(guess, low, high), infinite, 0, empty, empty)
-    start = jax.tree_util.tree_map(jnp.asarray, start)
+    first, none = jnp.clip(guess, low, high), jnp.asarray(0)
+    start = _Bracket(low, high, first, jnp.full_like(high, jnp.inf), none, empty, empty)
     return jax.lax.while_loop(lambda s: ~s.done & (s.steps < PRICE_STEPS), step, start)
 
 

@@ -44,7 +44,7 @@ def recover(problem: AllocationProblem, price: float) -> np.ndarray:
 
 
 def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarray, int]:
-    """Queries from the most to the least deserving, and how many of them the budget funds."""
+    """Rank queries from the most to the least deserving; count how many the budget funds."""
     envelope = problem.envelope
     order = np.argsort(-envelope.abandonment_price, kind="stable")
     order = order[envelope.abandonment_price[order] > 0]

@@ -20,6 +20,7 @@ import numpy as np
 
 from clear_opt.envelope import Envelope
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.cvxpy_terms import at_most, dual_of, numbers
 
 
 class Window(NamedTuple):
@@ -59,14 +60,14 @@ class CutProgram:
         self.gain = cp.Variable(n)
         lines = cp.reshape(self.extra, (n, 1), order="C") @ self.slopes + self.offsets
         gains = cp.reshape(self.gain, (n, 1), order="C") @ np.ones((1, k))
-        self.token_row = cp.sum(self.extra) <= n
+        self.token_row = at_most(cp.sum(self.extra), n)
         self.program = cp.Problem(
             cp.Maximize(cp.sum(self.gain)),
             [
                 self.token_row,
-                gains <= lines,
-                self.gain <= cp.multiply(self.chord, self.extra),
-                self.extra <= self.most,
+                at_most(gains, lines),
+                at_most(self.gain, cp.multiply(self.chord, self.extra)),
+                at_most(self.extra, self.most),
             ],
         )
 
@@ -95,13 +96,12 @@ class CutProgram:
     @property
     def price(self) -> float:
         """Price of the solved program, success per token."""
-        share = max(float(self.token_row.dual_value), 0.0)
-        return self.window.low + (self.window.high - self.window.low) * share
+        return self.window.low + (self.window.high - self.window.low) * dual_of(self.token_row)
 
     def bounds(self, problem: AllocationProblem) -> tuple[float, float]:
         """Give upper and lower bounds on the relaxation's value from the solved program."""
         envelope, window = problem.envelope, self.window
-        extra = np.clip(self.extra.value, 0.0, self.most.value)
+        extra = np.clip(numbers(self.extra), 0.0, numbers(self.most))
         least = float(envelope.value(self.base + extra * self.unit).sum())
-        gained = window.low * self.n + (window.high - window.low) * float(self.gain.value.sum())
+        gained = window.low * self.n + (window.high - window.low) * float(numbers(self.gain).sum())
         return float(envelope.value(self.base).sum()) + self.unit * gained, least
