@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from clear_opt import ShiftedSurge, __version__
+from clear_opt import InfeasibleError, ShiftedSurge, __version__
 from clear_opt.cli.app import app
 from clear_opt.tables import read_queries, read_records, write
 
@@ -253,7 +253,7 @@ def test_names_cannot_spoil_the_terminal(tmp_path):
 
 
 BAD_OPTIONS = {
-    "negative budget": (["--budget", -1], ["--budget", "greater than or equal to 0"]),
+    "negative budget": (["--budget", -1], ["--budget"]),
     "fractional budget": (["--budget", 1.5], ["--budget", "integer"]),
     "enormous budget": (["--budget", 10**40], ["--budget"]),
     "no budget": ([], ["--budget"]),
@@ -306,6 +306,11 @@ def test_a_failure_while_writing_keeps_the_old_file(curves, tmp_path, monkeypatc
     assert "No space left" in refusal("allocate", curves, "--budget", 99, "--out", out)
     assert out.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["caps.csv", "curves.csv"]
+
+
+def test_embedders_get_the_error_itself(curves):
+    with pytest.raises(InfeasibleError):
+        app(["allocate", str(curves), "--budget", "9", "--floor", "5"], standalone_mode=False)
 
 
 def test_errors_of_the_program_keep_their_traceback(curves, monkeypatch):

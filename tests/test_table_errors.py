@@ -131,6 +131,16 @@ def test_files_that_cannot_be_read(tmp_path, name, fragment):
     assert fragment in refusal(tmp_path / name)
 
 
+def test_a_file_without_permission(tmp_path, monkeypatch):
+    path = put(tmp_path, "q.csv", "query_id,text\n")
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "read_bytes", denied)
+    assert "Permission denied" in refusal(path)
+
+
 def test_a_file_that_is_not_parquet(tmp_path):
     assert "Parquet" in refusal(put(tmp_path, "q.parquet", "query_id,text\n"))
 
