@@ -241,7 +241,8 @@ def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> 
         case Reason.SPLIT:
             return f"marginal: breaks even near price {price:.3g}, funded with what was left"
         case Reason.ABANDONED:
-            return f"abandoned: pays at most {ceded:.3g} per token, the price is {price:.3g}"
+            share = f"{ceded / price:.1%} of the price" if price > 0 else "the price"
+            return f"abandoned: pays at most {ceded:.4g} per token, {share}"
         case Reason.NO_ROOM:
             return f"abandoned: breaks even near price {price:.3g}, but too few tokens were left"
         case Reason.HOPELESS:

@@ -38,7 +38,8 @@ class InvalidInputError(ClearOptError, ValueError):
         value: object = None,
         remedy: str = "",
     ) -> None:
-        self.column, self.row, self.value, self.remedy = column, row, value, remedy
+        self.problem, self.remedy = problem, remedy
+        self.column, self.row, self.value = column, row, value
         place = ", ".join(
             part
             for part in (

@@ -63,9 +63,10 @@ class AllocationProblem:
             raise InvalidInputError(
                 "must be a whole number >= 1", column="block", value=block, remedy="tokens"
             )
-        if not (np.ndim(budget) == 0 and np.isfinite(budget) and budget >= 0):
+        budget = _as_number(budget)
+        if not (np.isfinite(budget) and budget >= 0):
             raise InvalidInputError(
-                "must be a finite number >= 0", column="budget", value=budget, remedy="tokens"
+                "must be a finite number >= 0", column="budget", value=self.budget, remedy="tokens"
             )
         floor = self._per_query("floor", self.floor)
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")
@@ -87,7 +88,7 @@ class AllocationProblem:
             )
         for name, value in (("floor", floor), ("ceiling", ceiling), ("weight", weight)):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "budget", float(budget))
+        object.__setattr__(self, "budget", budget)
         object.__setattr__(self, "block", int(block))
 
     def _per_query(self, name: str, value: Any) -> np.ndarray:
@@ -183,3 +184,11 @@ class AllocationProblem:
             + (f", block={self.block}" if self.block > 1 else "")
             + ")"
         )
+
+
+def _as_number(value: Any) -> float:
+    """Give a float, NaN for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")

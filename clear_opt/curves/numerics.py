@@ -84,7 +84,7 @@ def increasing_root(function: Callable, low: Array, high: Array, steps: int) -> 
         inside = (proposal > low) & (proposal < high)
         return low, high, xp.where(inside, proposal, 0.5 * (low + high))
 
-    low, high, point = repeat(step, (low, high, 0.5 * (low + high)), steps, low, high)
+    _, _, point = repeat(step, (low, high, 0.5 * (low + high)), steps, low, high)
     if xp is jnp:
-        low, high, point = jax.lax.stop_gradient((low, high, point))
+        point = jax.lax.stop_gradient(point)
     return xp.clip(newton(point)[1], low, high)
