@@ -13,13 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import secrets
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +23,12 @@ import numpy as np
 
 from benchmarks.instances import Instance, make_instance
 from benchmarks.methods import METHODS, Answer, Method, dual
+from benchmarks.report import machine_facts, print_report, write_report
 
 SHARE_OF_PEAKS = 0.3
 """Budget as a share of what funding every query to its peak would cost."""
 
 _HERE = Path(__file__).parent
-_PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "cvxpy", "clarabel")
 
 
 def run(
@@ -127,54 +123,6 @@ def _quality(answers: list[Answer], batches: list[Instance], bounds: list[float]
         ),
         "prices": [answer.price for answer in answers],
     }
-
-
-def machine_facts() -> dict[str, Any]:
-    """Say what the numbers depend on, without naming the machine."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "cpus": os.cpu_count(),
-        **{name: version(name) for name in _PACKAGES},
-    }
-
-
-def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """Print a report as a table."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    table.add_column("method", no_wrap=True)
-    for heading in ("n", "time / ours", "seconds", "share of bound", "within budget"):
-        table.add_column(heading, justify="right")
-    for row in report["rows"]:
-        if table.rows and row["method"] == report["rows"][0]["method"]:
-            table.add_row()
-        table.add_row(
-            row["method"],
-            f"{row['n']:,}",
-            f"{row['ratio']:.3g}",
-            f"{row['seconds']:.2g}",
-            f"{row['share_of_bound']:.3%}",
-            "yes" if row["within_budget"] else "NO",
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    for row in report["left_out"]:
-        console.print(f"left out: {row['method']} at n = {row['n']:,}: {row['why']}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

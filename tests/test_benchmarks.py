@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.instances import make_instance
 from benchmarks.methods import METHODS
-from benchmarks.solvers import main, run, write_report
+from benchmarks.report import write_report
+from benchmarks.solvers import main, run
 
 ROW = {
     "method",
