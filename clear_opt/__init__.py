@@ -7,7 +7,7 @@ Examples
 >>> from clear_opt import AllocationProblem, ShiftedSurge, solve
 >>> tau, height, width = [80, 150, 900], [0.9, 0.7, 0.2], [60, 90, 500]
 >>> curves = ShiftedSurge.from_height(tau, height, width)
->>> allocation = solve(AllocationProblem(curves, budget=400))
+>>> allocation = solve(AllocationProblem(curves, budget=300))
 >>> allocation
 Allocation(n=3, budget=400, spent=380, funded=2, price=0, gap=0, solver='dual', status=SOLVED)
 """

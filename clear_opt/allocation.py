@@ -47,7 +47,7 @@ class Reason(IntEnum):
     FUNDED = 0
     PEAK = 1
     CEILING = 2
-    SPLIT = 3
+    MARGINAL = 3
     ABANDONED = 4
     NO_ROOM = 5
     HOPELESS = 6
@@ -238,8 +238,8 @@ def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> 
             return "funded to its peak: more tokens would gain nothing"
         case Reason.CEILING:
             return f"funded to its ceiling: it would pay up to {ceded:.3g} per token"
-        case Reason.SPLIT:
-            return f"marginal: breaks even near price {price:.3g}, funded with what was left"
+        case Reason.MARGINAL:
+            return "funded below its break-even cap: the tokens left had no better use"
         case Reason.ABANDONED:
             share = f"{ceded / price:.1%} of the price" if price > 0 else "the price"
             return f"abandoned: pays at most {ceded:.4g} per token, {share}"

@@ -107,7 +107,7 @@ def concave_envelope(
     >>> from clear_opt import ShiftedSurge
     >>> envelope = concave_envelope(ShiftedSurge.from_height(tau=200.0, height=1.0, width=100.0))
     >>> envelope.tangent.round(2), envelope.abandonment_price.round(6)
-    (array([273.21]), array([0.003502]))
+    (array([273.21]), array([0.003503]))
 
     Notes
     -----

@@ -115,7 +115,7 @@ def _reasons(
         [
             int(Reason.CEILING),
             int(Reason.PEAK),
-            int(Reason.SPLIT),
+            int(Reason.MARGINAL),
             int(Reason.FUNDED),
             int(Reason.FLOOR),
             int(Reason.HOPELESS),

@@ -115,6 +115,11 @@ class ConicSolver:
 
     def relax(self, problem: AllocationProblem) -> Relaxation:
         """Solve the convex hull of a feasible problem of n >= 1 queries."""
+        if problem.budget <= problem.floor_total:
+            # Nothing can be bought: every price from the dearest query's on is optimal.
+            dearest = float(problem.envelope.abandonment_price.max())
+            at_floor = float(problem.utility(problem.floor).sum())
+            return Relaxation(dearest, at_floor, True, 0.0, 0.0)
         found = form_of(problem.curves)
         with _LOCK:
             if found is None:
