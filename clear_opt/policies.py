@@ -65,7 +65,7 @@ def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocatio
 
         def caps(price: float) -> np.ndarray:
             asked = np.floor(envelope.response(price) / block + 1e-9) * block
-            return np.maximum(asked, problem.floor).astype(np.int64)
+            return np.maximum(asked, problem.floor)
 
         if caps(0.0).sum() <= problem.budget:
             return caps(0.0)

@@ -15,6 +15,8 @@ from clear_opt.curves.base import require
 from clear_opt.envelope import Envelope, concave_envelope
 from clear_opt.errors import InvalidInputError
 
+MOST_TOKENS = 2**53
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AllocationProblem:
@@ -25,7 +27,7 @@ class AllocationProblem:
     curves
         One utility curve per query (`clear_opt.curves`), n queries.
     budget
-        B, tokens >= 0, finite.
+        B, tokens, from 0 to 2^53 (the whole numbers float64 can count).
     floor
         Tokens every query gets, >= 0, scalar or shape (n,). Rounded up to whole blocks.
     ceiling
@@ -64,9 +66,12 @@ class AllocationProblem:
                 "must be a whole number >= 1", column="block", value=block, remedy="tokens"
             )
         budget = _as_number(budget)
-        if not (np.isfinite(budget) and budget >= 0):
+        if not 0 <= budget <= MOST_TOKENS:
             raise InvalidInputError(
-                "must be a finite number >= 0", column="budget", value=self.budget, remedy="tokens"
+                f"must be a number from 0 to {MOST_TOKENS:,}",
+                column="budget",
+                value=self.budget,
+                remedy="tokens; beyond that float64 no longer counts them one by one",
             )
         floor = self._per_query("floor", self.floor)
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")

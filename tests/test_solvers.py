@@ -381,7 +381,7 @@ def test_cross_check_reports_both_answers():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"budget": -1}, "budget = -1: must be a finite number"),
+        ({"budget": -1}, "budget = -1: must be a number from 0"),
         ({"budget": np.nan}, "budget"),
         ({"budget": "many"}, "budget = many"),
         ({"budget": 10**400}, "budget"),

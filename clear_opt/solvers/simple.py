@@ -29,8 +29,8 @@ def prefix_tokens(problem: AllocationProblem) -> np.ndarray:
     block = problem.block
     order = np.argsort(problem.curves.threshold, kind="stable")
     peak = np.minimum(np.ceil(problem.envelope.end / block) * block, problem.ceiling)
-    wanted = (np.maximum(peak, problem.floor) - problem.floor)[order]
     left = problem.spendable - problem.floor_total
+    wanted = np.minimum(np.maximum(peak, problem.floor) - problem.floor, left)[order]
     before = np.cumsum(wanted) - wanted
     tokens = problem.floor.copy()
     tokens[order] += np.clip(left - before, 0.0, wanted)

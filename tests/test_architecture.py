@@ -1,0 +1,145 @@
+"""The house rules: who may import whom, what loads when, what an installed wheel contains."""
+
+import ast
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "clear_opt"
+
+# Bottom to top; a module may import from its own layer and from those below (design, section 2).
+LAYERS = [
+    {"errors", "defaults", "precision"},
+    {"curves"},
+    {"envelope", "certificate", "allocation", "rollouts"},
+    {"problem", "predictors"},
+    {"solvers", "instances"},
+    {"policies"},
+    {"evaluation"},
+    {"plots", "tables"},
+    {"demo"},
+    {"cli", "__main__", "__init__"},
+]
+OPTIMISATION = ("curves", "envelope", "problem", "solvers", "policies", "allocation", "instances")
+LEARNING = ("sklearn", "lightgbm", "mlflow", "pandas")
+
+
+def layer_of(part):
+    return next(level for level, parts in enumerate(LAYERS) if part in parts)
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    part = part_of(path)
+    for name in imports_of(path):
+        if name.startswith("clear_opt.") and part != "__init__":
+            other = name.split(".")[1]
+            assert layer_of(other) <= layer_of(part), f"{path} imports {name}"
+        if part in OPTIMISATION:
+            assert name.split(".")[0] not in LEARNING
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_stay_readable_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_the_core_solves_with_every_optional_package_absent():
+    done = run_python(
+        "import sys\n"
+        "absent = ['sklearn', 'lightgbm', 'mlflow', 'pandas', 'pyarrow', 'matplotlib', 'typer',\n"
+        "          'rich', 'pydantic']\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"
+        "from clear_opt import *\n"
+        "from clear_opt.policies import uniform\n"
+        "problem = AllocationProblem(ShiftedSurge.from_height([80, 150], 0.9, 60.0), budget=150)\n"
+        "print(cross_check(problem).agrees(), uniform(problem).spent)\n"
+        "try:\n"
+        "    solve(problem).to_table()\n"
+        "except MissingExtraError as error:\n"
+        "    print(error)\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "True 150",
+        "this needs pyarrow: pip install 'clear-opt[tables]'",
+    ]
+
+
+def test_importing_the_package_loads_neither_jax_nor_cvxpy():
+    done = run_python(
+        "import sys, clear_opt\n"
+        "print([name for name in ('jax', 'cvxpy', 'numpy', 'sklearn') if name in sys.modules])\n"
+        "print(set(clear_opt.__all__) == set(dir(clear_opt)))\n"
+    )
+    assert done.stdout.splitlines() == ["[]", "True"], done.stderr
+
+
+def test_the_users_jax_configuration_is_left_alone_and_nothing_is_printed():
+    done = run_python(
+        "import jax, jax.numpy as jnp\n"
+        "from clear_opt import *\n"
+        "problem = AllocationProblem(ShiftedSurge.from_height([80, 150], 0.9, 60.0), budget=150)\n"
+        "price = cross_check(problem).dual.price\n"
+        "assert jnp.ones(1).dtype == jnp.float32 and not jax.config.jax_enable_x64\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_unknown_names_are_attribute_errors():
+    import clear_opt
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = clear_opt.nothing
+
+
+def test_the_wheel_brings_the_shipped_predictor(tmp_path):
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    assert "clear_opt/py.typed" in names
+    assert any(name.startswith("clear_opt/models/zeroeval-math/") for name in names)
+    assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
+
+
+def test_no_lock_line_names_a_host():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert "torch" not in lock
