@@ -10,7 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-HEADINGS = ("method", "n", "time / ours", "time", "first call", "share of bound", "in budget")
+import numpy as np
+
+HEADINGS = ("method", "n", "time / ours", "ms", "first, ms", "% of bound", "in budget")
+"""``first`` is the first call at that size, compilation included; ``ms`` leaves it out."""
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+"""Marks around the table that `quote` keeps up to date."""
 
 _PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "cvxpy", "clarabel")
 
@@ -28,10 +34,21 @@ def machine_facts() -> dict[str, Any]:
 
 def write_report(report: dict[str, Any], path: Path) -> None:
     """Write a report as JSON, whole or not at all."""
+    _replace(path, json.dumps(report, indent=1, allow_nan=False) + "\n")
+
+
+def quote(report: dict[str, Any], page: Path) -> None:
+    """Put a report's table between the two marks of a Markdown page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    _replace(page, f"{before}{BEGIN}\n\n{markdown(report)}\n\n{END}{after}")
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -43,21 +60,19 @@ def cells(report: dict[str, Any]) -> list[tuple[str, ...]]:
         (
             row["method"],
             f"{row['n']:,}",
-            f"{row['ratio']:.2g}" if row["ratio"] < 100 else f"{row['ratio']:,.0f}",
-            _time(row["seconds"]),
-            _time(row["first_seconds"]),
-            f"{row['share_of_bound']:.3%}",
+            _two_digits(row["ratio"]),
+            _two_digits(1e3 * row["seconds"]),
+            _two_digits(1e3 * row["first_seconds"]),
+            f"{100 * row['share_of_bound']:.3f}",
             "yes" if row["within_budget"] else "NO",
         )
         for row in report["rows"]
     ]
 
 
-def _time(seconds: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= scale:
-            return f"{seconds / scale:.2g} {unit}"
-    return f"{seconds * 1e6:.2g} µs"
+def _two_digits(value: float) -> str:
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else np.format_float_positional(rounded, trim="-")
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -72,8 +87,9 @@ def print_report(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    table.add_column(HEADINGS[0], no_wrap=True)
+    for heading in HEADINGS[1:]:
+        table.add_column(heading, justify="right")
     rows = cells(report)
     for row in rows:
         if table.rows and row[0] == rows[0][0]:

@@ -6,7 +6,8 @@ A time is the median over instances and repeats of one call, from plain arrays t
 include the certificate and a reason for each query). Methods take turns, so that a busy moment of
 the machine hits them all. Before timing every method runs once on each instance: imports and
 compilation are not in the medians but in ``first_seconds``. Share is the expected number of right
-answers as a share of the dual bound, which no allocation can exceed.
+answers as a share of the dual bound, which no allocation can exceed. Where the report goes to its
+usual place, the table in docs/benchmarks.md is renewed too.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import numpy as np
 
 from benchmarks.instances import Instance, make_instance
 from benchmarks.methods import METHODS, Answer, Method, dual
-from benchmarks.report import machine_facts, print_report, write_report
+from benchmarks.report import machine_facts, print_report, quote, write_report
 
 SHARE_OF_PEAKS = 0.3
 """Budget as a share of what funding every query to its peak would cost."""
 
-_HERE = Path(__file__).parent
+_RESULT = Path(__file__).parent / "results" / "solvers.json"
+_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def run(
@@ -131,10 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--n", type=_sizes, default=(500, 5000), help="numbers of queries")
     parser.add_argument("--json", action="store_true", help="print the report itself")
-    parser.add_argument("--out", type=Path, default=_HERE / "results" / "solvers.json")
+    parser.add_argument("--out", type=Path, default=_RESULT)
     options = parser.parse_args(arguments)
     report = run(options.n)
     write_report(report, options.out)
+    if options.out == _RESULT and _PAGE.exists():
+        quote(report, _PAGE)
     if options.json:
         print(json.dumps(report, allow_nan=False))
     else:

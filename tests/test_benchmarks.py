@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.instances import make_instance
 from benchmarks.methods import METHODS
-from benchmarks.report import write_report
+from benchmarks.report import BEGIN, END, markdown, quote, write_report
 from benchmarks.solvers import main, run
 
 ROW = {
@@ -103,6 +103,14 @@ def test_command_line_writes_one_whole_file(tmp_path, capsys, monkeypatch):
         write_report({"seconds": float("nan")}, out)
     assert json.loads(out.read_text())["settings"]["sizes"] == [7]
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_page_quotes_the_report_between_its_marks(report, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    quote(report, page)
+    quote(report, page)
+    assert page.read_text() == f"before\n{BEGIN}\n\n{markdown(report)}\n\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize("sizes", ["", "0", "5,x"])
