@@ -151,7 +151,9 @@ def test_gradients_agree_with_finite_differences(family, quantity, floor):
 
 def test_gradient_of_a_tabular_hull():
     def price(values):
-        return concave_envelope(TabularCurve(jnp.array([100.0, 200.0]), values)).abandonment_price[0]
+        return concave_envelope(TabularCurve(jnp.array([100.0, 200.0]), values)).abandonment_price[
+            0
+        ]
 
     with double_precision():
         gradient = jax.grad(price)(jnp.array([[0.1, 0.6]]))

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,9 +32,13 @@ from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.tangent_cuts import CutProgram, Window
 
 _LOCK = threading.RLock()  # compiled programs hold their numbers, so one solve at a time
-_OPTIONS = {
-    "CLARABEL": {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 400}
-}
+_TOLERANCES = (1e-12, 1e-9)  # the second where an interior point breaks down short of the first
+
+
+class _Outcome(Enum):
+    EXACT = "the backend reached its tightest tolerance"
+    ROUGH = "the backend stopped short of it"
+    FAILED = "the backend found no solution"
 
 
 class Relaxation(NamedTuple):
@@ -133,11 +138,12 @@ class ConicSolver:
         compiled = _compiled(form, len(problem), points)
         compiled.load(problem)
         built = time.perf_counter()
-        solved = self._run(compiled.program)
-        price = compiled.price if solved else 0.0
-        value = compiled.relaxed_value(problem) if solved else np.inf
-        converged = solved and _certified(problem, price, value)
-        if converged and price > 0 and compiled.program.status == cp.OPTIMAL_INACCURATE:
+        outcome = self._run(compiled.program)
+        if outcome is _Outcome.FAILED:
+            return self._by_cuts(problem)
+        price, value = compiled.price, compiled.relaxed_value(problem)
+        converged = _certified(problem, price, value)
+        if converged and price > 0 and outcome is _Outcome.ROUGH:
             # The value is right, but an interior point that stalls leaves a few digits of the
             # price open; cuts in a narrow window around it settle them.
             price, _ = self._refine(problem, _window_around(problem, price))
@@ -160,7 +166,7 @@ class ConicSolver:
         price, value = window.high, np.inf
         for _ in range(CUT_ROUNDS):
             cuts.load(problem, window)
-            if not self._run(cuts.program):
+            if self._run(cuts.program) is _Outcome.FAILED:
                 break
             price = cuts.price
             value, reached = cuts.bounds(problem)
@@ -174,15 +180,24 @@ class ConicSolver:
             window = narrower
         return price, value
 
-    def _run(self, program: cp.Problem) -> bool:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                program.solve(solver=self.backend, **_OPTIONS.get(self.backend, {}))
-            except cp.SolverError:
-                return False
-        # An inaccurate status is judged by the certificate, not by the solver's own residuals.
-        return program.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)
+    def _run(self, program: cp.Problem) -> _Outcome:
+        for tolerance in _TOLERANCES:
+            options = {}
+            if self.backend == "CLARABEL":
+                names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
+                options = {**dict.fromkeys(names, tolerance), "max_iter": 400}
+            with warnings.catch_warnings():
+                # What an inaccurate solution is worth is judged by the certificate.
+                warnings.simplefilter("ignore")
+                try:
+                    program.solve(solver=self.backend, **options)
+                except cp.SolverError:
+                    continue
+            if program.status == cp.OPTIMAL and tolerance == _TOLERANCES[0]:
+                return _Outcome.EXACT
+            if program.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+                return _Outcome.ROUGH
+        return _Outcome.FAILED
 
 
 def _certified(problem: AllocationProblem, price: float, value: float) -> bool:
