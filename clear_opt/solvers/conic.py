@@ -1,7 +1,8 @@
 """The convex-program solver: the exact hull of the problem in cvxpy, a second opinion on the price.
 
 `conic_forms` states the programs; families without a conic form use `tangent_cuts`. Programs are
-compiled once per shape and kept, so a second solve of the same shape only changes numbers.
+compiled once per shape and kept, so a second solve of the same shape only changes numbers (for
+cone programs up to `clear_opt.defaults.DPP_LIMIT` queries, which says why).
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from clear_opt.defaults import (
     CUT_TOLERANCE,
     CUT_WINDOW,
     CUTS_PER_QUERY,
+    DPP_LIMIT,
 )
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
-from clear_opt.solvers.conic_forms import ConicForm, form_of
+from clear_opt.solvers.conic_forms import ConicForm, PointsForm, form_of
 from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.tangent_cuts import CutProgram, Window
 
@@ -138,7 +140,8 @@ class ConicSolver:
         compiled = _compiled(form, len(problem), points)
         compiled.load(problem)
         built = time.perf_counter()
-        outcome = self._run(compiled.program)
+        keep = form is PointsForm or len(problem) <= DPP_LIMIT
+        outcome = self._run(compiled.program, keep_compiled=keep)
         if outcome is _Outcome.FAILED:
             return self._by_cuts(problem)
         price, value = compiled.price, compiled.relaxed_value(problem)
@@ -180,7 +183,7 @@ class ConicSolver:
             window = narrower
         return price, value
 
-    def _run(self, program: cp.Problem) -> _Outcome:
+    def _run(self, program: cp.Problem, *, keep_compiled: bool = True) -> _Outcome:
         for tolerance in _TOLERANCES:
             options = {}
             if self.backend == "CLARABEL":
@@ -190,7 +193,7 @@ class ConicSolver:
                 # What an inaccurate solution is worth is judged by the certificate.
                 warnings.simplefilter("ignore")
                 try:
-                    program.solve(solver=self.backend, **options)
+                    program.solve(solver=self.backend, ignore_dpp=not keep_compiled, **options)
                 except cp.SolverError:
                     continue
             if program.status == cp.OPTIMAL and tolerance == _TOLERANCES[0]:
@@ -215,11 +218,11 @@ def _window_around(problem: AllocationProblem, price: float) -> Window:
     return Window(0.0, float(problem.envelope.abandonment_price.max()))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _compiled(form: type[ConicForm], n: int, points: int) -> ConicForm:
     return form(n, points)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _compiled_cuts(n: int, k: int) -> CutProgram:
     return CutProgram(n, k)
