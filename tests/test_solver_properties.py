@@ -1,4 +1,4 @@
-"""Properties of every allocation: budgets hold, more is never worse, units and order do not matter."""
+"""Properties of every allocation: budgets hold, more is never worse, units do not matter."""
 
 import numpy as np
 import pytest
