@@ -179,7 +179,7 @@ _GRID = "its table of grid values takes gigabytes"
 
 METHODS = (
     Method("dual (ours)", dual),
-    Method("conic (ours)", conic, 5_000, "its first solve of a shape takes minutes"),
+    Method("conic (ours)", conic, 20_000, "one solve takes minutes"),
     Method("paper: bisection, 200 steps", partial(bisection, early=False)),
     Method("paper: bisection, early stop", partial(bisection, early=True)),
     Method("hull climb, 50-token grid", partial(hull_climb, step=50), 100_000, _GRID),
