@@ -211,7 +211,8 @@ class Allocation:
             f"funded     {self.n_funded:,}   abandoned {self.n_abandoned:,}",
             f"price      {_price_text(self.price)}",
             f"expected   {self.expected_utility:,.4f} right answers (weighted)",
-            f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} ({self.relative_gap:.2%})",
+            f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} "
+            f"({100 * self.relative_gap:.2g} %)",
             f"solver     {self.solver}, {self.build_seconds + self.solve_seconds:.3f} s",
             f"status     {self.status.value}",
         ]

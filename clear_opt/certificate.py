@@ -59,12 +59,12 @@ class Certificate:
     @property
     def primal_residual(self) -> float:
         """Tokens by which the budget, a floor or a ceiling is broken; zero if feasible."""
-        return max(-self.slack, self.bound_violation, 0.0)
+        return max(0.0, -self.slack, self.bound_violation)
 
     @property
     def dual_residual(self) -> float:
         """How far the price is below zero, success per token; zero if dual feasible."""
-        return max(-self.price, 0.0)
+        return max(0.0, -self.price)
 
     @property
     def complementarity(self) -> float:

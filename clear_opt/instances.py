@@ -5,7 +5,7 @@ Parameters spread over five orders of magnitude, so that solvers are tried where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -72,7 +72,7 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Curve]] = {
 def random_problem(
     family: str = "surge",
     *,
-    seed: int | np.random.Generator,
+    seed: int | Sequence[int] | np.random.Generator,
     n: int | None = None,
     bounded: bool = False,
 ) -> AllocationProblem:
@@ -83,7 +83,7 @@ def random_problem(
     family
         A key of `FAMILIES`.
     seed
-        Seed or generator; the same seed gives the same problem.
+        Seed (a number or several) or generator; the same seed gives the same problem.
     n
         Number of queries; by default log-uniform from 1 to 2,000.
     bounded

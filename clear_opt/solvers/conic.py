@@ -147,9 +147,7 @@ class ConicSolver:
         price, value = compiled.price, compiled.relaxed_value(problem)
         converged = _certified(problem, price, value)
         if converged and price > 0 and outcome is _Outcome.ROUGH:
-            # The value is right, but an interior point that stalls leaves a few digits of the
-            # price open; cuts in a narrow window around it settle them.
-            price, _ = self._refine(problem, _window_around(problem, price))
+            price = self._settle(problem, price)
         return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
 
     def _by_cuts(self, problem: AllocationProblem) -> Relaxation:
@@ -161,6 +159,15 @@ class ConicSolver:
             price, value = 0.0, float(problem.utility(problem.floor).sum())
         converged = _certified(problem, price, value)
         return Relaxation(price, value, converged, 0.0, time.perf_counter() - begun)
+
+    def _settle(self, problem: AllocationProblem, price: float) -> float:
+        """Settle the last digits of a price that an interior point left open when it stalled."""
+        for width in (CUT_WINDOW, 1e-3, 1e-2, 1e-1, 0.5):
+            window = Window(price * (1 - width), price * (1 + width))
+            if window.holds(problem.envelope, problem.budget):
+                return price if width == CUT_WINDOW else self._refine(problem, window)[0]
+        dearest = float(problem.envelope.abandonment_price.max())
+        return self._refine(problem, Window(0.0, dearest))[0]
 
     def _refine(self, problem: AllocationProblem, window: Window) -> tuple[float, float]:
         """Close in on the price within a window by tangent cuts: price and upper bound."""
@@ -207,15 +214,6 @@ def _certified(problem: AllocationProblem, price: float, value: float) -> bool:
     """Say whether the program's value meets the dual bound at its own price."""
     bound = problem.certify(problem.floor, price).dual_bound
     return abs(bound - value) <= CONIC_TOLERANCE * max(abs(bound), 1e-300)
-
-
-def _window_around(problem: AllocationProblem, price: float) -> Window:
-    """Give a window around a nearly right price that holds the right one."""
-    for width in (1e-3, 1e-2, 1e-1, 0.5):
-        window = Window(price * (1 - width), price * (1 + width))
-        if window.holds(problem.envelope, problem.budget):
-            return window
-    return Window(0.0, float(problem.envelope.abandonment_price.max()))
 
 
 @lru_cache(maxsize=8)
