@@ -178,3 +178,9 @@ def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) 
         raise InvalidInputError(
             problem, column=column, row=where[0], value=float(concrete[where]), remedy=remedy
         )
+
+
+def require_height(height: Any, remedy: str = "give a probability") -> None:
+    """Refuse the first height, of an array of shape (n,), that is no probability above zero."""
+    slack = 1e-9  # a height rebuilt from other parameters may exceed 1 in its last digits
+    require("height", height, lambda v: (v > 0) & (v <= 1 + slack), "lies outside (0, 1]", remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clear_opt.curves.base import require, settle
+from clear_opt.curves.base import require, require_height, settle
 from clear_opt.curves.numerics import Array, increasing_root, logistic, namespace, select
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION, TANGENT_STEPS
@@ -45,13 +45,7 @@ class Hill(Sigmoid):
         settle(self)
         require("half", self.half, lambda v: v > 0, "must be a number > 0", "tokens")
         require("shape", self.shape, lambda v: v >= 1, "must be a number >= 1", "raise it to 1")
-        require(
-            "height",
-            self.height,
-            lambda v: (v > 0) & (v <= 1),
-            "lies outside (0, 1]",
-            "give a probability",
-        )
+        require_height(self.height)
 
     def value(self, tokens: Array) -> Array:
         """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clear_opt.curves.base import require, settle
+from clear_opt.curves.base import require, require_height, settle
 from clear_opt.curves.numerics import Array, logistic, namespace
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION
@@ -44,13 +44,7 @@ class Logistic(Sigmoid):
         settle(self)
         require("midpoint", self.midpoint, lambda v: v >= 0, "must be a number >= 0", "tokens")
         require("scale", self.scale, lambda v: v > 0, "must be a number > 0", "tokens")
-        require(
-            "height",
-            self.height,
-            lambda v: (v > 0) & (v <= 1),
-            "lies outside (0, 1]",
-            "give a probability",
-        )
+        require_height(self.height)
 
     def _amplitude(self) -> Array:
         # 1 - s(v0) = s(midpoint / scale), at least one half.

@@ -8,13 +8,11 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from clear_opt.curves.base import STATIC, Curve, require, settle
+from clear_opt.curves.base import STATIC, Curve, require, require_height, settle
 from clear_opt.curves.numerics import Array, namespace, select
 from clear_opt.errors import InvalidInputError
 
 BeyondPeak = Literal["plateau", "decay"]
-
-_HEIGHT_SLACK = 1e-9  # alpha rebuilt from a height of 1 may exceed it in the last digits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,13 +70,7 @@ class ThresholdCurve(Curve):
             "must be a number > 0",
             "leave out queries that can never be answered, or give them a tiny height",
         )
-        require(
-            "height",
-            self.height,
-            lambda v: (v > 0) & (v <= 1 + _HEIGHT_SLACK),
-            "lies outside (0, 1]",
-            "the height is a probability, alpha / (beta * s'(0)): lower alpha or raise beta",
-        )
+        require_height(self.height, "lower alpha or raise beta: it is alpha / (beta * s'(0))")
 
     @classmethod
     def from_height(
@@ -105,13 +97,7 @@ class ThresholdCurve(Curve):
         """
         height = height if namespace(height) is not np else np.asarray(height, dtype=np.float64)
         width = width if namespace(width) is not np else np.asarray(width, dtype=np.float64)
-        require(
-            "height",
-            np.atleast_1d(height) if namespace(height) is np else height,
-            lambda v: (v > 0) & (v <= 1),
-            "lies outside (0, 1]",
-            "give a probability",
-        )
+        require_height(np.atleast_1d(height) if namespace(height) is np else height)
         require(
             "width",
             np.atleast_1d(width) if namespace(width) is np else width,
