@@ -5,11 +5,11 @@ Public names load what they need when they are first used, so that importing the
 Examples
 --------
 >>> from clear_opt import AllocationProblem, ShiftedSurge, solve
->>> tau, height, width = [80, 150, 900], [0.9, 0.7, 0.2], [60, 90, 500]
+>>> tau, height, width = [80, 90, 900], [0.9, 0.7, 0.2], [60, 70, 500]
 >>> curves = ShiftedSurge.from_height(tau, height, width)
->>> allocation = solve(AllocationProblem(curves, budget=300))
->>> allocation
-Allocation(n=3, budget=400, spent=380, funded=2, price=0, gap=0, solver='dual', status=SOLVED)
+>>> allocation = solve(AllocationProblem(curves, budget=270))
+>>> allocation.tokens, allocation.n_abandoned, round(allocation.price, 6)
+(array([129, 141,   0]), 1, 0.003458)
 """
 
 from __future__ import annotations

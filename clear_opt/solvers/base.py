@@ -12,6 +12,9 @@ from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
 
 
+_BREAK_EVEN = 1e-6  # relative; a query this close to the price breaks even, to any solver's digits
+
+
 class Solver(Protocol):
     """Anything with a name that allocates; `clear_opt.solve` takes one in place of a name."""
 
@@ -99,7 +102,7 @@ def _reasons(
 ) -> np.ndarray:
     envelope = problem.envelope
     ceded = envelope.abandonment_price
-    pays = price <= ceded
+    pays = price <= ceded * (1 + _BREAK_EVEN)
     if policy:
         return np.full(len(problem), int(Reason.POLICY))
     return np.select(
