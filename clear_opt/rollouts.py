@@ -150,6 +150,34 @@ class Rollouts:
                 )
         return np.array([place[name] for name in query_ids], dtype=np.int64)
 
+    def samples_of(self, query_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give all samples of some queries: pairs of a place in ``query_ids`` and a row.
+
+        Parameters
+        ----------
+        query_ids
+            The queries, n of them; one may occur several times.
+
+        Returns
+        -------
+        Places and rows, each of shape (number of samples,), ordered by place.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the first query that has no rollout.
+        """
+        known = self.index_of(query_ids)
+        owner = self.index_of(self.query_id)
+        rows = np.argsort(owner, kind="stable")
+        count = np.bincount(owner)
+        first = np.cumsum(count) - count
+        place = np.repeat(np.arange(len(known)), count[known])
+        nth = np.arange(len(place)) - np.repeat(
+            np.cumsum(count[known]) - count[known], count[known]
+        )
+        return place, rows[np.repeat(first[known], count[known]) + nth]
+
     def texts(self) -> list[str]:
         """Give the text of each query, in the order of `query_ids`.
 

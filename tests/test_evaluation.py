@@ -6,7 +6,8 @@ import pytest
 
 from clear_opt import ShiftedSurge
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation import compare_policies, oracle_tokens, query_folds, replay
+from clear_opt.evaluation import compare_policies, query_folds, replay
+from clear_opt.policies import oracle
 from clear_opt.rollouts import Rollouts, read_rollouts
 
 ZEROEVAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "zeroeval_rollouts.parquet"
@@ -35,7 +36,7 @@ def test_replay_follows_the_order_of_the_queries_and_allows_repeats():
 
 def test_an_empty_batch_scores_nothing():
     assert replay([], [], ROLLOUTS).accuracy == 0.0
-    assert oracle_tokens([], ROLLOUTS, 100).shape == (0,)
+    assert oracle([], ROLLOUTS, 100).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_replay_refuses(tokens, queries, message):
 @pytest.mark.parametrize("budget", [-1.0, float("nan")])
 def test_the_oracle_refuses_a_negative_budget(budget):
     with pytest.raises(InvalidInputError, match="budget"):
-        oracle_tokens(["a"], ROLLOUTS, budget)
+        oracle(["a"], ROLLOUTS, budget)
 
 
 def best_accuracy(rollouts, budget):
@@ -73,7 +74,7 @@ def test_the_oracle_is_exact_for_one_sample_per_query(seed):
     ids = [f"q{i}" for i in range(7)]
     rollouts = Rollouts(ids, rng.integers(1, 40, 7), rng.random(7) < 0.7)
     budget = int(rng.integers(0, 150))
-    caps = oracle_tokens(ids, rollouts, budget)
+    caps = oracle(ids, rollouts, budget)
     assert caps.dtype == np.int64
     assert caps.sum() <= budget
     assert replay(caps, ids, rollouts).accuracy == pytest.approx(best_accuracy(rollouts, budget))
@@ -86,7 +87,7 @@ def test_the_oracle_loses_less_than_a_step_with_several_samples(seed):
     correct = np.round(rng.random(16) * (rng.random(16) < 0.8), 2)
     rollouts = Rollouts(np.repeat(ids, 4).tolist(), rng.integers(0, 40, 16), correct)
     budget = int(rng.integers(0, 120))
-    caps = oracle_tokens(ids, rollouts, budget)
+    caps = oracle(ids, rollouts, budget)
     found, best = replay(caps, ids, rollouts).accuracy, best_accuracy(rollouts, budget)
     largest_step = max(correct.reshape(4, 4).mean(axis=1)) / 4
     assert caps.sum() <= budget
@@ -96,15 +97,15 @@ def test_the_oracle_loses_less_than_a_step_with_several_samples(seed):
 def test_the_oracle_climbs_the_hull_of_several_samples():
     # Two of three answers by 60 tokens beat one by 50: the first step goes straight to 60.
     rollouts = Rollouts(["a"] * 3 + ["b"], [50, 60, 400, 45], [1, 1, 1, 1])
-    assert oracle_tokens(["a", "b"], rollouts, 59).tolist() == [0, 45]
-    assert oracle_tokens(["a", "b"], rollouts, 105).tolist() == [60, 45]
-    assert oracle_tokens(["a", "b"], rollouts, 444).tolist() == [60, 45]
-    assert oracle_tokens(["a", "b"], rollouts, 445).tolist() == [400, 45]
+    assert oracle(["a", "b"], rollouts, 59).tolist() == [0, 45]
+    assert oracle(["a", "b"], rollouts, 105).tolist() == [60, 45]
+    assert oracle(["a", "b"], rollouts, 444).tolist() == [60, 45]
+    assert oracle(["a", "b"], rollouts, 445).tolist() == [400, 45]
 
 
 def test_the_oracle_pays_nothing_for_wrong_answers():
     rollouts = Rollouts(["a", "b"], [10, 20], [0, 0])
-    assert oracle_tokens(["a", "b"], rollouts, 1_000).tolist() == [0, 0]
+    assert oracle(["a", "b"], rollouts, 1_000).tolist() == [0, 0]
 
 
 def test_right_curves_bring_the_price_to_the_oracle():
@@ -160,7 +161,7 @@ def test_the_oracle_scores_as_the_reference_says():
     scores = []
     for model in rollouts.models:
         table = rollouts.for_model(model)
-        caps = oracle_tokens(table.query_ids, table, 100 * len(table))
+        caps = oracle(table.query_ids, table, 100 * len(table))
         assert caps.sum() <= 100 * len(table)
         scores.append(replay(caps, table.query_ids, table).accuracy)
     assert np.mean(scores) == pytest.approx(0.631, abs=0.005)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.replay import oracle_tokens, replay
-from clear_opt.policies import proportional, uniform
+from clear_opt.evaluation.replay import replay
+from clear_opt.policies import oracle, proportional, uniform
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers import solve
 
@@ -35,7 +35,7 @@ class Comparison:
     learned
         The shadow price on the predicted curves.
     oracle
-        The best that could have been done: see `oracle_tokens`.
+        The best that could have been done: see `clear_opt.policies.oracle`.
     price
         Shadow price of the learned allocation, success per token.
     abandoned
@@ -101,7 +101,7 @@ def compare_policies(
             "uniform": uniform(problem).tokens,
             "proportional": proportional(problem).tokens,
             "learned": learned.tokens,
-            "oracle": oracle_tokens(query_ids, rollouts, budget),
+            "oracle": oracle(query_ids, rollouts, budget),
         }.items()
     }
     return Comparison(

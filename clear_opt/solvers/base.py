@@ -11,7 +11,6 @@ from clear_opt.certificate import Certificate
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
 
-
 _BREAK_EVEN = 1e-6  # relative; a query this close to the price breaks even, to any solver's digits
 
 

@@ -1,8 +1,7 @@
 """Simple ways to spend a budget, for comparison: what people do without a shadow price.
 
 Each takes an `AllocationProblem` and gives an `Allocation` certified at the problem's clearing
-price, so that its gap says what the simplicity costs on the same curves. (The oracle, which knows
-the outcomes, belongs to replay: `clear_opt.evaluation`.)
+price, so that its gap says what the simplicity costs on the same curves.
 """
 
 from __future__ import annotations
