@@ -125,7 +125,7 @@ def clearing_price(envelope: Envelope, budget: jax.Array) -> ClearingPrice:
 @jax.jit
 def spend_on(
     envelope: Envelope, funded: jax.Array, budget: jax.Array, guess: jax.Array
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
     """Spend a budget as well as possible on given sets of queries.
 
     Within a set every curve is concave, so one price per set settles it. Where the price stops
@@ -144,11 +144,13 @@ def spend_on(
 
     Returns
     -------
-    Caps, shape (p, n), in fractions of tokens. A set whose least tokens exceed the budget gets
-    those all the same: its row spends more than the budget, and the caller drops it.
+    Caps with the remainder handed out and caps without, each of shape (p, n), in fractions of
+    tokens; they differ only where a price stops inside a jump. A set whose least tokens exceed
+    the budget gets those all the same: its row spends more than the budget, and the caller drops
+    it.
     """
 
-    def one(members: jax.Array) -> jax.Array:
+    def one(members: jax.Array) -> tuple[jax.Array, jax.Array]:
         def caps(price: jax.Array) -> jax.Array:
             return jnp.where(members, envelope.committed(price), envelope.start)
 
@@ -162,6 +164,6 @@ def spend_on(
         settled = caps(jnp.where(found.met, found.price, found.high))
         more = jnp.where(found.met, 0.0, caps(found.low) - settled)
         before = settled.sum() + jnp.cumsum(more) - more
-        return settled + jnp.clip(budget - before, 0.0, more)
+        return settled + jnp.clip(budget - before, 0.0, more), settled
 
     return jax.vmap(one)(funded)

@@ -3,7 +3,7 @@
 At the clearing price at most one query is split between funded and abandoned. The queries nearest
 that margin are tried both ways, each funded set gets the budget spent on it exactly, the best are
 rounded to whole blocks, and the simple policies stand by: the answer is never worse than any of
-these.
+these. In small batches pairs of queries may then exchange tokens.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from clear_opt.precision import double_precision
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.batching import bucket, contested
+from clear_opt.solvers.exchange import exchange
 from clear_opt.solvers.price_search import spend_on
 from clear_opt.solvers.rounding import round_to_blocks
 from clear_opt.solvers.simple import prefix_tokens, proportional_tokens, uniform_tokens
@@ -40,7 +41,8 @@ def recover(problem: AllocationProblem, price: float) -> np.ndarray:
     candidates += _spent_on_patterns(problem, price, order, margin)
     whole = [round_to_blocks(problem, tokens) for tokens in candidates]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
-    return max(whole, key=lambda tokens: problem.utility(tokens).sum())
+    best = max(whole, key=lambda tokens: problem.utility(tokens).sum())
+    return exchange(problem, best)
 
 
 def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarray, int]:
@@ -93,9 +95,12 @@ def _spent_on_patterns(
     funded[patterns, :n] = problem.envelope.abandonment_price >= max(price, _TINY)
     envelope = problem.envelope.padded(size)
     with double_precision():
-        tokens = np.asarray(spend_on(envelope, funded, problem.budget, price))[:, :n]
+        spent, unsplit = spend_on(envelope, funded, problem.budget, price)
+    tokens, unsplit = np.asarray(spent)[:, :n], np.asarray(unsplit)[:, :n]
     affordable = tokens.sum(axis=1) <= problem.budget * (1 + 1e-9)
     values = np.array([problem.utility(row).sum() for row in tokens])
     values[~affordable] = -np.inf
     best = np.argsort(-values, kind="stable")[:_ROUNDED]
-    return [tokens[row] for row in best if affordable[row]]
+    best = [row for row in best if affordable[row]]
+    split = [row for row in best if (tokens[row] - unsplit[row]).max() >= problem.block]
+    return [tokens[row] for row in best] + [unsplit[row] for row in split]

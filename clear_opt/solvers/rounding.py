@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from clear_opt.curves import TabularCurve
 from clear_opt.problem import AllocationProblem
 
 _ROUNDS = 64  # each hands every query at most one block; a handful is the rule
-_NEWCOMERS = 64  # abandoned queries tried for what is left over
+_CLIMBS = 64  # queries lifted with what is left over
 
 
 def round_to_blocks(problem: AllocationProblem, tokens: np.ndarray) -> np.ndarray:
@@ -28,9 +29,11 @@ def round_to_blocks(problem: AllocationProblem, tokens: np.ndarray) -> np.ndarra
     caps = np.floor(tokens / block + 1e-9) * block
     caps = np.clip(caps, problem.floor, problem.ceiling)
     caps = _take_back(problem, caps)
+    if _blocks_left(problem, caps) > len(problem):  # more than rounding down can have left
+        caps = _climb(problem, caps)
     caps = _hand_out(problem, caps)
     caps = _release_wasted(problem, caps)
-    caps = _fund_newcomers(problem, caps)
+    caps = _climb(problem, caps)
     return _hand_out(problem, caps).astype(np.int64)
 
 
@@ -71,17 +74,33 @@ def _release_wasted(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
     return np.where(idle, problem.floor, caps)
 
 
-def _fund_newcomers(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
-    """Fund abandoned queries, best return first, that fit into what is left."""
-    left = _blocks_left(problem, caps) * problem.block
-    envelope, block = problem.envelope, problem.block
-    entry = np.ceil(np.maximum(envelope.tangent, envelope.least) / block) * block
-    fits = (caps <= problem.floor) & (entry - caps <= left) & (entry <= problem.ceiling)
-    fits &= envelope.abandonment_price > 0
-    waiting = np.flatnonzero(fits)
-    ranked = np.argsort(-envelope.abandonment_price[waiting], kind="stable")
-    for query in waiting[ranked[:_NEWCOMERS]]:
-        if entry[query] - caps[query] <= left:
-            left -= entry[query] - caps[query]
-            caps[query] = entry[query]
+def _climb(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
+    """Lift queries to their next worthwhile corner, greatest gain first, while it fits.
+
+    A corner is the tangent point of an abandoned query, or a point of a tabulated curve: caps in
+    between gain little or nothing, so single blocks would never get there.
+    """
+    corners = corners_of(problem)
+    for _ in range(_CLIMBS):
+        cost = corners - caps[:, None]
+        fits = (cost > 0) & (cost <= _blocks_left(problem, caps) * problem.block)
+        rows, columns = np.nonzero(fits & (corners <= problem.ceiling[:, None]))
+        if rows.size == 0:
+            break
+        options = corners[rows, columns]
+        worth = problem.weight[rows] * problem.curves.take(rows).value(options)
+        gain = worth - problem.utility(caps)[rows]
+        best = int(np.argmax(gain))
+        if gain[best] <= 0:
+            break
+        caps[rows[best]] = options[best]
     return caps
+
+
+def corners_of(problem: AllocationProblem) -> np.ndarray:
+    """Give caps in whole blocks worth jumping to, shape (n, k)."""
+    envelope, curves = problem.envelope, problem.curves
+    corners = np.maximum(envelope.tangent, envelope.least)[:, None]
+    if isinstance(curves, TabularCurve):
+        corners = np.concatenate([corners, curves.grid], axis=1)
+    return np.ceil(corners / problem.block) * problem.block
