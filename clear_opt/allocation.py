@@ -220,7 +220,7 @@ class Allocation:
             lines.insert(
                 1,
                 f"unspent    {self.unspent:,.0f} tokens: fewer than any abandoned query needs to "
-                "pay off, and the funded ones are at their peaks",
+                "pay off, and the funded ones can use no more",
             )
         return "\n".join(lines)
 

@@ -20,6 +20,7 @@ from clear_opt import (
     solve,
 )
 from clear_opt.instances import FAMILIES, random_problem
+from clear_opt.solvers.rounding import round_to_blocks
 from tests.reference import best_on_grid, clear_by_bisection, largest_envelope_error
 
 SOLVERS = ("dual", "conic")
@@ -334,3 +335,18 @@ def test_curves_may_mix_extreme_scales_in_other_families():
     assert cross_check(AllocationProblem(curves, budget=1_000_000)).agrees()
     straight = Triangular.from_height([1.0, 1e6], 0.5, [0.1, 1e5])
     assert cross_check(AllocationProblem(straight, budget=1_000_000)).agrees()
+
+
+def test_caps_that_overspend_give_back_where_it_costs_least():
+    # Fractional caps may exceed a large budget by rounding error; whole ones never do.
+    problem = AllocationProblem(surges([100, 100], [0.9, 0.1], 50), budget=290)
+    caps = round_to_blocks(problem, np.array([150.0, 143.0]))
+    best = max(([150 - k, 140 + k] for k in range(11)), key=lambda c: problem.utility(c).sum())
+    assert caps.tolist() == best
+
+
+def test_tokens_left_over_fund_a_query_that_fits():
+    problem = AllocationProblem(surges([500, 40], 0.9, [100, 20]), budget=655)
+    caps = round_to_blocks(problem, np.array([600.0, 0.0]))
+    assert caps.sum() == 655
+    assert caps[1] > 40

@@ -23,13 +23,7 @@ class Triangular(ThresholdCurve):
     """
 
     _slope_at_threshold = 1.0
-
-    def tangent(self, start: Array) -> Array:
-        """Give the end of the chord from (start, U(start)), tokens, shape (n,): always the peak.
-
-        Above the threshold the line is its own chord, so a query goes to its peak at once.
-        """
-        return namespace(self.tau, start).maximum(start, self.peak)
+    _straight = True
 
     def _shape(self, y: Array) -> Array:
         xp = namespace(y)
