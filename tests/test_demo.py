@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +125,13 @@ def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "folder cannot be made" in result.stderr
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path):
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    printed = run("demo", "--out-dir", tmp_path).output
+    rows = re.findall(r"^  (?:\w[\w ()]+?) +[\d.]+% +[\d.]+% .*$", readme, re.MULTILINE)
+    assert len(rows) == 5
+    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    for row in rows:
+        assert " ".join(row.split()) in lines
