@@ -245,7 +245,7 @@ def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> 
             share = f"{ceded / price:.1%} of the price" if price > 0 else "the price"
             return f"abandoned: pays at most {ceded:.4g} per token, {share}"
         case Reason.NO_ROOM:
-            return f"abandoned: breaks even near price {price:.3g}, but too few tokens were left"
+            return f"abandoned: it would pay {ceded:.4g} per token, but too few tokens were left"
         case Reason.HOPELESS:
             return "abandoned: no cap within its ceiling gains anything"
         case Reason.FLOOR:
