@@ -70,3 +70,14 @@ def largest_envelope_error(problem, points=300):
     chord = envelope.start + share * (envelope.tangent - envelope.start)
     rows = np.concatenate([caps, chord])
     return max(float((envelope.value(row) - problem.utility(row)).max()) for row in rows)
+
+
+def best_in_whole_tokens(problem):
+    """Exact optimum without floors and ceilings, by dynamic programming over the budget."""
+    budget = int(problem.budget)
+    best = np.zeros(budget + 1)
+    for query in range(len(problem)):
+        curve = problem.curves.take(np.array([query]))
+        utility = problem.weight[query] * np.ravel(curve.value(np.arange(budget + 1.0)))
+        best = np.array([(best[: b + 1] + utility[b::-1]).max() for b in range(budget + 1)])
+    return best[-1]

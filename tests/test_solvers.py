@@ -21,7 +21,12 @@ from clear_opt import (
 )
 from clear_opt.instances import FAMILIES, random_problem
 from clear_opt.solvers.rounding import round_to_blocks
-from tests.reference import best_on_grid, clear_by_bisection, largest_envelope_error
+from tests.reference import (
+    best_in_whole_tokens,
+    best_on_grid,
+    clear_by_bisection,
+    largest_envelope_error,
+)
 
 SOLVERS = ("dual", "conic")
 
@@ -174,6 +179,16 @@ def test_four_queries_are_solved_as_well_as_any_combination_on_a_grid(family):
         problem = random_problem(family, seed=[seed, 5], n=4)
         best = best_on_grid(problem, points=31)
         assert solve(problem).expected_utility >= best * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tens_of_queries_get_the_exact_optimum_in_whole_tokens(seed):
+    rng = np.random.default_rng(seed)
+    n = 9 + 2 * seed
+    curves = surges(rng.uniform(20, 150, n), rng.uniform(0.1, 1, n), rng.uniform(5, 60, n))
+    problem = AllocationProblem(curves, budget=int(0.3 * curves.peak.sum()))
+    best = best_in_whole_tokens(problem)
+    assert solve(problem).expected_utility == pytest.approx(best, rel=1e-9)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -341,3 +356,8 @@ def test_tokens_left_over_fund_a_query_that_fits():
     caps = round_to_blocks(problem, np.array([600.0, 0.0]))
     assert caps.sum() == 655
     assert caps[1] > 40
+
+
+def test_tokens_that_bought_nothing_are_spent_again_to_the_last():
+    problem = AllocationProblem(surges([500, 500, 40], 0.9, [100, 100, 20]), budget=660)
+    assert round_to_blocks(problem, np.array([600.0, 60.0, 0.0])).tolist() == [600, 0, 60]
