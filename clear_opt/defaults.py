@@ -28,7 +28,7 @@ memory quadratic in n (0.2 GB at 500, 3.5 GB at 2,000), while reading a program 
 anew takes 2 % of the time to solve it."""
 
 CUT_ROUNDS: Final = 20
-"""Most refinements of the tangent cuts; seven close in from twenty decades to 1e-9."""
+"""Most refinements of the tangent cuts; about seven close in from eight decades to `CUT_WINDOW`."""
 
 CUT_WINDOW: Final = 1e-5
 """Relative width of the price window at which tangent cuts stop being refined."""
@@ -38,6 +38,9 @@ CONIC_TOLERANCE: Final = 1e-6
 
 CUT_TOLERANCE: Final = 1e-9
 """Certified relative error at which tangent cuts stop being refined."""
+
+MOST_TOKENS: Final = 2**53
+"""Largest budget: float64 counts whole numbers one by one up to here."""
 
 FLOOR: Final = 0
 """Tokens every query gets when the caller names no floor."""

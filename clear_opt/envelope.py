@@ -77,6 +77,11 @@ class Envelope(ABC):
     def breakpoints(self) -> Array:
         """Prices at which demand may jump, shape (k,), in no order."""
 
+    @property
+    def dearest(self) -> float:
+        """Highest abandonment price: from here on nobody is worth a token beyond the floor."""
+        return float(self.abandonment_price.max(initial=0.0))
+
     @abstractmethod
     def padded(self, size: int) -> Self:
         """Append queries that never ask for a token, up to ``size`` queries in all."""

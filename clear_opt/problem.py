@@ -15,8 +15,6 @@ from clear_opt.curves.base import require
 from clear_opt.envelope import Envelope, concave_envelope
 from clear_opt.errors import InvalidInputError
 
-MOST_TOKENS = 2**53
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AllocationProblem:
@@ -66,9 +64,9 @@ class AllocationProblem:
                 "must be a whole number >= 1", column="block", value=block, remedy="tokens"
             )
         budget = _as_number(budget)
-        if not 0 <= budget <= MOST_TOKENS:
+        if not 0 <= budget <= defaults.MOST_TOKENS:
             raise InvalidInputError(
-                f"must be a number from 0 to {MOST_TOKENS:,}",
+                f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
                 column="budget",
                 value=self.budget,
                 remedy="tokens; beyond that float64 no longer counts them one by one",

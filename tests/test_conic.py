@@ -84,3 +84,12 @@ def test_floor_and_threshold_in_every_order():
     )
     relaxation = ConicSolver().relax(problem)
     assert relaxation.value == pytest.approx(solve(problem).dual_bound, rel=1e-7)
+
+
+def test_a_stalled_price_is_kept_where_it_cannot_be_refined(monkeypatch):
+    monkeypatch.setattr(conic, "_TOLERANCES", (1e-30, 1e-9))
+    monkeypatch.setattr(conic.Window, "holds", lambda *_: False)
+    monkeypatch.setattr(ConicSolver, "_refine", lambda _, problem, window: (window.high, np.inf))
+    problem = random_problem("surge", seed=4, n=40)
+    answer = ConicSolver().solve(problem)
+    assert answer.dual_bound == pytest.approx(solve(problem).dual_bound, rel=1e-6)

@@ -11,12 +11,12 @@ import typer
 
 from clear_opt.cli.steps import (
     DEFAULT_PREDICTOR,
-    MOST_TOKENS,
     note,
     note_unused,
     predict_curves,
     working,
 )
+from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
     from clear_opt.allocation import Allocation

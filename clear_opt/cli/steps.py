@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 DEFAULT_PREDICTOR = "zeroeval-math"
 """The predictor that comes with the package."""
 
-MOST_TOKENS = 10**15
-"""Most tokens an option takes: whole numbers up to here are exact in float64, sums too."""
-
 _CHUNK = 512  # texts per step of the progress bar; predictions do not depend on it
 
 

@@ -1,7 +1,7 @@
 """The principal branch of the Lambert W function on [0, e], where a price search needs it.
 
-JAX has none. On this range W runs over [0, 1] and is well conditioned: a rational start and three
-Halley steps reach machine precision (tested against ``scipy.special.lambertw``).
+JAX has none. On this range W runs over [0, 1] and is well conditioned: log(1 + x) as a start and
+three Halley steps reach machine precision (tested against ``scipy.special.lambertw``).
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocatio
 
     def clock(problem: AllocationProblem) -> np.ndarray:
         envelope, block = problem.envelope, problem.block
-        dearest = float(envelope.abandonment_price.max(initial=0.0)) * (1 + increment)
+        dearest = envelope.dearest * (1 + increment)
 
         def caps(price: float) -> np.ndarray:
             asked = np.floor(envelope.response(price) / block + 1e-9) * block

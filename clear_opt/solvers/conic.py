@@ -51,7 +51,7 @@ class Relaxation(NamedTuple):
     value: float
     """Optimal value, weighted success, recomputed from the recovered variables."""
     converged: bool
-    """Whether the numerical solver reached its tolerances."""
+    """Whether the value meets the dual bound at the price."""
     build_seconds: float
     solve_seconds: float
 
@@ -95,7 +95,7 @@ class ConicSolver:
         InfeasibleError
             If the floors exceed the budget.
         SolverError
-            If the numerical solver did not reach its tolerances.
+            If the program's value does not meet the dual bound at its own price.
         """
         if len(problem) == 0:
             return empty_answer(problem, solver=self.name)
@@ -124,7 +124,7 @@ class ConicSolver:
         """Solve the convex hull of a feasible problem of n >= 1 queries."""
         if problem.budget <= problem.floor_total:
             # Nothing can be bought: every price from the dearest query's on is optimal.
-            dearest = float(problem.envelope.abandonment_price.max())
+            dearest = problem.envelope.dearest
             at_floor = float(problem.utility(problem.floor).sum())
             return Relaxation(dearest, at_floor, True, 0.0, 0.0)
         found = form_of(problem.curves)
@@ -145,14 +145,14 @@ class ConicSolver:
         if outcome is _Outcome.FAILED:
             return self._by_cuts(problem)
         price, value = compiled.price, compiled.relaxed_value(problem)
-        converged = _certified(problem, price, value)
-        if converged and price > 0 and outcome is _Outcome.ROUGH:
+        if price > 0 and outcome is _Outcome.ROUGH:
             price = self._settle(problem, price)
+        converged = _certified(problem, price, value)
         return Relaxation(price, value, converged, built - begun, time.perf_counter() - built)
 
     def _by_cuts(self, problem: AllocationProblem) -> Relaxation:
         begun = time.perf_counter()
-        dearest = float(problem.envelope.abandonment_price.max())
+        dearest = problem.envelope.dearest
         if dearest > 0:
             price, value = self._refine(problem, Window(0.0, dearest))
         else:
@@ -162,17 +162,20 @@ class ConicSolver:
 
     def _settle(self, problem: AllocationProblem, price: float) -> float:
         """Settle the last digits of a price that an interior point left open when it stalled."""
-        for width in (CUT_WINDOW, 1e-3, 1e-2, 1e-1, 0.5):
-            window = Window(price * (1 - width), price * (1 + width))
-            if window.holds(problem.envelope, problem.budget):
-                return price if width == CUT_WINDOW else self._refine(problem, window)[0]
-        dearest = float(problem.envelope.abandonment_price.max())
-        return self._refine(problem, Window(0.0, dearest))[0]
+        widths = (CUT_WINDOW, 1e-3, 1e-2, 1e-1, 0.5)
+        windows = [Window(price * (1 - width), price * (1 + width)) for width in widths]
+        whole = Window(0.0, problem.envelope.dearest)
+        held = (w for w in windows if w.holds(problem.envelope, problem.budget))
+        window = next(held, whole)
+        if window == windows[0]:
+            return price
+        settled, bound = self._refine(problem, window)
+        return settled if np.isfinite(bound) else price
 
     def _refine(self, problem: AllocationProblem, window: Window) -> tuple[float, float]:
         """Close in on the price within a window by tangent cuts: price and upper bound."""
         cuts = _compiled_cuts(len(problem), CUTS_PER_QUERY)
-        dearest = float(problem.envelope.abandonment_price.max())
+        dearest = problem.envelope.dearest
         price, value = window.high, np.inf
         for _ in range(CUT_ROUNDS):
             cuts.load(problem, window)
