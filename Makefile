@@ -45,7 +45,7 @@ train: $(READY) ## retrain models/zeroeval-math from the shared rollouts
 	$(BIN)/python training/train_zeroeval.py
 
 lock: ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 clean: ## forget the environment and everything built
