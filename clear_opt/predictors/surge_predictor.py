@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
+from clear_opt.fitting import Completion, surge_shape
 from clear_opt.predictors.features import TextFeatures, check_texts
-from clear_opt.predictors.surge_fit import surge_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,18 +30,6 @@ _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell les
 # The learning problem is small and noisy: every tree sees part of the rows and of the columns.
 _ROWS_PER_TREE = 0.7
 _COLUMNS_PER_TREE = 0.3
-
-
-class Completion(NamedTuple):
-    """What is predicted of each query, arrays of shape (n,).
-
-    ``success`` is the probability of a right answer under no cap, ``median`` the median length of
-    right answers in tokens, ``spread`` the standard deviation of their log length.
-    """
-
-    success: np.ndarray
-    median: np.ndarray
-    spread: np.ndarray
 
 
 class SurgePredictor(BaseEstimator):
