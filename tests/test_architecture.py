@@ -15,6 +15,7 @@ PACKAGE = ROOT / "clear_opt"
 # Bottom to top; a module may import from its own layer and from those below (design, section 2).
 LAYERS = [
     {"errors", "defaults", "precision"},
+    {"files"},
     {"curves"},
     {"envelope", "certificate", "allocation", "rollouts"},
     {"problem", "fitting"},

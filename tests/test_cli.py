@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from clear_opt import InfeasibleError, ShiftedSurge, __version__
 from clear_opt.cli.app import app
-from clear_opt.tables import read_queries, read_records, write
+from clear_opt.files import read_records, write
+from clear_opt.tables import read_queries
 
 KEYS = [
     "n_queries", "budget", "spent", "funded", "abandoned", "price", "expected_utility",

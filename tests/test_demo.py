@@ -14,7 +14,7 @@ from clear_opt.cli.app import app
 from clear_opt.demo import make_queries, study
 from clear_opt.demo.contest import CONTEST
 from clear_opt.demo.school import SCHOOL
-from clear_opt.tables import read_records
+from clear_opt.files import read_records
 
 
 def run(*arguments):

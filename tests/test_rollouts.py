@@ -36,7 +36,7 @@ def write(tmp_path):
 
 def test_a_parquet_file_becomes_checked_arrays(write):
     rollouts = read_rollouts(write({**GOOD, "unknown": [1, 2, 3, 4]}))
-    assert repr(rollouts) == "Rollouts(rows=4, queries=3, models=2, accuracy=0.500)"
+    assert repr(rollouts) == "Rollouts(rows=4, queries=3, models=2, features=1, accuracy=0.500)"
     assert rollouts.n_tokens.dtype == np.int64
     assert rollouts.correct.dtype == np.float64
     assert rollouts.truncated.tolist() == GOOD["truncated"]
@@ -81,7 +81,7 @@ def test_two_texts_for_one_query_are_refused():
     [
         ("query_id", None, "row 2, query_id = null: is missing"),
         ("n_tokens", None, "row 2, n_tokens = null: is missing"),
-        ("n_tokens", -1, "row 2, n_tokens = -1.0: must be a whole number >= 0"),
+        ("n_tokens", -1, "row 2, n_tokens = -1: must be a whole number >= 0"),
         ("n_tokens", 1.5, "row 2, n_tokens = 1.5: must be a whole number >= 0"),
         ("n_tokens", float("nan"), "row 2, n_tokens = nan: must be"),
         ("n_tokens", float("inf"), "row 2, n_tokens = inf: must be"),
@@ -92,7 +92,7 @@ def test_two_texts_for_one_query_are_refused():
         ("text", None, "row 2, text = null: is missing; give an empty text"),
         ("model", None, "row 2, model = null: is missing"),
         ("sample", 0.5, "row 2, sample = 0.5: must be a whole number"),
-        ("truncated", 2, "row 2, truncated = 2.0: must be true or false"),
+        ("truncated", 2, "row 2, truncated = 2: must be true or false"),
     ],
 )
 def test_a_bad_entry_is_named(write, column, value, message):

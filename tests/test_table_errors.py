@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_opt import ClearOptError, InvalidInputError
-from clear_opt.tables import TableError, read_queries
+from clear_opt.files import TableError
+from clear_opt.tables import read_queries
 
 
 def put(folder, name, content):

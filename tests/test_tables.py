@@ -12,17 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_opt import ShiftedSurge
-from clear_opt.tables import (
+from clear_opt.files import (
     TableError,
     check_output,
-    curve_table,
     make_folder,
-    read_queries,
     read_records,
     replacing,
     write,
     write_table,
 )
+from clear_opt.tables import curve_table, read_queries
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 AWKWARD = [

@@ -100,7 +100,8 @@ def allocate(
 
     `clear-opt allocate curves.parquet --budget 30000 --solver both --json`
     """
-    from clear_opt.tables import check_output, read_queries, write_table
+    from clear_opt.files import check_output, write_table
+    from clear_opt.tables import read_queries
 
     if out is not None:
         check_output(out, source=queries)

@@ -34,7 +34,7 @@ def demo(
     `clear-opt demo --out-dir demo-output --tokens-per-query 150`
     """
     from clear_opt.demo import make_queries, study
-    from clear_opt.tables import make_folder
+    from clear_opt.files import make_folder
 
     make_folder(out_dir)
     made = make_queries(queries, seed)
@@ -51,8 +51,8 @@ def demo(
 def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
     import pyarrow as pa
 
+    from clear_opt.files import replacing, write_table
     from clear_opt.plots import plot_frontier
-    from clear_opt.tables import replacing, write_table
 
     ids, texts = ([query[i] for query in made] for i in range(2))
     write_table(pa.table({"query_id": ids, "text": texts}), out_dir / "queries.jsonl")

@@ -29,7 +29,8 @@ def predict(
 
     `clear-opt predict queries.jsonl --out curves.parquet`
     """
-    from clear_opt.tables import check_output, curve_table, read_queries, write_table
+    from clear_opt.files import check_output, write_table
+    from clear_opt.tables import curve_table, read_queries
 
     check_output(out, source=queries)
     with working("Reading queries"):

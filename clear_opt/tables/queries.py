@@ -12,9 +12,8 @@ from pydantic import ValidationError
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
+from clear_opt.files import Record, Records, TableError, read_records
 from clear_opt.problem import AllocationProblem
-from clear_opt.tables.errors import TableError
-from clear_opt.tables.records import Record, Records, read_records
 from clear_opt.tables.row import REMEDIES, QueryRow, as_text
 
 _CURVE = ("tau", "alpha", "beta", "height", "width")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_opt.tables.errors import TableError
+from clear_opt.files.errors import TableError
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 """File endings that can be read, in lower case."""

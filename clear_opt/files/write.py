@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from clear_opt.tables.errors import TableError
+from clear_opt.files.errors import TableError
 
 
 def check_output(path: str | Path, *, source: str | Path | None = None) -> Path:

@@ -1,0 +1,208 @@
+"""What the columns of a rollout table may hold: every check of a row, on whole columns at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clear_opt.defaults import MOST_TOKENS
+from clear_opt.errors import InvalidInputError
+
+REQUIRED = ("query_id", "n_tokens", "correct")
+"""Columns every rollout table has."""
+
+OPTIONAL = ("text", "model", "sample", "truncated", "source", "cap")
+"""Columns a rollout table may have; every other column is a feature."""
+
+WORDS = ("query_id", "text", "model", "source")
+"""Columns that hold text."""
+
+REMEDIES = {
+    "query_id": "name every query by a text",
+    "n_tokens": "count the completion's tokens",
+    "correct": "give true or false, or a probability",
+    "text": "give an empty text where there is none",
+    "model": "name the model on every row",
+    "sample": "number the samples of a query",
+    "truncated": "say whether the generation was cut off",
+    "source": "give an empty text where there is none",
+    "cap": "give the most tokens the generation could use, or leave the column out",
+}
+"""What to do about a bad entry, by column."""
+
+_KINDS = {
+    "n_tokens": np.int64,
+    "correct": np.float64,
+    "sample": np.int64,
+    "truncated": np.bool_,
+    "cap": np.int64,
+}
+_FEATURE_REMEDY = "give numbers alone or texts alone, with None or NaN where one is missing"
+
+
+class Flaw(NamedTuple):
+    """Rows that one check refuses."""
+
+    column: str
+    rows: np.ndarray
+    """Their indices, counted from zero, in order."""
+    problem: str
+    remedy: str
+
+
+class Checked(NamedTuple):
+    """Columns as a table holds them, and what is wrong with them."""
+
+    columns: dict[str, np.ndarray]
+    features: dict[str, np.ndarray]
+    flaws: list[Flaw]
+
+
+def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
+    """Bring columns into their types and find every row that cannot be used.
+
+    Parameters
+    ----------
+    columns
+        Values of `REQUIRED` and of any of `OPTIONAL`, each of shape (rows,).
+    features
+        Values of the other columns, by name.
+
+    Returns
+    -------
+    Checked
+        Entries of flawed rows are placeholders. ``truncated`` is added where it follows from
+        ``cap``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is not one value per row, or a feature has the name of a column.
+    """
+    rows = len(columns["query_id"])
+    flaws: list[Flaw] = []
+    settled = {}
+    for name, values in columns.items():
+        settle = _words if name in WORDS else _numbers
+        settled[name] = settle(_vector(values, name, rows), name, flaws)
+    own = {}
+    for name, values in features.items():
+        if not isinstance(name, str) or name in REQUIRED + OPTIONAL or not name.strip():
+            raise InvalidInputError(
+                f"cannot be the name of a feature: {name!r}",
+                column="features",
+                remedy="give the feature a name of its own",
+            )
+        own[name] = _feature(_vector(values, name, rows), name, flaws)
+    _check_caps(settled, flaws)
+    return Checked(settled, own, flaws)
+
+
+def _check_caps(settled: dict[str, np.ndarray], flaws: list[Flaw]) -> None:
+    """Compare the columns of a row with one another, where each is sound by itself."""
+    sound = np.ones(len(settled["query_id"]), dtype=bool)
+    for flaw in flaws:
+        sound[flaw.rows] = False
+    tokens, correct, cap = settled["n_tokens"], settled["correct"], settled.get("cap")
+    if cap is not None:
+        _note(
+            flaws, "n_tokens", sound & (tokens > cap), "exceeds the row's cap",
+            "correct the count or the cap",
+        )  # fmt: skip
+        if "truncated" not in settled:
+            settled["truncated"] = (tokens == cap) & (correct == 0)
+    truncated = settled.get("truncated")
+    if truncated is not None:
+        _note(
+            flaws, "correct", sound & truncated & (correct > 0),
+            "is above 0 on a truncated row, whose answer nobody saw",
+            "set correct to 0; or, if the answer was there before the end, truncated to false",
+        )  # fmt: skip
+
+
+def _vector(values: Any, name: str, rows: int) -> np.ndarray:
+    if len(values) != rows:
+        raise InvalidInputError(f"has {len(values)} entries where query_id has {rows}", column=name)
+    if hasattr(values, "__array__"):
+        array = np.asarray(values)
+    else:  # element by element: lists in a list must not become a second axis
+        array = np.fromiter(values, dtype=object, count=rows)
+    if array.ndim != 1:
+        raise InvalidInputError(f"has shape {array.shape}", column=name, remedy="one per row")
+    return array
+
+
+def _words(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+    words = values.astype(object)
+    if not set(map(type, words)) <= {str}:
+        bad = np.array([not isinstance(word, str) for word in words])
+        _note(flaws, name, bad, "is not text", REMEDIES[name])
+        words[bad] = ""
+    return words
+
+
+def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+    numbers, unread = _floats(values)
+    _note(flaws, name, unread, "is not a number", REMEDIES[name])
+    whole = (numbers == np.floor(numbers)) & (np.abs(numbers) <= MOST_TOKENS)
+    accepted, problem = {
+        "n_tokens": ((numbers >= 0) & whole, "must be a whole number >= 0"),
+        "correct": ((numbers >= 0) & (numbers <= 1), "lies outside [0, 1]"),
+        "sample": (whole, "must be a whole number"),
+        "truncated": ((numbers == 0) | (numbers == 1), "must be true or false"),
+        "cap": ((numbers >= 1) & whole, "must be a whole number >= 1"),
+    }[name]
+    _note(flaws, name, ~accepted & ~unread, problem, REMEDIES[name])
+    return np.where(accepted, numbers, 0.0).astype(_KINDS[name])
+
+
+def _feature(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+    """Numbers (float64, NaN where missing), or words (objects, None where missing)."""
+    if values.dtype.kind in "biuf":
+        return _finite(values.astype(np.float64), name, flaws)
+    present = values.astype(object)
+    missing = np.array([v is None or (isinstance(v, float) and v != v) for v in present], bool)
+    present[missing] = None
+    kinds = np.array([_kind(value) for value in present[~missing]], dtype=object)
+    first = kinds[0] if kinds.size else "text"
+    bad = np.zeros(len(present), dtype=bool)
+    bad[~missing] = (kinds != first) | (kinds == "")
+    problem = "is not a number like the rows before it" if first == "number" else (
+        "is not text like the rows before it" if first else "is neither a number nor text"
+    )  # fmt: skip
+    _note(flaws, name, bad, problem, _FEATURE_REMEDY)
+    present[bad] = None
+    return present if first != "number" else _finite(present.astype(np.float64), name, flaws)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    return "number" if isinstance(value, (int, float, np.number, np.bool_)) else ""
+
+
+def _finite(numbers: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+    _note(flaws, name, np.isinf(numbers), "must be finite", "give NaN where there is no number")
+    return numbers
+
+
+def _floats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers, NaN where an entry is none, and which entries are none."""
+    unread = np.zeros(len(values), dtype=bool)
+    try:
+        return values.astype(np.float64), unread
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.full(len(values), np.nan)
+        for row, value in enumerate(values):
+            try:
+                numbers[row] = np.nan if value is None else float(value)
+            except (TypeError, ValueError, OverflowError):
+                unread[row] = True
+        return numbers, unread
+
+
+def _note(flaws: list[Flaw], column: str, bad: np.ndarray, problem: str, remedy: str) -> None:
+    if bad.any():
+        flaws.append(Flaw(column, np.flatnonzero(bad), problem, remedy))
