@@ -2,67 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.replay import replay
-from clear_opt.policies import oracle, proportional, uniform
+from clear_opt.evaluation.recorded import Recorded
+from clear_opt.policies import oracle, proportional, spread_leftover, uniform
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers import solve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clear_opt.curves import Curve
     from clear_opt.rollouts import Rollouts
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Replayed accuracy of each way to spend one budget, in [0, 1].
+    """What each way to spend one budget brings on recorded answers.
 
     Attributes
     ----------
-    n
-        Number of queries.
     budget
         Tokens for all caps together.
-    uniform, proportional
-        The simple policies: equal caps, and caps in proportion to predicted thresholds.
-    learned
-        The shadow price on the predicted curves.
-    oracle
-        The best that could have been done: see `clear_opt.policies.oracle`.
+    answered
+        For each policy of `POLICY_NAMES` the share of every query's samples that are correct
+        within its cap, in [0, 1], shape (n,).
     price
         Shadow price of the learned allocation, success per token.
     abandoned
         Share of the queries it does not fund, in [0, 1].
+    gap
+        Its certified duality gap, as a share of the dual bound.
     """
 
-    n: int
     budget: float
-    uniform: float
-    proportional: float
-    learned: float
-    oracle: float
+    answered: Mapping[str, np.ndarray]
     price: float
     abandoned: float
+    gap: float
+
+    @property
+    def n(self) -> int:
+        """Number of queries."""
+        return len(self.answered["learned"])
+
+    @property
+    def uniform(self) -> float:
+        """Accuracy of equal caps, in [0, 1]."""
+        return self.accuracy("uniform")
+
+    @property
+    def proportional(self) -> float:
+        """Accuracy of caps in proportion to predicted thresholds, in [0, 1]."""
+        return self.accuracy("proportional")
+
+    @property
+    def learned(self) -> float:
+        """Accuracy of the shadow price on the predicted curves, in [0, 1]."""
+        return self.accuracy("learned")
+
+    @property
+    def informed(self) -> float:
+        """Accuracy of the shadow price on the curves that were recorded, in [0, 1]."""
+        return self.accuracy("informed")
+
+    @property
+    def oracle(self) -> float:
+        """Accuracy of the best that could have been done: see `clear_opt.policies.oracle`."""
+        return self.accuracy("oracle")
+
+    def accuracy(self, policy: str) -> float:
+        """Give a policy's mean of `answered` over the queries; 0 for an empty batch."""
+        return float(self.answered[policy].mean()) if self.n else 0.0
 
     def __repr__(self) -> str:
         scores = ", ".join(
-            f"{name}={getattr(self, name):.3f}"
+            f"{name}={self.accuracy(name):.3f}"
             for name in ("uniform", "proportional", "learned", "oracle")
         )
         return f"Comparison(n={self.n}, budget={self.budget:g}, {scores})"
+
+
+POLICY_NAMES = ("uniform", "proportional", "learned", "informed", "oracle")
+"""What is compared: two simple rules, the shadow price on predicted curves, the shadow price on
+the curves that were recorded, and the oracle."""
 
 
 def compare_policies(
     curves: Curve, query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: float
 ) -> Comparison:
     """Allocate a budget by each policy on predicted curves, and replay the caps.
+
+    The learned policy spends what the predicted curves leave over, as uniform caps do too: see
+    `clear_opt.policies.spread_leftover`.
 
     Parameters
     ----------
@@ -89,27 +124,47 @@ def compare_policies(
     >>> compare_policies(curves, ["a", "b"], rollouts, budget=200)
     Comparison(n=2, budget=200, uniform=0.000, proportional=0.000, learned=0.500, oracle=0.500)
     """
-    if len(curves) != len(query_ids):
+    return compare_budgets(curves, Recorded(query_ids, rollouts), [budget])[0]
+
+
+def compare_budgets(
+    curves: Curve, recorded: Recorded, budgets: Iterable[float]
+) -> list[Comparison]:
+    """Compare the policies at several budgets: `compare_policies`, with shared preparation.
+
+    Parameters
+    ----------
+    curves
+        Predicted curves of the queries, n of them.
+    recorded
+        What happened to them.
+    budgets
+        Each in tokens for all queries together, >= 0.
+    """
+    if len(curves) != len(recorded):
         raise InvalidInputError(
-            f"has {len(curves)} curves for {len(query_ids)} queries", column="curves"
+            f"has {len(curves)} curves for {len(recorded)} queries", column="curves"
         )
+    true_curves = recorded.curves()
+    return [_compare(curves, true_curves, recorded, budget) for budget in budgets]
+
+
+def _compare(curves: Curve, true_curves: Curve, recorded: Recorded, budget: float) -> Comparison:
     problem = AllocationProblem(curves, budget=budget)
     learned = solve(problem)
-    accuracy = {
-        name: replay(tokens, query_ids, rollouts).accuracy
-        for name, tokens in {
-            "uniform": uniform(problem).tokens,
-            "proportional": proportional(problem).tokens,
-            "learned": learned.tokens,
-            "oracle": oracle(query_ids, rollouts, budget),
-        }.items()
+    caps = {
+        "uniform": uniform(problem).tokens,
+        "proportional": proportional(problem).tokens,
+        "learned": spread_leftover(problem, learned).tokens,
+        "informed": solve(AllocationProblem(true_curves, budget=budget)).tokens,
+        "oracle": oracle(recorded.query_ids, recorded.rollouts, budget),
     }
     return Comparison(
-        n=len(query_ids),
         budget=budget,
+        answered={name: recorded.answered(caps[name]) for name in POLICY_NAMES},
         price=learned.price,
         abandoned=float(np.mean(~learned.funded)),
-        **accuracy,
+        gap=learned.relative_gap,
     )
 
 

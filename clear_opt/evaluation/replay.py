@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
+from clear_opt.evaluation.recorded import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +24,25 @@ class Replay:
 
     Attributes
     ----------
-    accuracy
-        Mean over queries of the share of samples that are correct within the cap, in [0, 1].
+    answered
+        Share of each query's samples that are correct within its cap, in [0, 1], shape (n,).
     spend
         Tokens each query would have used, ``min(n_tokens, cap)`` averaged over its samples;
         shape (n,).
-    n
-        Number of queries.
     """
 
-    accuracy: float
+    answered: np.ndarray
     spend: np.ndarray
-    n: int
+
+    @property
+    def n(self) -> int:
+        """Number of queries."""
+        return len(self.answered)
+
+    @property
+    def accuracy(self) -> float:
+        """Mean of `answered` over the queries, in [0, 1]; 0 for an empty batch."""
+        return float(self.answered.mean()) if self.n else 0.0
 
     def __repr__(self) -> str:
         mean = self.spend.mean() if self.n else 0.0
@@ -75,11 +83,5 @@ def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: R
     if negative.size:
         row = int(negative[0])
         raise InvalidInputError("must be >= 0", column="tokens", row=row, value=tokens[row])
-    place, row = rollouts.samples_of(query_ids)
-    length, cap = rollouts.n_tokens[row], tokens[place]
-    answered = rollouts.correct[row] * (length <= cap)
-    count = np.bincount(place, minlength=len(tokens))
-    # An empty batch answers nothing and needs no mean.
-    accuracy = np.mean(np.bincount(place, weights=answered) / count) if len(tokens) else 0.0
-    spend = np.bincount(place, weights=np.minimum(length, cap), minlength=len(tokens)) / count
-    return Replay(accuracy=float(accuracy), spend=spend, n=len(tokens))
+    recorded = Recorded(query_ids, rollouts)
+    return Replay(answered=recorded.answered(tokens), spend=recorded.spend(tokens))
