@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -87,6 +87,39 @@ def read_records(path: str | Path) -> Records:
             path=path,
             remedy=f"use one of {', '.join(ENDINGS)}",
         )
+    return reader(_existing(path))
+
+
+def read_parquet(path: str | Path) -> pa.Table:
+    """Read a Parquet file by columns.
+
+    Returns
+    -------
+    pyarrow.Table
+        Decimals are float64.
+
+    Raises
+    ------
+    TableError
+        If the file is missing or no Parquet, or two columns have one name.
+    """
+    path = _existing(Path(path))
+    try:
+        # One file, not a dataset: folders named key=value must not become columns.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(
+            f"cannot be read as Parquet: {error}", path=path, remedy="check what wrote the file"
+        ) from None
+    _check_header(path, tuple(table.column_names))
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table[index].cast(pa.float64()))
+    return table
+
+
+def _existing(path: Path) -> Path:
     try:
         path.stat()
     except OSError as error:
@@ -95,7 +128,7 @@ def read_records(path: str | Path) -> Records:
         ) from None
     if path.is_dir():
         raise TableError("is a folder", path=path, remedy="name the file in it")
-    return reader(path)
+    return path
 
 
 def _text(path: Path) -> str:
@@ -214,22 +247,6 @@ def _check_header(path: Path, columns: tuple[str, ...]) -> None:
 
 
 def _read_parquet(path: Path) -> Records:
-    try:
-        # One file, not a dataset: folders named key=value must not become columns.
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        _refuse_parquet(path, error)
-    columns = tuple(table.column_names)
-    _check_header(path, columns)
-    for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table[index].cast(pa.float64()))
+    table = read_parquet(path)
     rows = (Record(f"row {i}", values) for i, values in enumerate(table.to_pylist(), start=1))
-    return Records(path, columns, tuple(rows), typed=True)
-
-
-def _refuse_parquet(path: Path, error: Exception) -> NoReturn:
-    raise TableError(
-        f"cannot be read as Parquet: {error}", path=path, remedy="check what wrote the file"
-    ) from None
+    return Records(path, tuple(table.column_names), tuple(rows), typed=True)

@@ -1,6 +1,9 @@
-"""Rollouts: recorded generations, one row each, from a table file or from evaluation logs."""
+"""Rollouts: recorded generations, one row each, in a table file.
 
-from clear_opt.rollouts.read import read_rollouts
+Evaluation logs become such tables by `clear_opt.rollouts.importers`.
+"""
+
+from clear_opt.rollouts.read import read_rollouts, write_rollouts
 from clear_opt.rollouts.table import Rollouts
 
-__all__ = ["Rollouts", "read_rollouts"]
+__all__ = ["Rollouts", "read_rollouts", "write_rollouts"]

@@ -19,8 +19,11 @@ OPTIONAL = ("text", "model", "sample", "truncated", "source", "cap")
 WORDS = ("query_id", "text", "model", "source")
 """Columns that hold text."""
 
+NAMES = ("query_id", "model")
+"""Columns of text that must not be blank."""
+
 REMEDIES = {
-    "query_id": "name every query by a text",
+    "query_id": "name every query by a text or a whole number",
     "n_tokens": "count the completion's tokens",
     "correct": "give true or false, or a probability",
     "text": "give an empty text where there is none",
@@ -39,7 +42,8 @@ _KINDS = {
     "truncated": np.bool_,
     "cap": np.int64,
 }
-_FEATURE_REMEDY = "give numbers alone or texts alone, with None or NaN where one is missing"
+_FEATURE_REMEDY = "give numbers alone or texts alone (None where one is missing), or leave it out"
+_BROKEN = "holds half of a surrogate pair, which no file can hold"
 
 
 class Flaw(NamedTuple):
@@ -136,14 +140,46 @@ def _vector(values: Any, name: str, rows: int) -> np.ndarray:
 
 def _words(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
     words = values.astype(object)
+    missing = _missing(words)
+    _note(flaws, name, missing, "is missing", REMEDIES[name])
+    words[missing] = ""
     if not set(map(type, words)) <= {str}:
         bad = np.array([not isinstance(word, str) for word in words])
         _note(flaws, name, bad, "is not text", REMEDIES[name])
         words[bad] = ""
+    if name in NAMES:
+        blank = np.array([not word.strip() for word in words], dtype=bool) & ~missing
+        _note(flaws, name, blank, "is blank", REMEDIES[name])
+    _note(flaws, name, _broken(words), _BROKEN, "mend the text")
     return words
 
 
+def _missing(values: np.ndarray) -> np.ndarray:
+    return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+
+
+def _broken(words: np.ndarray) -> np.ndarray:
+    """Which texts cannot be written to any file."""
+    return np.fromiter(
+        (word is not None and not word.isascii() and not _encodable(word) for word in words),
+        dtype=bool,
+        count=len(words),
+    )
+
+
+def _encodable(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+    missing = np.zeros(len(values), dtype=bool)
+    if values.dtype == object:
+        missing = _missing(values)
+        _note(flaws, name, missing, "is missing", REMEDIES[name])
     numbers, unread = _floats(values)
     _note(flaws, name, unread, "is not a number", REMEDIES[name])
     whole = (numbers == np.floor(numbers)) & (np.abs(numbers) <= MOST_TOKENS)
@@ -154,7 +190,7 @@ def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
         "truncated": ((numbers == 0) | (numbers == 1), "must be true or false"),
         "cap": ((numbers >= 1) & whole, "must be a whole number >= 1"),
     }[name]
-    _note(flaws, name, ~accepted & ~unread, problem, REMEDIES[name])
+    _note(flaws, name, ~accepted & ~unread & ~missing, problem, REMEDIES[name])
     return np.where(accepted, numbers, 0.0).astype(_KINDS[name])
 
 
@@ -165,6 +201,9 @@ def _feature(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
     present = values.astype(object)
     missing = np.array([v is None or (isinstance(v, float) and v != v) for v in present], bool)
     present[missing] = None
+    if set(map(type, present)) <= {str, type(None)}:
+        _note(flaws, name, _broken(present), _BROKEN, "mend the text")
+        return present
     kinds = np.array([_kind(value) for value in present[~missing]], dtype=object)
     first = kinds[0] if kinds.size else "text"
     bad = np.zeros(len(present), dtype=bool)
@@ -174,7 +213,9 @@ def _feature(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
     )  # fmt: skip
     _note(flaws, name, bad, problem, _FEATURE_REMEDY)
     present[bad] = None
-    return present if first != "number" else _finite(present.astype(np.float64), name, flaws)
+    if first != "number":
+        return present
+    return _finite(np.array([np.nan if v is None else _float(v) for v in present]), name, flaws)
 
 
 def _kind(value: Any) -> str:
@@ -191,16 +232,22 @@ def _finite(numbers: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
 def _floats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers, NaN where an entry is none, and which entries are none."""
     unread = np.zeros(len(values), dtype=bool)
-    try:
+    if values.dtype.kind in "biuf":
         return values.astype(np.float64), unread
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.full(len(values), np.nan)
-        for row, value in enumerate(values):
-            try:
-                numbers[row] = np.nan if value is None else float(value)
-            except (TypeError, ValueError, OverflowError):
-                unread[row] = True
-        return numbers, unread
+    numbers = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if _kind(value) == "number":
+            numbers[row] = _float(value)
+        else:
+            unread[row] = value is not None
+    return numbers, unread
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more digits than a float holds
+        return np.inf
 
 
 def _note(flaws: list[Flaw], column: str, bad: np.ndarray, problem: str, remedy: str) -> None:

@@ -1,68 +1,93 @@
-"""Rollouts from a table file."""
+"""Rollouts from a table file, and back into one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.rollouts.checks import OPTIONAL, REMEDIES, REQUIRED
+from clear_opt.rollouts.checks import check
 from clear_opt.rollouts.table import Rollouts
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def read_rollouts(path: str | Path, model: str | None = None) -> Rollouts:
-    """Read rollouts from a Parquet file.
+def read_rollouts(
+    path: str | Path,
+    model: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    features: Sequence[str] | None = None,
+) -> Rollouts:
+    """Read rollouts from a table file.
 
     Parameters
     ----------
     path
-        Parquet file with the columns ``query_id``, ``n_tokens`` and ``correct``, and any of
-        ``text``, ``model``, ``sample``, ``truncated``, ``source`` and ``cap``; every other column
-        is a feature. See `Rollouts`.
+        Parquet, CSV, or JSON Lines (``.jsonl``, ``.ndjson``) with the columns ``query_id``,
+        ``n_tokens`` and ``correct``, and any of ``text``, ``model``, ``sample``, ``truncated``,
+        ``source`` and ``cap``; see `Rollouts`. Every other column is a feature.
     model
         Keep the rows of this model only.
+    columns
+        What the file calls a column, where its name is another: ours to theirs, for example
+        ``{"query_id": "problem"}``. A column of the file under our name then is not read.
+    features
+        Which of the other columns to keep; all of them if not given.
+
+    Notes
+    -----
+    Names may be whole numbers. ``correct`` and ``truncated`` may be spelled true, false, yes or
+    no. In a CSV a column of numbers alone becomes a numeric feature, any other a categorical one,
+    an empty cell of ``text`` or ``source`` is an empty text.
 
     Raises
     ------
-    InvalidInputError
-        If the file cannot be read, lacks a column, or holds an entry that cannot be used.
+    TableError
+        If the file cannot be read or lacks a column, or naming file, row, query, column and value
+        of the first entry that cannot be used.
     MissingExtraError
         If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "log.csv"
+    >>> lines = ["problem,usage,correct,level", "a,120,yes,3", "b,800,no,5"]
+    >>> _ = path.write_text(chr(10).join(lines))
+    >>> read_rollouts(path, columns={"query_id": "problem", "n_tokens": "usage"})
+    Rollouts(rows=2, queries=2, features=1, accuracy=0.500)
+    >>> folder.cleanup()
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("pyarrow", "tables") from None
-    try:
-        columns = pq.read_schema(path).names
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InvalidInputError(
-            f"cannot be read: {error}", column="path", value=path, remedy="give a Parquet file"
-        ) from None
-    for name in REQUIRED:
-        if name not in columns:
-            raise InvalidInputError(
-                "is missing", column=name, remedy=f"{path} has the columns {', '.join(columns)}"
-            )
-    known = [name for name in columns if name in REQUIRED + OPTIONAL]
-    rollouts = Rollouts(
-        **{name: _from_arrow(table[name], name) for name in known},
-        features={name: table[name].to_numpy() for name in columns if name not in known},
-    )
+    from clear_opt.rollouts.columns import read_columns
+
+    table = read_columns(path, columns, features)
+    _, _, flaws = check(table.known, table.features)
+    if flaws:
+        column, rows, problem, remedy = flaws[0]
+        raise table.error(problem, column, int(rows[0]), remedy)
+    rollouts = Rollouts(**table.known, features=table.features)
     return rollouts if model is None else rollouts.for_model(model)
 
 
-def _from_arrow(column: pa.ChunkedArray, name: str) -> np.ndarray:
-    if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise InvalidInputError(
-            "is missing", column=name, row=row, value="null", remedy=REMEDIES[name]
-        )
-    return column.to_numpy()
+def write_rollouts(rollouts: Rollouts, path: str | Path) -> None:
+    """Write rollouts to a table file, as a whole or not at all.
+
+    Parameters
+    ----------
+    rollouts
+        What to write. Missing features become nulls (empty cells in CSV).
+    path
+        ``.parquet``, ``.csv``, ``.jsonl`` or ``.ndjson``. Parquet and JSON Lines bring back the
+        same table; a CSV forgets types, so that a feature of texts that are all numbers comes back
+        as numbers.
+
+    Raises
+    ------
+    TableError
+        If the ending is not known or the file cannot be written; what was there before stays.
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    from clear_opt.files import write_table
+    from clear_opt.rollouts.columns import as_arrow
+
+    write_table(as_arrow(rollouts), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ class Rollouts:
                 problem,
                 column=column,
                 row=row,
-                value=value if isinstance(value, (int, float)) else str(value),
+                value=value if value is None or isinstance(value, (int, float)) else str(value),
                 remedy=remedy,
             )
         for name, values in columns.items():
@@ -132,10 +132,14 @@ class Rollouts:
 
     def take(self, rows: Any) -> Rollouts:
         """Give some of the rows: ``rows`` is an index array, a mask or a slice."""
-        return Rollouts(
-            **{name: values[rows] for name, values in self.columns().items()},
-            features={name: values[rows] for name, values in self.features.items()},
-        )
+        some = object.__new__(Rollouts)  # sound rows stay sound: nothing to check again
+        for column in fields(self):
+            object.__setattr__(some, column.name, None)
+        for name, values in self.columns().items():
+            object.__setattr__(some, name, values[rows])
+        features = {name: values[rows] for name, values in self.features.items()}
+        object.__setattr__(some, "features", features)
+        return some
 
     def for_model(self, name: str) -> Rollouts:
         """Give the rows of one model.

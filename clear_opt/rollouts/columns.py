@@ -1,0 +1,233 @@
+"""The columns of a rollout file, with the place of each row, before any row is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clear_opt.errors import MissingExtraError
+
+try:
+    import pyarrow as pa
+except ImportError:
+    raise MissingExtraError("pyarrow", "tables") from None
+
+from clear_opt.files import TableError, read_parquet, read_records
+from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, WORDS
+from clear_opt.rollouts.table import Rollouts
+
+_TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+_LEAVE_OUT = "leave the column out: name the features you want (features=, --features)"
+
+
+@dataclass(frozen=True, eq=False)
+class FileColumns:
+    """Values as a file has them, under the names of a rollout table.
+
+    Attributes
+    ----------
+    path
+        The file.
+    known
+        Values of `REQUIRED` and `OPTIONAL` columns, each of shape (rows,).
+    features
+        Values of the other columns that were asked for.
+    place
+        Gives a row's place in the file, as a user counts.
+    theirs
+        What the file calls a column.
+    """
+
+    path: Path
+    known: dict[str, np.ndarray]
+    features: dict[str, np.ndarray]
+    place: Callable[[int], str]
+    theirs: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.known["query_id"])
+
+    def error(self, problem: str, column: str, row: int, remedy: str) -> TableError:
+        """Give the error of one entry, with its place in the file."""
+        query_id = self.known["query_id"][row]
+        return TableError(
+            problem,
+            path=self.path,
+            place=self.place(row),
+            query_id=query_id if isinstance(query_id, str) and column != "query_id" else None,
+            column=self.theirs.get(column, column),
+            value=plain({**self.known, **self.features}[column][row]),
+            remedy=remedy,
+        )
+
+
+def read_columns(
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    features: Sequence[str] | None = None,
+) -> FileColumns:
+    """Read a rollout file by columns; see `clear_opt.rollouts.read_rollouts` for the parameters.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, a column is missing, or a feature is neither numbers nor text.
+    """
+    path = Path(path)
+    parquet = path.suffix.lower() == ".parquet"
+    found, place, typed = _parquet(path) if parquet else _records(path)
+    renamed = dict(columns or {})
+    for ours, theirs in renamed.items():
+        if theirs not in found:
+            raise TableError(
+                f"has no column {theirs!r}, which is to be {ours}",
+                path=path,
+                remedy=f"columns found: {', '.join(found)}",
+            )
+    names = {theirs: ours for ours, theirs in renamed.items()}
+    own = {names.get(name, name): name for name in found if name in names or name not in renamed}
+    missing = [name for name in REQUIRED if name not in own]
+    if missing:
+        raise TableError(
+            "is missing",
+            path=path,
+            column=missing[0],
+            remedy=f"say which column it is (columns=, --map); columns found: {', '.join(found)}",
+        )
+    wanted = [name for name in own if name not in REQUIRED + OPTIONAL]
+    if features is not None:
+        absent = [name for name in features if name not in wanted]
+        if absent:
+            raise TableError(
+                f"has no column {absent[0]!r} for a feature",
+                path=path,
+                remedy=f"columns that can be features: {', '.join(wanted) or 'none'}",
+            )
+        wanted = [name for name in wanted if name in features]
+    known = {
+        ours: _known(_values(path, found[theirs], theirs), ours, typed)
+        for ours, theirs in own.items()
+        if ours in REQUIRED + OPTIONAL
+    }
+    extra = {
+        name: _feature(path, _values(path, found[own[name]], own[name]), own[name], typed)
+        for name in wanted
+    }
+    return FileColumns(path, known, extra, place, own)
+
+
+def as_arrow(rollouts: Rollouts) -> pa.Table:
+    """Give a table of rollouts as pyarrow has it, without NaN: what is missing is null."""
+    table = {}
+    for name, values in {**rollouts.columns(), **rollouts.features}.items():
+        if name == "correct" and np.isin(values, (0.0, 1.0)).all():
+            values = values.astype(bool)  # true and false read better than 1.0 and 0.0
+        kind = pa.string() if values.dtype == object else None
+        table[name] = pa.array(values, kind, from_pandas=True)
+    return pa.table(table)
+
+
+def plain(value: Any) -> Any:
+    """Give a NumPy scalar as a Python one, for messages."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _records(path: Path) -> tuple[dict[str, Any], Callable[[int], str], bool]:
+    records = read_records(path)
+    count = len(records.rows)
+    found = {
+        name: np.fromiter((row.values.get(name) for row in records.rows), object, count)
+        for name in records.columns
+    }
+    return found, lambda row: records.rows[row].place, records.typed
+
+
+def _parquet(path: Path) -> tuple[dict[str, Any], Callable[[int], str], bool]:
+    table = read_parquet(path)
+    found = {name: table[name] for name in table.column_names}
+    return found, lambda row: f"row {row + 1}", True
+
+
+def _values(path: Path, column: Any, name: str) -> np.ndarray:
+    """One value per row: NumPy numbers, or objects with None where one is missing."""
+    if isinstance(column, np.ndarray):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        if not column.null_count:
+            return column.to_numpy()
+        return np.fromiter(column.to_pylist(), object, len(column))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return np.asarray(column.to_numpy(), dtype=object)
+    raise TableError(
+        f"has the type {kind}, neither numbers nor text",
+        path=path,
+        column=name,
+        remedy=_LEAVE_OUT,
+    )
+
+
+def _known(values: np.ndarray, name: str, typed: bool) -> np.ndarray:
+    """Bring one of the table's own columns nearer to its type; the checks judge the rest."""
+    if name in WORDS:
+        if values.dtype.kind in "iu":
+            return np.fromiter(map(str, values.tolist()), object, len(values))
+        if values.dtype == object:
+            # A CSV cannot tell an empty text from none.
+            empty = "" if not typed and name in ("text", "source") else None
+            return np.fromiter((_word(v, empty) for v in values), object, len(values))
+        return values
+    if values.dtype != object:
+        return values
+    words = _TRUTH if name in ("correct", "truncated") else {}
+    return np.fromiter((_number(v, words, typed) for v in values), object, len(values))
+
+
+def _word(value: Any, empty: str | None) -> Any:
+    if value is None:
+        return empty
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _number(value: Any, words: Mapping[str, float], typed: bool) -> Any:
+    """Give the number that a cell spells, or the value itself where it spells none."""
+    if not isinstance(value, str):
+        return value
+    truth = words.get(value.strip().lower())
+    if truth is not None or typed:
+        return value if truth is None else truth
+    spelled = _spelled(value)
+    return value if spelled is None else spelled
+
+
+def _spelled(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)  # Python's own 1_000 is no number elsewhere
+    except ValueError:
+        return None
+
+
+def _feature(path: Path, values: np.ndarray, name: str, typed: bool) -> np.ndarray:
+    if values.dtype != object:
+        return values
+    nested = next((v for v in values if isinstance(v, (list, dict))), None)
+    if nested is not None:
+        raise TableError(
+            f"holds a {'list' if isinstance(nested, list) else 'object'} on some row, "
+            "neither a number nor text",
+            path=path,
+            column=name,
+            remedy=_LEAVE_OUT,
+        )
+    if typed:
+        return values
+    numbers = [None if cell is None else _spelled(cell) for cell in values]
+    if any(n is None and cell is not None for n, cell in zip(numbers, values, strict=True)):
+        return values
+    return np.array([np.nan if number is None else number for number in numbers])
