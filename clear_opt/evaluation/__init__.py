@@ -1,12 +1,58 @@
 """Evaluation: what an allocation is worth on rollouts that have already happened."""
 
-from clear_opt.evaluation.comparison import Comparison, compare_policies, query_folds
+from clear_opt.evaluation.account import describe
+from clear_opt.evaluation.bootstrap import Intervals, ModelIntervals, bootstrap
+from clear_opt.evaluation.calibration import (
+    Calibration,
+    LengthCalibration,
+    Reliability,
+    calibrate,
+    reliability,
+)
+from clear_opt.evaluation.comparison import (
+    POLICY_NAMES,
+    Comparison,
+    compare_budgets,
+    compare_policies,
+    query_folds,
+)
+from clear_opt.evaluation.evaluate import BUDGETS, evaluate, score
+from clear_opt.evaluation.evaluation import Cell, Evaluation
+from clear_opt.evaluation.held_out import Batch, CurvePredictor, cross_validated, pooled, predicted
+from clear_opt.evaluation.recorded import Recorded
 from clear_opt.evaluation.replay import Replay, replay
+from clear_opt.evaluation.scores import ModelScores, Regret
+from clear_opt.evaluation.summary import as_json
 
 __all__ = [
+    "BUDGETS",
+    "POLICY_NAMES",
+    "Batch",
+    "Calibration",
+    "Cell",
     "Comparison",
+    "CurvePredictor",
+    "Evaluation",
+    "Intervals",
+    "LengthCalibration",
+    "ModelIntervals",
+    "ModelScores",
+    "Recorded",
+    "Regret",
+    "Reliability",
     "Replay",
+    "as_json",
+    "bootstrap",
+    "calibrate",
+    "compare_budgets",
     "compare_policies",
+    "cross_validated",
+    "describe",
+    "evaluate",
+    "pooled",
+    "predicted",
     "query_folds",
+    "reliability",
     "replay",
+    "score",
 ]

@@ -1,0 +1,76 @@
+"""What an evaluation says about itself: the data, and what a reader must know besides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clear_opt.evaluation.held_out import trained_models, trained_on
+
+if TYPE_CHECKING:
+    from clear_opt.rollouts import Rollouts
+
+
+def describe(rollouts: Rollouts) -> dict[str, Any]:
+    """Say what a table holds, and give a digest of what is scored.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``queries``, ``models``, ``accuracy`` (of the rows), ``truncated`` (rows cut
+        off) and ``sha256`` of query ids, models, lengths and correctness, row by row.
+    """
+    digest = hashlib.sha256()
+    model = rollouts.model if rollouts.model is not None else np.full(len(rollouts), "")
+    for row in zip(
+        rollouts.query_id,
+        model,
+        rollouts.n_tokens.tolist(),
+        rollouts.correct.tolist(),
+        strict=True,
+    ):
+        digest.update(repr(row).encode())
+    return {
+        "rows": len(rollouts),
+        "queries": len(rollouts.query_ids),
+        "models": len(rollouts.models) or 1,
+        "accuracy": float(rollouts.correct.mean()) if len(rollouts) else 0.0,
+        "truncated": 0 if rollouts.truncated is None else int(rollouts.truncated.sum()),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def notes_on(
+    rollouts: Rollouts, predictor: Any, models: Sequence[str], folds: int | None
+) -> list[str]:
+    """Say what a reader must know to take the figures for what they are."""
+    notes = []
+    if rollouts.truncated is not None and (cut := int(rollouts.truncated.sum())):
+        notes.append(
+            f"{cut:,} of {len(rollouts):,} rollouts were cut off; they count as wrong at every "
+            "cap, so accuracies at caps beyond their length are lower bounds"
+        )
+    if folds is not None:
+        return notes
+    said = trained_on(predictor)
+    seen = set(said.get("query_ids", ())) & set(rollouts.query_ids)
+    if seen:
+        notes.append(
+            f"the predictor was trained on {len(seen):,} of the {len(rollouts.query_ids):,} "
+            "queries: these figures are too good; cross-validate instead"
+        )
+    elif "query_ids" not in said:
+        notes.append(
+            "the predictor does not say which queries it was trained on: if they are among these, "
+            "the figures are too good"
+        )
+    strangers = [model for model in models if model not in trained_models(predictor)]
+    if strangers and rollouts.models:
+        notes.append(
+            "the predictor was not trained on "
+            f"{', '.join(strangers)}: there its curves are those of a typical model"
+        )
+    return notes

@@ -1,0 +1,138 @@
+"""The result of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clear_opt.evaluation.bootstrap import Intervals
+from clear_opt.evaluation.calibration import Calibration
+from clear_opt.evaluation.scores import ModelScores, Regret
+
+
+class Cell(NamedTuple):
+    """One model at one budget."""
+
+    model: str
+    """Its name."""
+    budget: float
+    """Tokens per query."""
+    difference: float
+    """Accuracy learned minus uniform."""
+    low: float
+    """Lower end of the difference's interval."""
+    high: float
+    """Upper end of the difference's interval."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What a predictor is worth: every model, every budget, every policy; m budgets.
+
+    Attributes
+    ----------
+    models
+        Scores by model, in alphabetical order.
+    budgets
+        Tokens per query, ascending, shape (m,).
+    calibration
+        Of the predictions for all models together; ``None`` where the predictor predicts curves
+        alone.
+    intervals
+        Bootstrap intervals over the queries.
+    settings
+        How the evaluation was made.
+    data
+        What it was made on: see `clear_opt.evaluation.describe`.
+    notes
+        What a reader must know besides, in sentences.
+    """
+
+    models: Mapping[str, ModelScores]
+    budgets: np.ndarray
+    calibration: Calibration | None
+    intervals: Intervals
+    settings: Mapping[str, Any]
+    data: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def triage_efficiency(self) -> float:
+        """Mean over models of the mean over budgets of learned / oracle accuracy."""
+        return self.mean_efficiency("learned")
+
+    def mean_efficiency(self, policy: str) -> float:
+        """Give a policy's triage efficiency, averaged over the models."""
+        return float(np.mean([scores.efficiency(policy) for scores in self.models.values()]))
+
+    def accuracy(self, policy: str) -> np.ndarray:
+        """Give a policy's accuracy at each budget, averaged over the models, shape (m,)."""
+        return self._mean([scores.accuracy(policy) for scores in self.models.values()])
+
+    def efficiency(self, policy: str = "learned") -> np.ndarray:
+        """Give a policy's triage efficiency at each budget, averaged over the models, (m,)."""
+        return self._mean([scores.efficiency(policy) for scores in self.models.values()])
+
+    @property
+    def price(self) -> np.ndarray:
+        """Shadow price at each budget, averaged over the models, shape (m,)."""
+        return self._mean([scores.price for scores in self.models.values()])
+
+    @property
+    def abandoned(self) -> np.ndarray:
+        """Share of queries not funded at each budget, averaged over the models, shape (m,)."""
+        return self._mean([scores.abandoned for scores in self.models.values()])
+
+    @property
+    def gap(self) -> np.ndarray:
+        """Certified relative gap at each budget, the widest of the models, shape (m,)."""
+        return np.max([scores.gap for scores in self.models.values()], axis=0)
+
+    @property
+    def regret(self) -> Regret:
+        """What is lost against the oracle, averaged over the models."""
+        parts = [scores.regret for scores in self.models.values()]
+        return Regret(
+            *(
+                self._mean([getattr(part, name) for part in parts])
+                for name in ("total", "allocation", "prediction")
+            )
+        )
+
+    def cells(self) -> list[Cell]:
+        """Give every model at every budget, from the worst against uniform to the best."""
+        found = [
+            Cell(model, budget, difference, low, high)
+            for model, scores in self.models.items()
+            for budget, difference, (low, high) in zip(
+                self.budgets.tolist(),
+                scores.difference.tolist(),
+                self.intervals.models[model].difference.tolist(),
+                strict=True,
+            )
+        ]
+        return sorted(found, key=lambda cell: cell.difference)
+
+    @property
+    def worst(self) -> Cell:
+        """The model and budget at which the learned policy is worst against uniform."""
+        return self.cells()[0]
+
+    @property
+    def n_significantly_below_uniform(self) -> int:
+        """Number of cells in which learned minus uniform is below zero all through its interval."""
+        return sum(cell.high < 0 for cell in self.cells())
+
+    @staticmethod
+    def _mean(values: list[np.ndarray]) -> np.ndarray:
+        return np.mean(values, axis=0)
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(models={len(self.models)}, budgets={len(self.budgets)}, "
+            f"triage_efficiency={self.triage_efficiency:.4f}, "
+            f"worst_vs_uniform={self.worst.difference:+.4f})"
+        )

@@ -1,0 +1,158 @@
+"""What the policies brought to one model's queries, budget by budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clear_opt.evaluation.comparison import POLICY_NAMES
+
+if TYPE_CHECKING:
+    from clear_opt.evaluation.calibration import Calibration
+    from clear_opt.evaluation.comparison import Comparison
+
+
+def efficiency(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
+    """Give accuracy / oracle accuracy; 1 where the oracle itself gets nothing, NaN stays NaN.
+
+    Examples
+    --------
+    >>> efficiency(np.array([0.3, 0.0]), np.array([0.6, 0.0]))
+    array([0.5, 1. ])
+    """
+    nothing = oracle == 0
+    return np.where(nothing, 1.0, accuracy / np.where(nothing, 1.0, oracle))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Regret:
+    """Accuracy lost against the oracle, and to what: ``total = allocation + prediction``.
+
+    Attributes
+    ----------
+    total
+        Oracle minus learned, shape (m,) for m budgets.
+    allocation
+        Oracle minus the shadow price on the curves that were recorded: what the solver loses
+        though it is told everything. With several samples per query the oracle itself is exact
+        only up to one step, so this may be a trifle below zero.
+    prediction
+        The shadow price on the recorded curves minus learned: what not knowing them costs.
+    """
+
+    total: np.ndarray
+    allocation: np.ndarray
+    prediction: np.ndarray
+
+    def __repr__(self) -> str:
+        return (
+            f"Regret(total={self.total.mean():.4f}, allocation={self.allocation.mean():.4f}, "
+            f"prediction={self.prediction.mean():.4f})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelScores:
+    """One model's queries under every policy and budget; n queries, m budgets.
+
+    Attributes
+    ----------
+    query_ids
+        The queries, shape (n,), in the order in which they were scored.
+    budgets
+        Tokens per query, ascending, shape (m,).
+    answered
+        For each of `POLICY_NAMES` the share of each query's samples that are correct within its
+        cap, shape (n, m).
+    price, abandoned
+        Shadow price of the learned allocation and share of queries it does not fund, averaged
+        over the batches by their number of queries, shape (m,).
+    gap
+        Certified duality gap of the learned allocation as a share of its dual bound, the widest
+        of the batches, shape (m,).
+    calibration
+        Of the predictions; ``None`` where the predictor predicts curves alone.
+    """
+
+    query_ids: np.ndarray
+    budgets: np.ndarray
+    answered: Mapping[str, np.ndarray]
+    price: np.ndarray
+    abandoned: np.ndarray
+    gap: np.ndarray
+    calibration: Calibration | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of queries."""
+        return len(self.query_ids)
+
+    def accuracy(self, policy: str) -> np.ndarray:
+        """Give a policy's accuracy at each budget: the mean over the queries, shape (m,)."""
+        return self.answered[policy].mean(axis=0)
+
+    def efficiency(self, policy: str = "learned") -> np.ndarray:
+        """Give a policy's accuracy as a share of the oracle's, shape (m,)."""
+        return efficiency(self.accuracy(policy), self.accuracy("oracle"))
+
+    @property
+    def triage_efficiency(self) -> float:
+        """Mean over the budgets of the learned policy's `efficiency`."""
+        return float(self.efficiency().mean())
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Accuracy learned minus uniform, shape (m,)."""
+        return self.accuracy("learned") - self.accuracy("uniform")
+
+    @property
+    def regret(self) -> Regret:
+        """What is lost against the oracle, split by its cause."""
+        learned, informed, oracle = (
+            self.accuracy(policy) for policy in ("learned", "informed", "oracle")
+        )
+        return Regret(oracle - learned, oracle - informed, informed - learned)
+
+    def __repr__(self) -> str:
+        return f"ModelScores(n={self.n}, triage_efficiency={self.triage_efficiency:.4f})"
+
+
+def joined(
+    parts: Sequence[tuple[np.ndarray, Sequence[Comparison]]],
+    budgets: Iterable[float],
+    calibration: Calibration | None,
+) -> ModelScores:
+    """Put a model's batches together.
+
+    Parameters
+    ----------
+    parts
+        For each batch its query ids and one comparison per budget.
+    budgets
+        Tokens per query, ascending.
+    calibration
+        Of the predictions over all batches.
+    """
+    size = np.array([len(ids) for ids, _ in parts], dtype=np.float64)
+    answered = {
+        policy: np.concatenate(
+            [np.stack([c.answered[policy] for c in found], axis=1) for _, found in parts]
+        )
+        for policy in POLICY_NAMES
+    }
+    price, abandoned, gap = (
+        np.array([[getattr(c, name) for c in found] for _, found in parts])
+        for name in ("price", "abandoned", "gap")
+    )
+    return ModelScores(
+        query_ids=np.concatenate([ids for ids, _ in parts]),
+        budgets=np.asarray(list(budgets), dtype=np.float64),
+        answered=answered,
+        price=np.average(price, axis=0, weights=size),
+        abandoned=np.average(abandoned, axis=0, weights=size),
+        gap=gap.max(axis=0),
+        calibration=calibration,
+    )
