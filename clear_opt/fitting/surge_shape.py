@@ -3,7 +3,7 @@
 A query whose correct completions have log-normal lengths with median m and log-spread s answers
 within b tokens with probability height * Phi(log(b / m) / s). Height and median only scale this
 curve, so the surge that fits it best depends on s alone. It is found once on a grid of spreads
-and read off by interpolation.
+and read off by interpolation. Other curves with a threshold are read off in the same way.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.special import ndtr
+
+from clear_opt.curves import ShiftedSurge
+from clear_opt.curves.threshold import ThresholdCurve
 
 SMALLEST_SPREAD = 0.05
 """Log-spread below which lengths count as known to 5 %: no estimate from text is finer."""
@@ -26,7 +29,7 @@ _CAPS = 400  # caps per fit
 
 
 class SurgeShape(NamedTuple):
-    """Surges for completion curves of median 1 and height 1, all arrays of one shape.
+    """Curves for completion curves of median 1 and height 1, all arrays of one shape.
 
     ``tau`` and ``width`` (threshold to peak) are multiples of the median length, ``height`` is a
     factor in (0, 1].
@@ -52,19 +55,32 @@ def surge_shape(spread: np.ndarray) -> SurgeShape:
     >>> shape.tau.round(1), shape.width.round(1)
     (array([0.7]), array([1.4]))
     """
-    spreads, shapes = _fitted_grid()
+    return curve_shape(spread, ShiftedSurge)
+
+
+def curve_shape(spread: np.ndarray, family: type[ThresholdCurve]) -> SurgeShape:
+    """Give the curve of another family nearest to each completion curve: as `surge_shape`.
+
+    Parameters
+    ----------
+    spread
+        Standard deviation of the log of the length, any shape.
+    family
+        `ShiftedSurge`, `Quadratic` or `Triangular`.
+    """
+    spreads, shapes = _fitted_grid(family)
     at = np.log(np.clip(spread, SMALLEST_SPREAD, LARGEST_SPREAD))
     return SurgeShape(*(np.interp(at, np.log(spreads), values) for values in shapes))
 
 
 @cache
-def _fitted_grid() -> tuple[np.ndarray, SurgeShape]:
+def _fitted_grid(family: type[ThresholdCurve]) -> tuple[np.ndarray, SurgeShape]:
     spreads = np.geomspace(SMALLEST_SPREAD, LARGEST_SPREAD, _GRID)
-    return spreads, SurgeShape(*np.transpose([fit_shape(spread) for spread in spreads]))
+    return spreads, SurgeShape(*np.transpose([fit_shape(spread, family) for spread in spreads]))
 
 
-def fit_shape(spread: float) -> SurgeShape:
-    """Fit one surge, read as a plateau, to Phi(log(b) / spread) by least squares over caps b.
+def fit_shape(spread: float, family: type[ThresholdCurve] = ShiftedSurge) -> SurgeShape:
+    """Fit one curve, read as a plateau, to Phi(log(b) / spread) by least squares over caps b.
 
     The caps run evenly from 0 to twice the length two spreads above the median, so the plateau
     counts beside the rise: a surge that peaks at the 90 % quantile loses at large budgets.
@@ -73,14 +89,16 @@ def fit_shape(spread: float) -> SurgeShape:
     ----------
     spread
         Standard deviation of the log of the length, > 0.
+    family
+        The kind of curve: zero up to a threshold, then one shape up to a peak.
     """
     caps = completion_caps(spread)
     target = ndtr(np.log(caps) / spread)
+    unit = family.from_height(tau=0.0, height=1.0, width=1.0)
 
     def residuals(parameters: np.ndarray) -> np.ndarray:
         tau, width, height = parameters
-        y = np.clip((caps - tau) / width, 0.0, 1.0)
-        return height * y * np.exp(1.0 - y) - target
+        return height * unit.value((caps - tau) / width) - target
 
     # About where the answers lie: the threshold near the 10 % quantile, the width growing with
     # the distance between the tails.

@@ -1,0 +1,161 @@
+"""Fit a curve to the rollouts of each query, shrunk towards what the queries have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, logit
+
+from clear_opt.errors import InvalidInputError
+from clear_opt.fitting.completion import Completion
+from clear_opt.fitting.fitted import FittedCurves, predictive
+from clear_opt.fitting.likelihood import Evidence
+from clear_opt.fitting.posterior import posterior
+from clear_opt.fitting.prior import Prior, flat_prior, learn_prior, start_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from clear_opt.rollouts import Rollouts
+
+_LEAST_CHANCE = 1e-4  # a prior chance of exactly 0 or 1 would be deaf to every rollout
+_LEAST_SPREAD = 0.02  # likewise a prior spread of 0
+
+
+def fit_curves(
+    rollouts: Rollouts,
+    *,
+    prior: Prior | tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    shrink: bool = True,
+) -> FittedCurves:
+    """Fit a surge to the rollouts of each query, with standard errors.
+
+    A completion is right with some probability, and the length of a right one is log-normal. The
+    likelihood takes a generation that was cut off as one that would have been right later, or
+    never (design 1.7). With ``shrink`` each query's state is estimated under a Gaussian prior
+    over queries, itself estimated from all of them, so that 1 to 8 rollouts per query suffice.
+
+    Parameters
+    ----------
+    rollouts
+        Rollouts of one model, any number per query. A ``correct`` strictly between 0 and 1 is a
+        probability: the row counts that much as right and the rest as wrong.
+    prior
+        What is known of the queries beforehand. A `Completion`, or any triple of success
+        probability, median length in tokens and log-spread, each of shape (n,) in the order of
+        ``rollouts.query_ids`` or a scalar: then only its covariance is estimated. A `Prior`, such
+        as that of an earlier fit: then it is used as it is.
+    shrink
+        If false, every query is fitted alone by maximum likelihood. It needs many rollouts.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no rollouts, or those of several models; if the prior has the wrong shape or
+        values, or is given without ``shrink``.
+
+    Examples
+    --------
+    >>> from clear_opt.rollouts import Rollouts
+    >>> rollouts = Rollouts(
+    ...     query_id=["a", "a", "a", "b", "b", "b"],
+    ...     n_tokens=[210, 250, 190, 900, 1000, 950],
+    ...     correct=[1, 1, 1, 0, 1, 0],
+    ... )
+    >>> fitted = fit_curves(rollouts)
+    >>> fitted.completion.success.round(2)
+    array([0.85, 0.42])
+    >>> fitted.curves
+    ShiftedSurge(n=2, beyond_peak='plateau')
+    """
+    if not len(rollouts):
+        raise InvalidInputError("has no rows", column="rollouts", remedy="give some rollouts")
+    if len(rollouts.models) > 1:
+        raise InvalidInputError(
+            f"holds {len(rollouts.models)} models: {', '.join(rollouts.models)}",
+            column="model",
+            remedy="fit one at a time: rollouts.for_model(name)",
+        )
+    evidence = Evidence.of(rollouts)
+    start = start_of(evidence, np.log(np.maximum(rollouts.n_tokens, 1)))
+    if not shrink:
+        if prior is not None:
+            raise InvalidInputError(
+                "is given, but nothing is to be shrunk", column="prior", remedy="leave one out"
+            )
+        return _fit_alone(rollouts, evidence, start)
+    if isinstance(prior, Prior):
+        used = _settled(prior, len(evidence))
+        found = posterior(evidence, used.mean, used.covariance)
+    else:
+        given = None if prior is None else _states(prior, len(evidence))
+        used, found = learn_prior(evidence, start, given)
+    estimate, covariance = found.moments()
+    return FittedCurves(
+        rollouts.query_ids, predictive(found), estimate, covariance, used, found
+    )
+
+
+def _fit_alone(rollouts: Rollouts, evidence: Evidence, start: np.ndarray) -> FittedCurves:
+    flat = flat_prior(start)
+    found = posterior(evidence, flat.mean, flat.covariance)
+    success, log_median, log_spread = found.mode.T
+    return FittedCurves(
+        rollouts.query_ids,
+        Completion(expit(success), np.exp(log_median), np.exp(log_spread)),
+        found.mode,
+        found.factor @ found.factor.transpose(0, 2, 1),
+        None,
+        found,
+    )
+
+
+def _settled(prior: Prior, n: int) -> Prior:
+    if prior.mean.shape not in ((3,), (n, 3)):
+        raise InvalidInputError(
+            f"has a mean of shape {prior.mean.shape} for {n} queries",
+            column="prior",
+            remedy=f"give a mean of shape (3,) or ({n}, 3)",
+        )
+    return prior
+
+
+def _states(prior: tuple[ArrayLike, ArrayLike, ArrayLike], n: int) -> np.ndarray:
+    """Check a prior completion of each query and give it as states, shape (n, 3)."""
+    names = Completion._fields
+    if len(prior) != len(names):
+        raise InvalidInputError(
+            f"has {len(prior)} parts", column="prior", remedy=f"give {', '.join(names)}"
+        )
+    parts = []
+    for name, part in zip(names, prior, strict=True):
+        values = np.asarray(part, dtype=np.float64)
+        if values.shape not in ((), (n,)):
+            raise InvalidInputError(
+                f"has shape {values.shape} for {n} queries",
+                column=f"prior {name}",
+                remedy="give one for each of rollouts.query_ids, in that order",
+            )
+        values = np.broadcast_to(values, n)
+        top = 1.0 if name == "success" else np.inf
+        least = 0.0 if name == "success" else np.finfo(float).tiny
+        wrong = np.flatnonzero(~((values >= least) & (values <= top) & np.isfinite(values)))
+        if wrong.size:
+            row = int(wrong[0])
+            raise InvalidInputError(
+                "lies outside [0, 1]" if name == "success" else "must be a number > 0",
+                column=f"prior {name}",
+                row=row,
+                value=values[row],
+            )
+        parts.append(values)
+    success, median, spread = parts
+    return np.stack(
+        [
+            logit(np.clip(success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)),
+            np.log(median),
+            np.log(np.maximum(spread, _LEAST_SPREAD)),
+        ],
+        axis=1,
+    )
