@@ -9,6 +9,7 @@ import typer
 from clear_opt.cli.allocate import allocate
 from clear_opt.cli.demo import demo
 from clear_opt.cli.group import OneLineErrors
+from clear_opt.cli.import_rollouts import import_rollouts
 from clear_opt.cli.predict import predict
 
 _EPILOG = """
@@ -54,3 +55,4 @@ def options(
 app.command()(allocate)
 app.command()(predict)
 app.command()(demo)
+app.command("import")(import_rollouts)

@@ -76,7 +76,7 @@ def print_allocation(
     per_query = allocation.budget / n
     share = allocation.expected_utility / n
     console.print(
-        _labelled(
+        labelled(
             queries=f"{n:,}",
             budget=f"{allocation.budget:,.0f} tokens ({per_query:,.1f} per query)",
             spent=f"{allocation.spent:,} tokens",
@@ -93,7 +93,7 @@ def print_allocation(
 def facts(allocation: Allocation, check: CrossCheck | None) -> Table:
     """Tabulate price, proof and status."""
     seconds = allocation.build_seconds + allocation.solve_seconds
-    return _labelled(
+    return labelled(
         price=price_in_words(allocation.price),
         proof=proof_in_words(allocation),
         cross_check=cross_check_in_words(check) if check is not None else "",
@@ -102,7 +102,8 @@ def facts(allocation: Allocation, check: CrossCheck | None) -> Table:
     )
 
 
-def _labelled(**facts: str) -> Table:
+def labelled(**facts: str) -> Table:
+    """Tabulate facts, one a line with its label; empty ones are left out."""
     table = Table.grid(padding=(0, 2))
     for label, text in facts.items():
         if text:

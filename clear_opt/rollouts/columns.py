@@ -16,7 +16,7 @@ try:
 except ImportError:
     raise MissingExtraError("pyarrow", "tables") from None
 
-from clear_opt.files import TableError, read_parquet, read_records
+from clear_opt.files import Records, TableError, read_parquet, read_records
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, WORDS
 from clear_opt.rollouts.table import Rollouts
 
@@ -120,6 +120,33 @@ def read_columns(
     return FileColumns(path, known, extra, place, own)
 
 
+def typed_column(records: Records, theirs: str, ours: str | None) -> np.ndarray:
+    """Give one column of a file's rows, typed as a column of a rollout table.
+
+    Parameters
+    ----------
+    records
+        The rows.
+    theirs
+        What the file calls the column.
+    ours
+        The table's column, or ``None`` for a feature.
+
+    Returns
+    -------
+    Array of shape (rows,), with None or NaN where a value is missing.
+    """
+    values = _column(records, theirs)
+    if ours is None:
+        return _feature(records.path, values, theirs, records.typed)
+    return _known(values, "query_id" if ours == "custom_id" else ours, records.typed)
+
+
+def _column(records: Records, name: str) -> np.ndarray:
+    values = (row.values.get(name) for row in records.rows)
+    return np.fromiter(values, object, len(records.rows))
+
+
 def as_arrow(rollouts: Rollouts) -> pa.Table:
     """Give a table of rollouts as pyarrow has it, without NaN: what is missing is null."""
     table = {}
@@ -138,11 +165,7 @@ def plain(value: Any) -> Any:
 
 def _records(path: Path) -> tuple[dict[str, Any], Callable[[int], str], bool]:
     records = read_records(path)
-    count = len(records.rows)
-    found = {
-        name: np.fromiter((row.values.get(name) for row in records.rows), object, count)
-        for name in records.columns
-    }
+    found = {name: _column(records, name) for name in records.columns}
     return found, lambda row: records.rows[row].place, records.typed
 
 

@@ -1,0 +1,141 @@
+"""The grades of a batch's answers, each found by its request and number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clear_opt.files import TableError, read_records
+from clear_opt.rollouts.columns import typed_column
+
+_KNOWN = ("custom_id", "query_id", "correct", "sample", "text", "source", "model")
+
+
+class Grade(NamedTuple):
+    """What a grades file says of one answer."""
+
+    query_id: str
+    correct: Any
+    sample: int | None
+    text: str | None
+    source: str | None
+    model: str | None
+    features: dict[str, Any]
+
+
+@dataclass
+class Grades:
+    """The grades of one file, by request and number of the answer."""
+
+    path: Path
+    places: dict[tuple[str, int | None], str] = field(default_factory=dict)
+    grades: dict[tuple[str, int | None], Grade] = field(default_factory=dict)
+
+    def find(self, custom_id: str, index: int, *, alone: bool) -> Grade | None:
+        """Give the grade of an answer, which then counts as used."""
+        keys: list[tuple[str, int | None]] = [(custom_id, index)]
+        if alone:  # the only answer has the only grade, whatever its number
+            keys += [key for key in self.grades if key[0] == custom_id]
+        for key in keys:
+            if key in self.grades:
+                self.places.pop(key, None)
+                return self.grades[key]
+        return None
+
+    def used(self, custom_id: str) -> None:
+        """Count the grades of a request as used, whose answer is refused for another reason."""
+        for key in [key for key in self.places if key[0] == custom_id]:
+            del self.places[key]
+
+    def left(self) -> list[tuple[str, str]]:
+        """Give place and custom_id of each grade that no answer used."""
+        return [(place, custom_id) for (custom_id, _), place in self.places.items()]
+
+
+def read_grades(
+    path: str | Path, columns: Mapping[str, str] | None, features: Sequence[str]
+) -> Grades:
+    """Read a grades file; see `clear_opt.rollouts.importers.import_openai_batch`.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, a row has no name, or an answer is graded twice.
+    """
+    path = Path(path)
+    records = read_records(path)
+    theirs = {name: name for name in _KNOWN} | dict(columns or {})
+    if theirs["custom_id"] not in records.columns:
+        theirs["custom_id"] = theirs["query_id"]
+    if theirs["query_id"] not in records.columns:
+        theirs["query_id"] = theirs["custom_id"]
+    wanted = ["custom_id", "correct", *(columns or {})]
+    for name in [theirs.get(name, name) for name in wanted] + list(features):
+        if name not in records.columns:
+            raise TableError(
+                "is missing",
+                path=path,
+                column=name,
+                remedy=f"columns found: {', '.join(records.columns)}",
+            )
+    values = {
+        name: typed_column(records, theirs[name], name)
+        for name in _KNOWN
+        if theirs[name] in records.columns
+    }
+    extra = {name: typed_column(records, name, None) for name in features}
+    graded = Grades(path)
+    for row, record in enumerate(records.rows):
+        one = {name: column[row] for name, column in values.items()}
+        key = (_name(path, record.place, one["custom_id"]), _sample(path, record.place, one))
+        if key in graded.grades:
+            raise TableError(
+                f"grades the same answer as {graded.places[key]}",
+                path=path,
+                place=record.place,
+                column="custom_id",
+                value=key[0],
+                remedy="give every answer one grade, numbered by 'sample' if there are several",
+            )
+        graded.places[key] = record.place
+        graded.grades[key] = Grade(
+            query_id=_name(path, record.place, one["query_id"]),
+            correct=one["correct"],
+            sample=key[1],
+            text=one.get("text"),
+            source=one.get("source"),
+            model=one.get("model"),
+            features={name: column[row] for name, column in extra.items()},
+        )
+    return graded
+
+
+def _name(path: Path, place: str, name: Any) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise TableError(
+            "has no name",
+            path=path,
+            place=place,
+            column="custom_id",
+            value=name,
+            remedy="name the request",
+        )
+    return name
+
+
+def _sample(path: Path, place: str, one: dict[str, Any]) -> int | None:
+    sample = one.get("sample")
+    if sample is None:
+        return None
+    if isinstance(sample, bool) or not isinstance(sample, (int, float)) or sample % 1 != 0:
+        raise TableError(
+            "must be a whole number",
+            path=path,
+            place=place,
+            column="sample",
+            value=sample,
+            remedy="number the choices of a response from 0",
+        )
+    return int(sample)

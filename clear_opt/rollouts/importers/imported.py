@@ -1,0 +1,204 @@
+"""What an import found: the rollouts, and what was refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clear_opt.files import TableError
+from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, check
+from clear_opt.rollouts.columns import plain
+from clear_opt.rollouts.table import Rollouts
+
+_LONGEST = 100  # characters of a detail
+
+
+class Refusal(NamedTuple):
+    """Something of the source that is no usable rollout."""
+
+    place: str
+    """Where it stands, as a user counts, e.g. ``"row 3 (line 4)"``."""
+    reason: str
+    """Why it is refused; many rows share one reason."""
+    detail: str = ""
+    """What was found there."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Imported:
+    """What an import found.
+
+    Attributes
+    ----------
+    source
+        The file or folder.
+    rollouts
+        The usable ones, at least one.
+    refused
+        The others: what was read is ``len(rollouts) + len(refused)``.
+    notes
+        What was decided on the way and concerns many rows, in sentences.
+    """
+
+    source: Path
+    rollouts: Rollouts
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> int:
+        """Number of generations that were looked at."""
+        return len(self.rollouts) + len(self.refused)
+
+    def reasons(self) -> dict[str, list[Refusal]]:
+        """Group what was refused by its reason, the most frequent first."""
+        return _by_reason(self.refused)
+
+    def require_all(self) -> None:
+        """Raise if anything was refused.
+
+        Raises
+        ------
+        TableError
+            Naming the first refusal.
+        """
+        if self.refused:
+            place, reason, detail = self.refused[0]
+            count = len(self.refused)
+            raise TableError(
+                f"{reason}{f' ({detail})' if detail else ''}; {count:,} refused in all",
+                path=self.source,
+                place=place,
+                remedy="mend or remove what is refused, or import without --strict",
+            )
+
+    def __repr__(self) -> str:
+        return f"Imported({self.rollouts!r}, refused={len(self.refused)})"
+
+
+@dataclass
+class Collector:
+    """Gathers rollouts row by row, with a place for each, and what was refused."""
+
+    source: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    features: list[Mapping[str, Any]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(
+        self, place: str, values: dict[str, Any], features: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep one rollout; a value of ``None`` is not known."""
+        self.places.append(place)
+        self.rows.append(values)
+        self.features.append(features or {})
+
+    def refuse(self, place: str, reason: str, detail: object = "") -> None:
+        """Keep one refusal."""
+        line = " ".join(str(detail).split())
+        self.refused.append(Refusal(place, reason, line[:_LONGEST]))
+
+    def finish(self) -> Imported:
+        """Check the rows that were kept, and put the table together.
+
+        Raises
+        ------
+        TableError
+            If there is no usable rollout.
+        """
+        columns = self._columns()
+        names = dict.fromkeys(name for features in self.features for name in features)
+        features = {name: _vector([row.get(name) for row in self.features]) for name in names}
+        for name, values in features.items():
+            if all(value is None for value in values):
+                raise TableError(
+                    f"has no {name!r} on any rollout", path=self.source, remedy="leave it out"
+                )
+        if "truncated" in columns:
+            self._answered_in_time(columns)
+        return settle(
+            self.source, columns, features, self.places.__getitem__, self.refused, self.notes
+        )
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        columns = {}
+        for name in REQUIRED + OPTIONAL:
+            values = [row.get(name) for row in self.rows]
+            without = sum(value is None for value in values)
+            if name in REQUIRED or not without:
+                columns[name] = _vector(values)
+            elif without < len(values):
+                self.notes.append(
+                    f"{name} is left out: {without:,} of {len(values):,} rollouts have none"
+                )
+        return columns
+
+    def _answered_in_time(self, columns: dict[str, np.ndarray]) -> None:
+        right = np.array([isinstance(c, (int, float)) and c > 0 for c in columns["correct"]], bool)
+        both = columns["truncated"].astype(bool) & right
+        if both.any():
+            columns["truncated"] = columns["truncated"].astype(bool) & ~both
+            self.notes.append(
+                f"{both.sum():,} rollouts were cut off after a right answer: they count as complete"
+            )
+
+
+def settle(
+    source: Path,
+    columns: Mapping[str, np.ndarray],
+    features: Mapping[str, np.ndarray],
+    place: Callable[[int], str],
+    refused: list[Refusal],
+    notes: list[str],
+) -> Imported:
+    """Check whole columns, refuse the rows that cannot be used, and give the others.
+
+    Raises
+    ------
+    TableError
+        If there is no usable rollout.
+    """
+    given = {**columns, **features}
+    bad: dict[int, Refusal] = {}
+    for column, rows, problem, remedy in check(columns, features).flaws if given else []:
+        for row in map(int, rows):
+            detail = f"{plain(given[column][row])!r}; {remedy}"[:_LONGEST]
+            bad.setdefault(row, Refusal(place(row), f"{column} {problem}", detail))
+    everything = (*refused, *(bad[row] for row in sorted(bad)))
+    good = np.ones(len(columns["query_id"]), dtype=bool)
+    good[list(bad)] = False
+    if not good.any():
+        reasons = "; ".join(
+            f"{len(some):,} x {reason}" for reason, some in _by_reason(everything).items()
+        )
+        raise TableError(
+            f"holds no usable rollout (refused: {reasons or 'nothing, it is empty'})",
+            path=source,
+            remedy="check the format and the options",
+        )
+    rollouts = Rollouts(
+        **{name: values[good] for name, values in columns.items()},
+        features={name: values[good] for name, values in features.items()},
+    )
+    for name in rollouts.varying():
+        notes.append(
+            f"{name} differs between rollouts of one query, so it cannot describe the query"
+        )
+    return Imported(source, rollouts, everything, tuple(notes))
+
+
+def _vector(values: list[Any]) -> np.ndarray:
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def _by_reason(refused: tuple[Refusal, ...]) -> dict[str, list[Refusal]]:
+    groups: dict[str, list[Refusal]] = {}
+    for refusal in refused:
+        groups.setdefault(refusal.reason, []).append(refusal)
+    return dict(sorted(groups.items(), key=lambda group: -len(group[1])))

@@ -1,0 +1,283 @@
+"""Rollouts from the per-sample logs of lm-evaluation-harness (``--log_samples``)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clear_opt.errors import InvalidInputError
+from clear_opt.files import Record, Records, TableError, read_records
+from clear_opt.rollouts.importers.imported import Collector, Imported
+from clear_opt.rollouts.importers.texts import estimate_tokens, question_of
+
+_FILE = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+))?")
+_OWN = {
+    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
+    "doc_hash", "prompt_hash", "target_hash",
+}  # fmt: skip
+_CAPS = ("max_gen_toks", "max_new_tokens", "max_tokens")
+_MAPPED = ("correct", "n_tokens", "text")
+_COUNTS = (None, "words")
+
+
+def import_lm_eval(
+    source: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    filter_name: str | None = None,
+    count_tokens: str | None = None,
+    model: str | None = None,
+    features: Sequence[str] = (),
+) -> Imported:
+    """Import ``samples_*.jsonl`` of lm-evaluation-harness, tasks that generate text.
+
+    A rollout is one response: ``query_id`` is task and ``doc_id``, ``text`` the prompt, ``source``
+    the task, by the name of the file, ``model`` what ``results_*.json`` beside the file names. The
+    harness counts no tokens and does not say whether a response was cut off.
+
+    Parameters
+    ----------
+    source
+        A file, or a folder with such files at any depth.
+    columns
+        ``correct``: which metric is the grade, needed where there are several. ``n_tokens``: which
+        field of a row holds its length, a number, or one for each response; ``n_tokens`` itself is
+        taken if it is there. ``text``: which field of ``doc`` to take instead of the prompt.
+    filter_name
+        Which of the harness's filters graded; needed where there are several.
+    count_tokens
+        ``"words"`` estimates lengths from words and punctuation marks, off by about 10 %.
+    model
+        Name of the model, instead of the one found.
+    features
+        Fields of ``doc`` to keep as features.
+
+    Raises
+    ------
+    TableError
+        If a file cannot be read, lengths are not known, a metric or filter must be chosen, or no
+        row can be used.
+    """
+    source = Path(source)
+    columns = dict(columns or {})
+    for name in columns:
+        if name not in _MAPPED:
+            raise InvalidInputError(
+                "cannot be mapped", column=name, remedy=f"lm-eval maps {', '.join(_MAPPED)}"
+            )
+    if count_tokens not in _COUNTS:
+        raise InvalidInputError(
+            "is not known", column="count_tokens", value=count_tokens, remedy="use 'words'"
+        )
+    collector = Collector(source)
+    for path in _files(source):
+        records = read_records(path)
+        reading = _Reading(collector, records, columns, filter_name, count_tokens, features)
+        reading.run(f"{path.relative_to(source)}, " if path != source else "", model)
+    if "text" in columns and collector.rows and not any(row["text"] for row in collector.rows):
+        raise TableError(
+            f"has no field {columns['text']!r} in any doc", path=source, remedy="take the prompt"
+        )
+    if count_tokens:
+        collector.notes.append("n_tokens is estimated from words, off by about 10 %")
+    elif not any(row["cap"] for row in collector.rows):
+        collector.notes.append("no row names a token limit: no rollout counts as truncated")
+    return collector.finish()
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    found = sorted(source.rglob("samples_*.jsonl"))
+    if not found:
+        raise TableError(
+            "holds no samples_*.jsonl", path=source, remedy="run lm_eval with --log_samples"
+        )
+    return found
+
+
+class _Reading:
+    """One file's rows, on their way to the collector."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        records: Records,
+        columns: Mapping[str, str],
+        filter_name: str | None,
+        count_tokens: str | None,
+        features: Sequence[str],
+    ) -> None:
+        self.collector, self.records, self.columns = collector, records, columns
+        self.filter_name, self.features = self._filter(filter_name), features
+        self.counted = count_tokens
+        self.lengths = columns.get("n_tokens", "n_tokens")
+        if count_tokens is None and records.rows and self.lengths not in records.columns:
+            raise TableError(
+                f"counts no tokens: it has no field {self.lengths!r}",
+                path=records.path,
+                remedy="name the field that does (--map n_tokens=FIELD), or ask for an estimate "
+                "(--count-tokens words)",
+            )
+
+    def run(self, prefix: str, model: str | None) -> None:
+        name = _FILE.fullmatch(self.records.path.stem)
+        task = name["task"] if name else self.records.path.stem
+        model = model or _model_beside(self.records.path, name["date"] if name else None)
+        skipped, seen = 0, set()
+        for record in self.records.rows:
+            values, place = record.values, prefix + record.place
+            if self.filter_name is not None and values.get("filter") != self.filter_name:
+                skipped += 1
+            elif values.get("doc_id") is None:
+                self.collector.refuse(place, "the row has no doc_id")
+            elif values["doc_id"] in seen:
+                self.collector.refuse(
+                    place, "the row grades an answer again, by a filter it does not name"
+                )
+            else:
+                seen.add(values["doc_id"])
+                self._take(record, place, task, model)
+        if skipped:
+            self.collector.notes.append(
+                f"{skipped:,} rows repeat the answers under other filters than {self.filter_name!r}"
+            )
+
+    def _take(self, record: Record, place: str, task: str, model: str | None) -> None:
+        values = record.values
+        answers, flaw = _answers(values.get("resps"))
+        if flaw:
+            self.collector.refuse(place, flaw)
+            return
+        grades = _each(values.get(self._metric(record)), len(answers))
+        if grades is None:
+            shared = values.get(self._metric(record)) is not None and len(answers) > 1
+            reason = "several responses share one grade" if shared else "the row has no grade"
+            self.collector.refuse(place, reason, values.get(self._metric(record), ""))
+            return
+        if self.counted:
+            lengths = [estimate_tokens(answer) for answer in answers]
+        else:
+            lengths = _each(values.get(self.lengths), len(answers))
+        if lengths is None:
+            self.collector.refuse(place, "the row has no length for each response")
+            return
+        prompt, limits = _request(values.get("arguments"))
+        doc = _object(values.get("doc"))
+        cap = None if self.counted else next((limits[c] for c in _CAPS if limits.get(c)), None)
+        for sample, (grade, length) in enumerate(zip(grades, lengths, strict=True)):
+            self.collector.add(
+                place,
+                {
+                    "query_id": f"{task}/{values['doc_id']}",
+                    "n_tokens": length,
+                    "correct": grade,
+                    "text": doc.get(self.columns["text"]) if "text" in self.columns else prompt,
+                    "model": model,
+                    "sample": sample,
+                    "source": task,
+                    "cap": cap,
+                },
+                {name: doc.get(name) for name in self.features},
+            )
+
+    def _filter(self, wanted: str | None) -> str | None:
+        named = [record.values.get("filter") for record in self.records.rows]
+        found = list(dict.fromkeys(name for name in named if isinstance(name, str)))
+        if wanted is None and len(found) > 1:
+            raise TableError(
+                "holds the grades of several filters",
+                path=self.records.path,
+                remedy=f"choose one (--filter): {', '.join(found)}",
+            )
+        if wanted is not None and found and wanted not in found:
+            raise TableError(
+                f"holds no grades of the filter {wanted!r}",
+                path=self.records.path,
+                remedy=f"filters here: {', '.join(found)}",
+            )
+        return wanted if found else None
+
+    def _metric(self, record: Record) -> str:
+        if "correct" in self.columns:
+            return self.columns["correct"]
+        values = record.values
+        named = values.get("metrics")
+        if not isinstance(named, list):  # logs from before the end of 2024 do not name them
+            other = {*_OWN, self.lengths}
+            named = [
+                key for key, v in values.items() if key not in other and isinstance(v, (int, float))
+            ]
+        if len(named) > 1:
+            raise TableError(
+                "holds several metrics",
+                path=self.records.path,
+                place=record.place,
+                remedy=f"choose the grade (--map correct=METRIC): {', '.join(map(str, named))}",
+            )
+        return str(named[0]) if named else ""
+
+
+def _answers(resps: Any) -> tuple[list[str], str]:
+    """Give the responses to the one request of a row, or what keeps it from having any."""
+    if not isinstance(resps, list) or not resps:
+        return [], "the row has no response"
+    if len(resps) > 1:
+        return [], "the row has several requests, as choices by likelihood do"
+    answers = resps[0] if isinstance(resps[0], list) else resps
+    if not answers or not all(isinstance(answer, str) for answer in answers):
+        return [], "the response is no generated text"
+    return answers, ""
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _each(value: Any, count: int) -> list[Any] | None:
+    """One value for each response, where the row has that."""
+    if isinstance(value, list):
+        return value if len(value) == count else None
+    return [value] if value is not None and count == 1 else None
+
+
+def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
+    """Prompt and generation options of the first request."""
+    first: Any = None
+    if isinstance(arguments, dict):
+        first = arguments.get("gen_args_0")
+        first = list(first.values()) if isinstance(first, dict) else None
+    elif isinstance(arguments, list) and arguments:
+        first = arguments[0]
+    if not isinstance(first, list) or not first or not isinstance(first[0], str):
+        return None, {}
+    options = first[1] if len(first) > 1 and isinstance(first[1], dict) else {}
+    return _unrolled(first[0]), options
+
+
+def _unrolled(prompt: str) -> str:
+    """Give the question of a chat that was logged as JSON; other prompts as they are."""
+    if prompt.startswith("[{"):
+        try:
+            return question_of(json.loads(prompt)) or prompt
+        except ValueError:
+            pass
+    return prompt
+
+
+def _model_beside(path: Path, date: str | None) -> str | None:
+    """Name of the model, from the results of the same run."""
+    results = path.with_name(f"results_{date}.json")
+    if date is None or not results.is_file():
+        return None
+    try:
+        found = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TableError(
+            f"cannot be read: {error}", path=results, remedy="name the model (--model)"
+        ) from None
+    name = found.get("model_name") if isinstance(found, dict) else None
+    return name if isinstance(name, str) and name else None
