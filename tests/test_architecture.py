@@ -23,7 +23,7 @@ LAYERS = [
     {"solvers", "instances"},
     {"policies"},
     {"evaluation"},
-    {"plots", "tables"},
+    {"plots", "report", "tables"},
     {"demo"},
     {"cli", "__main__", "__init__"},
 ]

@@ -35,6 +35,13 @@ class SolverOption(StrEnum):
     BOTH = "both"
 
 
+class LeftoverOption(StrEnum):
+    """What --leftover takes."""
+
+    KEEP = "keep"
+    SPREAD = "spread"
+
+
 def allocate(
     queries: Annotated[
         Path,
@@ -80,6 +87,13 @@ def allocate(
     block: Annotated[
         int, typer.Option(min=1, max=MOST_TOKENS, help="Caps are multiples of this many tokens.")
     ] = 1,
+    leftover: Annotated[
+        LeftoverOption,
+        typer.Option(
+            help="Tokens that no curve asks for: 'keep' them, or 'spread' them over the funded "
+            "queries in proportion to their caps."
+        ),
+    ] = LeftoverOption.KEEP,
     out: Annotated[
         Path | None,
         typer.Option(help="Write one row per query: .jsonl, .csv or .parquet.", show_default=False),
@@ -101,6 +115,7 @@ def allocate(
     `clear-opt allocate curves.parquet --budget 30000 --solver both --json`
     """
     from clear_opt.files import check_output, write_table
+    from clear_opt.policies import spread_leftover
     from clear_opt.tables import read_queries
 
     if out is not None:
@@ -111,6 +126,8 @@ def allocate(
     problem = table.problem(_curves(table, predictor), budget, block=block)
     with working("Solving"):
         allocation, check = _solve(problem, solver)
+        if leftover is LeftoverOption.SPREAD:
+            allocation = spread_leftover(problem, allocation)
     if out is not None:
         write_table(allocation.to_table(list(table.query_ids)), out)
     if as_json:

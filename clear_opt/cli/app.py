@@ -8,6 +8,7 @@ import typer
 
 from clear_opt.cli.allocate import allocate
 from clear_opt.cli.demo import demo
+from clear_opt.cli.evaluate import evaluate
 from clear_opt.cli.group import OneLineErrors
 from clear_opt.cli.import_rollouts import import_rollouts
 from clear_opt.cli.predict import predict
@@ -20,6 +21,8 @@ _EPILOG = """
 `clear-opt allocate queries.jsonl --budget 30000 --out caps.csv`
 
 `clear-opt predict queries.jsonl --out curves.parquet`
+
+`clear-opt evaluate rollouts.parquet --report report.html`
 """
 
 app = typer.Typer(
@@ -54,5 +57,6 @@ def options(
 
 app.command()(allocate)
 app.command()(predict)
+app.command()(evaluate)
 app.command()(demo)
 app.command("import")(import_rollouts)

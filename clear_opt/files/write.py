@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,12 @@ import pyarrow.parquet as pq
 from clear_opt.files.errors import TableError
 
 
-def check_output(path: str | Path, *, source: str | Path | None = None) -> Path:
+def check_output(
+    path: str | Path,
+    *,
+    source: str | Path | None = None,
+    endings: Collection[str] | None = None,
+) -> Path:
     """Refuse an output file that could not be written, before any work is done for it.
 
     Parameters
@@ -26,18 +31,20 @@ def check_output(path: str | Path, *, source: str | Path | None = None) -> Path:
         The file to be written.
     source
         The input file, which must not be overwritten.
+    endings
+        Those that will do, in lower case; those of tables by default.
 
     Raises
     ------
     TableError
         If the ending is not known, the folder does not exist, or the file is a folder or the input.
     """
-    path = Path(path)
-    if path.suffix.lower() not in _WRITERS:
+    path, endings = Path(path), _WRITERS if endings is None else endings
+    if path.suffix.lower() not in endings:
         raise TableError(
             f"ending {path.suffix!r} is not known" if path.suffix else "has no file ending",
             path=path,
-            remedy=f"use one of {', '.join(_WRITERS)}",
+            remedy=f"use one of {', '.join(endings)}",
         )
     if path.is_dir():
         raise TableError("is a folder", path=path, remedy="name a file in it")
