@@ -13,6 +13,7 @@ from clear_opt.rollouts.importers.imported import Collector, Imported
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.model import ChatMessage
 
 _ENDINGS = (".eval", ".json")
 _CUT_OFF = ("max_tokens", "model_length")
@@ -228,8 +229,13 @@ def _cut_off(sample: EvalSample) -> bool:
 def _cap(log: EvalLog, sample: EvalSample, tokens: int) -> int | None:
     """Most tokens of the answer, where one call was all there was."""
     cap = log.plan.config.max_tokens or log.eval.model_generate_config.max_tokens
-    calls = sum(message.role == "assistant" for message in sample.messages)
+    asked = [] if isinstance(sample.input, str) else sample.input
+    calls = _answers(sample.messages) - _answers(asked)
     return cap if cap is not None and calls == 1 and tokens <= cap else None
+
+
+def _answers(messages: Sequence[ChatMessage]) -> int:
+    return sum(message.role == "assistant" for message in messages)
 
 
 def _free(taken: set[int], number: int) -> int:
