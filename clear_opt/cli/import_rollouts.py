@@ -179,7 +179,7 @@ def _names(features: str) -> list[str]:
 def _print(found: Imported) -> None:
     from rich.console import Console
 
-    from clear_opt.cli.report import labelled
+    from clear_opt.cli.report import labelled, printable
 
     rollouts = found.rollouts
     truncated = 0 if rollouts.truncated is None else int(rollouts.truncated.sum())
@@ -189,14 +189,14 @@ def _print(found: Imported) -> None:
             read=f"{found.read:,} from {found.source}",
             usable=f"{len(rollouts):,} rollouts of {len(rollouts.query_ids):,} queries",
             refused=f"{len(found.refused):,}",
-            models=", ".join(rollouts.models) or "not named",
+            models=printable(", ".join(rollouts.models), _SNIPPET) or "not named",
             correct=f"{rollouts.correct.mean():.1%}",
             truncated=f"{truncated:,}" if rollouts.truncated is not None else "not known",
-            features=", ".join(rollouts.features),
+            features=printable(", ".join(rollouts.features), _SNIPPET),
         )
     )
     for note in found.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(printable(f"note: {note}", _SNIPPET), markup=False, soft_wrap=True)
     if found.refused:
         console.print(_reasons(found))
 

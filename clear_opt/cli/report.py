@@ -107,7 +107,8 @@ def labelled(**facts: str) -> Table:
     table = Table.grid(padding=(0, 2))
     for label, text in facts.items():
         if text:
-            table.add_row(Text(label.replace("_", "-").ljust(_LABEL), "bold"), text)
+            label = label.replace("_", "-").ljust(_LABEL)
+            table.add_row(Text(label, "bold"), Text(text, overflow="fold"))
     return table
 
 

@@ -252,10 +252,13 @@ def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
         first = list(first.values()) if isinstance(first, dict) else None
     elif isinstance(arguments, list) and arguments:
         first = arguments[0]
-    if not isinstance(first, list) or not first or not isinstance(first[0], str):
+    if not isinstance(first, list) or not first:
         return None, {}
+    prompt = first[0]
+    if isinstance(prompt, list) and len(prompt) == 1:  # a chat is logged as one JSON text in a list
+        prompt = prompt[0]
     options = first[1] if len(first) > 1 and isinstance(first[1], dict) else {}
-    return _unrolled(first[0]), options
+    return (_unrolled(prompt) if isinstance(prompt, str) else None), options
 
 
 def _unrolled(prompt: str) -> str:
