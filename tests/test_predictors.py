@@ -22,7 +22,7 @@ from clear_opt.predictors import (
     shipped_predictors,
     storage,
 )
-from clear_opt.predictors.features import COUNTS, text_counts
+from clear_opt.predictors.text_features import COUNTS, text_counts
 from clear_opt.rollouts import Rollouts
 
 MEGABYTE = 1_000_000
@@ -142,7 +142,7 @@ def test_vocabulary_holds_the_most_frequent_terms():
 
 def test_texts_without_words_leave_the_counts():
     features = TextFeatures().fit(["", "?", "!!"])
-    assert features.names == list(COUNTS)
+    assert list(features.get_feature_names_out()) == list(COUNTS)
     assert features.transform(["", "two words"]).shape == (2, len(COUNTS))
 
 

@@ -9,9 +9,9 @@ except ImportError as error:
     raise MissingExtraError("scikit-learn and LightGBM", "learn") from error
 
 from clear_opt.fitting import Completion
-from clear_opt.predictors.features import TextFeatures
 from clear_opt.predictors.storage import load_predictor, save_predictor, shipped_predictors
 from clear_opt.predictors.surge_predictor import SurgePredictor
+from clear_opt.predictors.text_features import TextFeatures
 
 __all__ = [
     "Completion",

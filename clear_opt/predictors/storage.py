@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.predictors.features import TextFeatures
 from clear_opt.predictors.surge_predictor import QUANTILES, SurgePredictor
+from clear_opt.predictors.text_features import TextFeatures
 
 _FORMAT = "clear_opt surge predictor 1"
 _INDEX = "predictor.json"
@@ -187,7 +187,7 @@ def _restore(index: dict[str, Any], contents: dict[str, bytes]) -> SurgePredicto
     predictor.lengths_ = [_booster(contents[name]) for name in _LENGTHS]
     predictor.trained_on_ = index.get("trained_on", {})
     if features.components_.shape[1:] != features.idf_.shape or any(
-        booster.num_feature() != len(features.names)
+        booster.num_feature() != len(features.get_feature_names_out())
         for booster in (predictor.success_, *predictor.lengths_)
     ):
         raise ValueError("they have different numbers of features")

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, surge_shape
-from clear_opt.predictors.features import TextFeatures, check_texts
+from clear_opt.predictors.text_features import TextFeatures, check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -223,7 +223,7 @@ class SurgePredictor(BaseEstimator):
             columns,
             label=target,
             weight=weight,
-            feature_name=self.features_.names,
+            feature_name=list(self.features_.get_feature_names_out()),
             params={"verbosity": -1},
         )
         return lgb.train({**settings, **task}, data, num_boost_round=self.trees)

@@ -4,37 +4,74 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
+from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.errors import InvalidInputError
+from clear_opt.predictors.word_groups import GROUP_OF, WORD_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Every pattern runs in linear time on any text: no repeat is followed by a condition that can fail.
+_WORDS = re.compile(r"\w+")
+_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
+_SENTENCE_END = re.compile(r"[.!?\u061f](?=\s|$)|[\u3002\uff01\uff1f]")
 _PATTERNS = {
-    "words": re.compile(r"\w+"),
     "capitals": re.compile(r"\b[A-Z]"),
     "digits": re.compile(r"\d"),
-    "numbers": re.compile(r"\d+(?:[.,]\d+)*"),
+    "decimals": re.compile(r"\d\.\d"),
+    "ratios": re.compile(r"\d/\d"),
+    "percents": re.compile(r"%"),
+    "amounts": re.compile(r"\$\d"),
     "large_numbers": re.compile(r"\d{3,}"),
     "operators": re.compile(r"[-+*/=<>^%\u00d7\u00f7\u00b1\u2264\u2265]"),
+    "equals": re.compile(r"="),
+    "powers": re.compile(r"\^"),
     "latex_commands": re.compile(r"\\[A-Za-z]+"),
+    "latex_fractions": re.compile(r"\\d?frac"),
     "math_marks": re.compile(r"\$"),
+    "drawings": re.compile(r"\[asy\]"),
+    "single_letters": re.compile(r"\b[A-Za-z]\b"),
     "brackets": re.compile(r"[(\[{]"),
-    "sentences": re.compile(r"[.!?\u061f](?=\s|$)|[\u3002\uff01\uff1f]"),
     "questions": re.compile(r"[?\uff1f\u061f]"),
     "commas": re.compile(r"[,\u3001\uff0c\u060c]"),
     "lines": re.compile(r"\n"),
 }
+_LONG_WORD = 9  # characters
+_LARGEST = 1e30  # numbers above it are read as this
 
-COUNTS = ("characters", *_PATTERNS, "distinct_words", "word_length")
+COUNTS = (
+    "characters",
+    "words",
+    "distinct_words",
+    "word_length",
+    "long_words",
+    *_PATTERNS,
+    *WORD_GROUPS,
+    "numbers",
+    "quantities",
+    "distinct_numbers",
+    "largest_number",
+    "smallest_number",
+    "mean_log_number",
+    "share_of_fractions",
+    "share_of_tens",
+    "sentences",
+    "sentences_with_numbers",
+    "longest_sentence",
+    "mean_sentence",
+    "last_sentence",
+    "numbers_in_last_sentence",
+    "names",
+    "variety",
+)
 """Names of the text counts, in the order of their columns."""
 
 
@@ -47,22 +84,85 @@ def text_counts(texts: Sequence[str]) -> np.ndarray:
     >>> dict(zip(COUNTS, np.expm1(counts[1]).round(1).tolist()))["latex_commands"]
     1.0
     """
-    return np.log1p(np.array([_count(text) for text in texts], dtype=np.float64)).reshape(
-        len(texts), len(COUNTS)
-    )
+    counts = np.array([_count(text) for text in texts], dtype=np.float64)
+    return np.log1p(counts).reshape(len(texts), len(COUNTS))
 
 
 def _count(text: str) -> list[float]:
-    found = [float(len(pattern.findall(text))) for pattern in _PATTERNS.values()]
-    words = _PATTERNS["words"].findall(text.lower())
-    length = sum(map(len, words)) / len(words) if words else 0.0
-    return [float(len(text)), *found, float(len(set(words))), length]
+    words = _WORDS.findall(text)
+    lower = [word.lower() for word in words]
+    distinct = set(lower)
+    groups = [0] * len(WORD_GROUPS)
+    for word in lower:
+        group = GROUP_OF.get(word)
+        if group is not None:
+            groups[group] += 1
+    numbers = _numbers(text)
+    sentences = _sentences(text)
+    lengths = [len(_WORDS.findall(sentence)) for sentence in sentences] or [0]
+    holding = [len(_NUMBERS.findall(sentence)) for sentence in sentences] or [0]
+    return [
+        len(text),
+        len(words),
+        len(distinct),
+        sum(map(len, words)) / len(words) if words else 0.0,
+        sum(len(word) >= _LONG_WORD for word in words),
+        *(len(pattern.findall(text)) for pattern in _PATTERNS.values()),
+        *groups,
+        len(numbers),
+        len(numbers) + groups[0] + groups[1],
+        *_of_numbers(numbers),
+        len(sentences),
+        sum(count > 0 for count in holding),
+        max(lengths),
+        sum(lengths) / len(lengths),
+        lengths[-1],
+        holding[-1],
+        _names(sentences),
+        len(distinct) / (1 + len(words)),
+    ]
 
 
-class TextFeatures(BaseEstimator):
+def _numbers(text: str) -> list[float]:
+    found = []
+    for written in _NUMBERS.findall(text):
+        try:
+            found.append(min(float(written.replace(",", "")), _LARGEST))
+        except ValueError:  # 1.2.3 is a version, not a number
+            continue
+    return found
+
+
+def _of_numbers(numbers: list[float]) -> list[float]:
+    """Distinct, largest, smallest, mean log, share with a fraction, share of multiples of ten."""
+    if not numbers:
+        return [0.0] * 6
+    values = np.array(numbers)
+    return [
+        len(set(numbers)),
+        values.max(),
+        values.min(),
+        np.log1p(values).mean(),
+        np.mean(values % 1 != 0),
+        np.mean(values % 10 == 0),
+    ]
+
+
+def _sentences(text: str) -> list[str]:
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    parts = (text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True))
+    return [part for part in parts if _WORDS.search(part)]
+
+
+def _names(sentences: list[str]) -> int:
+    """Count distinct capitalised words that do not begin a sentence."""
+    inner = (word for sentence in sentences for word in _WORDS.findall(sentence)[1:])
+    return len({word for word in inner if len(word) > 1 and word[0].isupper()})
+
+
+class TextFeatures(TransformerMixin, BaseEstimator):
     """Text counts beside a TF-IDF of words and word pairs, reduced by a truncated SVD.
 
-    Everything fitted is a list of strings or an array of numbers, so it is stored without pickle.
     The features of a text do not depend on the other texts in the call.
 
     Parameters
@@ -94,7 +194,7 @@ class TextFeatures(BaseEstimator):
         self.min_texts = min_texts
         self.seed = seed
 
-    def fit(self, texts: Sequence[str]) -> TextFeatures:
+    def fit(self, texts: Sequence[str], y: Any = None) -> TextFeatures:
         """Learn vocabulary, frequencies and directions from the texts."""
         texts = check_texts(texts)
         analyse = _vectorizer(None).build_analyzer()
@@ -114,16 +214,24 @@ class TextFeatures(BaseEstimator):
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Give the features, float64, shape (n, len(COUNTS) + components)."""
+        check_is_fitted(self, "components_")
         texts = check_texts(texts)
         reduced = np.zeros((len(texts), len(self.components_)))
         if len(texts) and len(self.components_):
             reduced = self._tfidf(texts) @ self.components_.T.astype(np.float64)
         return np.hstack([text_counts(texts), reduced])
 
-    @property
-    def names(self) -> list[str]:
-        """Name of each column of `transform`."""
-        return [*COUNTS, *(f"tfidf_{k}" for k in range(len(self.components_)))]
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name of each column of `transform`; ``input_features`` is for scikit-learn's sake."""
+        names = [*COUNTS, *(f"tfidf_{k}" for k in range(len(self.components_)))]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that the input is a sequence of texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
 
     def _tfidf(self, texts: Sequence[str]) -> csr_matrix:
         vectorizer = _vectorizer(self.vocabulary_)
