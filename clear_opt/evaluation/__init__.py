@@ -1,7 +1,6 @@
 """Evaluation: what an allocation is worth on rollouts that have already happened."""
 
 from clear_opt.evaluation.account import describe
-from clear_opt.evaluation.bootstrap import Intervals, ModelIntervals, bootstrap
 from clear_opt.evaluation.calibration import (
     Calibration,
     LengthCalibration,
@@ -21,6 +20,7 @@ from clear_opt.evaluation.evaluation import Cell, Evaluation
 from clear_opt.evaluation.held_out import Batch, CurvePredictor, cross_validated, pooled, predicted
 from clear_opt.evaluation.recorded import Recorded
 from clear_opt.evaluation.replay import Replay, replay
+from clear_opt.evaluation.resampling import Intervals, ModelIntervals, bootstrap
 from clear_opt.evaluation.scores import ModelScores, Regret
 from clear_opt.evaluation.summary import as_json
 

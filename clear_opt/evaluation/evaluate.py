@@ -9,7 +9,6 @@ import numpy as np
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.account import describe, notes_on
-from clear_opt.evaluation.bootstrap import DRAWS, LEVEL, bootstrap
 from clear_opt.evaluation.calibration import Calibration, calibrate
 from clear_opt.evaluation.comparison import Comparison, compare_budgets
 from clear_opt.evaluation.evaluation import Evaluation
@@ -23,6 +22,7 @@ from clear_opt.evaluation.held_out import (
     predicted,
 )
 from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.resampling import DRAWS, LEVEL, bootstrap
 from clear_opt.evaluation.scores import joined
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clear_opt.evaluation.bootstrap import Intervals
 from clear_opt.evaluation.calibration import Calibration
+from clear_opt.evaluation.resampling import Intervals
 from clear_opt.evaluation.scores import ModelScores, Regret
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.evaluation.bootstrap import ModelIntervals
 from clear_opt.evaluation.calibration import LEVELS, Calibration, Reliability, within_table
 from clear_opt.evaluation.evaluation import Evaluation
+from clear_opt.evaluation.resampling import ModelIntervals
 from clear_opt.evaluation.scores import ModelScores, Regret
 
 SHOWN = ("uniform", "proportional", "learned", "oracle")

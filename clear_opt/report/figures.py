@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from clear_opt.evaluation import Calibration, Evaluation, Reliability
-from clear_opt.evaluation.bootstrap import ModelIntervals
 from clear_opt.evaluation.calibration import BINS, LEVELS, within_table
+from clear_opt.evaluation.resampling import ModelIntervals
 from clear_opt.evaluation.scores import Regret
 
 MEAN = ""

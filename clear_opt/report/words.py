@@ -49,8 +49,8 @@ def _efficiency(found: Evaluation) -> str:
     over = f"Averaged over {_models(found)} and {n} budget{'s' if n > 1 else ''}"
     return (
         f"{over}, it reaches {percent(found.triage_efficiency)} of the oracle's accuracy "
-        f"({whole_percent(found.intervals.level)} interval {percent(low)} to {percent(high)}); equal caps "
-        f"reach {percent(found.mean_efficiency('uniform'))}."
+        f"({whole_percent(found.intervals.level)} interval {percent(low)} to {percent(high)}); "
+        f"equal caps reach {percent(found.mean_efficiency('uniform'))}."
     )
 
 
