@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import secrets
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,14 @@ def write_report(report: dict[str, Any], path: Path) -> None:
 
 def quote(report: dict[str, Any], page: Path) -> None:
     """Put a report's table between the two marks of a Markdown page."""
+    quote_text(markdown(report), page)
+
+
+def quote_text(text: str, page: Path) -> None:
+    """Put a text between the two marks of a Markdown page."""
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    _replace(page, f"{before}{BEGIN}\n\n{markdown(report)}\n\n{END}{after}")
+    _replace(page, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def _replace(path: Path, text: str) -> None:
@@ -78,7 +84,12 @@ def _two_digits(value: float) -> str:
 
 def markdown(report: dict[str, Any]) -> str:
     """Give a report as a Markdown table."""
-    lines = [HEADINGS, ("---", *("---:" for _ in HEADINGS[1:])), *cells(report)]
+    return markdown_table(HEADINGS, cells(report))
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Give a Markdown table whose first column is flush left and whose others are flush right."""
+    lines = [headings, ("---", *("---:" for _ in headings[1:])), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _LEAST_CHANCE = 1e-4  # a prior chance of exactly 0 or 1 would be deaf to every rollout
 _LEAST_SPREAD = 0.02  # likewise a prior spread of 0
 
+_PRIOR_RANGES = {
+    "success": (lambda v: (v >= 0) & (v <= 1), "lies outside [0, 1]"),
+    "median": (lambda v: v > 0, "must be a number > 0"),
+    "spread": (lambda v: v >= 0, "must be a number >= 0"),
+}
+
 
 def fit_curves(
     rollouts: Rollouts,
@@ -92,9 +98,7 @@ def fit_curves(
         given = None if prior is None else _states(prior, len(evidence))
         used, found = learn_prior(evidence, start, given)
     estimate, covariance = found.moments()
-    return FittedCurves(
-        rollouts.query_ids, predictive(found), estimate, covariance, used, found
-    )
+    return FittedCurves(rollouts.query_ids, predictive(found), estimate, covariance, used, found)
 
 
 def _fit_alone(rollouts: Rollouts, evidence: Evidence, start: np.ndarray) -> FittedCurves:
@@ -130,7 +134,12 @@ def _states(prior: tuple[ArrayLike, ArrayLike, ArrayLike], n: int) -> np.ndarray
         )
     parts = []
     for name, part in zip(names, prior, strict=True):
-        values = np.asarray(part, dtype=np.float64)
+        try:
+            values = np.asarray(part, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                "is not numeric", column=f"prior {name}", remedy="give one number per query"
+            ) from None
         if values.shape not in ((), (n,)):
             raise InvalidInputError(
                 f"has shape {values.shape} for {n} queries",
@@ -138,16 +147,12 @@ def _states(prior: tuple[ArrayLike, ArrayLike, ArrayLike], n: int) -> np.ndarray
                 remedy="give one for each of rollouts.query_ids, in that order",
             )
         values = np.broadcast_to(values, n)
-        top = 1.0 if name == "success" else np.inf
-        least = 0.0 if name == "success" else np.finfo(float).tiny
-        wrong = np.flatnonzero(~((values >= least) & (values <= top) & np.isfinite(values)))
+        accepted, problem = _PRIOR_RANGES[name]
+        wrong = np.flatnonzero(~(np.isfinite(values) & accepted(values)))
         if wrong.size:
             row = int(wrong[0])
             raise InvalidInputError(
-                "lies outside [0, 1]" if name == "success" else "must be a number > 0",
-                column=f"prior {name}",
-                row=row,
-                value=values[row],
+                problem, column=f"prior {name}", row=row, value=float(values[row])
             )
         parts.append(values)
     success, median, spread = parts

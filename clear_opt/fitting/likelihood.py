@@ -52,7 +52,7 @@ class Evidence:
         shape (n,); the mean is 0 where no answer is right.
     cut_query, cut_log, cut_weight
         Generations cut off, those of one query and length together: the query, in rising order,
-        the log of the length, and the weight.
+        the log of the length, and their number.
     """
 
     right: np.ndarray
@@ -68,16 +68,12 @@ class Evidence:
 
     @classmethod
     def of(cls, rollouts: Rollouts) -> Evidence:
-        """Sum up rollouts, queries in the order of ``rollouts.query_ids``.
-
-        A rollout that was cut off and yet is marked right counts as a right answer of its length.
-        """
+        """Sum up rollouts, queries in the order of ``rollouts.query_ids``."""
         query = rollouts.index_of(rollouts.query_id)
         n = len(rollouts.query_ids)
         log_length = np.log(np.maximum(rollouts.n_tokens, 1))
         correct = rollouts.correct
         cut = np.zeros(len(query), bool) if rollouts.truncated is None else rollouts.truncated
-        cut = cut & (correct < 1)
 
         def total(values: np.ndarray) -> np.ndarray:
             return np.bincount(query, weights=values, minlength=n)
@@ -95,16 +91,17 @@ class Evidence:
             scatter=total(correct * ((log_length - mean_log[query]) ** 2 + RESOLUTION**2)),
             cut_query=rows[:, 0].astype(np.int64),
             cut_log=rows[:, 1],
-            cut_weight=np.bincount(same, weights=1.0 - correct[cut], minlength=len(rows)),
+            cut_weight=np.bincount(same, minlength=len(rows)).astype(np.float64),
         )
 
     def log_likelihood(self, state: np.ndarray) -> np.ndarray:
         """Give the log-likelihood of each query at ``state``, shape (n, 3); shape (n,)."""
         logit, log_median, log_spread = state.T
         square = self._square(log_median) * np.exp(-2.0 * log_spread)
+        # -log h is softplus(-logit), and -log(1 - h) is that plus the logit.
         value = (
-            -self.right * np.logaddexp(0.0, -logit)
-            - self.wrong * np.logaddexp(0.0, logit)
+            -(self.right + self.wrong) * np.logaddexp(0.0, -logit)
+            - self.wrong * logit
             - self.right * (log_spread + _LOG_ROOT_2_PI)
             - 0.5 * square
         )

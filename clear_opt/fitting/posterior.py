@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from clear_opt.fitting.likelihood import Evidence
 
 _NODES = 5  # per dimension: variances are right to about 1 %, with 3 to about 10 %
+_MORE_NODES = 7  # where many generations were cut off: later or never makes two humps of one
+_MANY = 0.1  # share of queries with such a generation that calls for more nodes
 _STEPS = 60  # most Newton steps; typical fits take under ten, and two from a mode nearby
 _SETTLED = 1e-9  # Newton decrement, in units of the log posterior, that ends the search
 
@@ -35,27 +37,29 @@ class Posterior:
         Most probable state, shape (n, 3).
     factor
         Lower Cholesky factor of Laplace's covariance, shape (n, 3, 3).
+    rule
+        Nodes of a standard normal, shape (k, 3); a query's lie at ``mode + factor @ node``.
     weights
-        Weight of each node, shape (n, nodes); a query's add up to 1.
+        Weight of each node, shape (n, k); a query's add up to 1.
     log_evidence
         Log of the marginal likelihood of each query's rollouts, shape (n,).
     """
 
     mode: np.ndarray
     factor: np.ndarray
+    rule: np.ndarray
     weights: np.ndarray
     log_evidence: np.ndarray
 
     def nodes(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Go through the nodes: the weight of each, shape (n,), and its state, shape (n, 3)."""
-        for k, node in enumerate(_rule()[0]):
+        for k, node in enumerate(self.rule):
             yield self.weights[:, k], self.mode + self.factor @ node
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Give mean (n, 3) and covariance (n, 3, 3) of the state."""
-        nodes = _rule()[0]
-        first = self.weights @ nodes
-        outer = (nodes[:, :, None] * nodes[:, None, :]).reshape(-1, 9)
+        first = self.weights @ self.rule
+        outer = (self.rule[:, :, None] * self.rule[:, None, :]).reshape(-1, 9)
         second = (self.weights @ outer).reshape(-1, 3, 3)
         scatter = second - first[:, :, None] * first[:, None, :]
         mean = self.mode + (self.factor @ first[:, :, None])[:, :, 0]
@@ -83,7 +87,8 @@ def posterior(
     precision = np.linalg.inv(covariance)
     mode, curvature = _find_mode(evidence, mean, precision, mean if start is None else start)
     factor = np.linalg.cholesky(np.linalg.inv(curvature))
-    nodes, base = _rule()
+    many = len(set(evidence.cut_query)) > _MANY * len(evidence)
+    nodes, base = _rule(_MORE_NODES if many else _NODES)
     log_weight = np.empty((len(mode), len(nodes)))
     for k, (node, weight) in enumerate(zip(nodes, base, strict=True)):
         value = _log_posterior(evidence, mean, precision, mode + factor @ node)
@@ -94,7 +99,7 @@ def posterior(
     # The prior's density lacks its factor |covariance|^-1/2 so far, the nodes' volume |factor|.
     volume = np.log(np.einsum("nii->ni", factor)).sum(axis=1)
     log_evidence = (top + np.log(total))[:, 0] + volume + 0.5 * np.linalg.slogdet(precision)[1]
-    return Posterior(mode, factor, weights / total, log_evidence)
+    return Posterior(mode, factor, nodes, weights / total, log_evidence)
 
 
 def _log_posterior(
@@ -140,9 +145,9 @@ def _definite(matrices: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _rule() -> tuple[np.ndarray, np.ndarray]:
+def _rule(per_dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """Give nodes (k, 3) and weights (k,) of the Gauss-Hermite rule for a standard normal."""
-    node, weight = np.polynomial.hermite_e.hermegauss(_NODES)
+    node, weight = np.polynomial.hermite_e.hermegauss(per_dimension)
     nodes = np.stack(np.meshgrid(node, node, node, indexing="ij"), axis=-1).reshape(-1, 3)
     weights = np.einsum("i,j,k->ijk", weight, weight, weight).ravel()
     return nodes, weights / weights.sum()

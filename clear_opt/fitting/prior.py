@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from clear_opt.errors import InvalidInputError
 from clear_opt.fitting.posterior import Posterior, posterior
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ TYPICAL_SPREAD = 0.3
 """Log-spread of right answers to one query to start from: most models' lie in 0.15 to 0.6."""
 
 _MEAN_SD = np.array([3.0, 3.0, 0.5])  # how far the mean state may lie from where it starts
-_BETWEEN_SD = np.array([2.0, 0.5, 0.3])  # differences between queries to start from...
-_BETWEEN_WORTH = 4.0  # ...and the number of queries they are worth
+_BETWEEN_SD = np.array([2.5, 0.5, 0.3])  # differences between queries to start from...
+_AROUND_GIVEN = 0.5  # ...that much of them around a prior given for each query...
+_BETWEEN_WORTH = 2.0  # ...and the number of queries this is worth
 _FLAT_SD = np.array([10.0, 3.0, 1.5])  # without shrinkage: wide enough to hold nothing back
 
 _ROUNDS = 30  # most rounds, of two or three posteriors each; fits take 3 to 12
@@ -46,6 +48,11 @@ class Prior:
     queries
         Number of queries the covariance was learned from.
 
+    Raises
+    ------
+    InvalidInputError
+        If the mean or the covariance has the wrong shape or cannot be one.
+
     Examples
     --------
     >>> Prior(mean=[0.0, 8.0, -1.0], covariance=[[4, 0, 0], [0, 0.2, 0], [0, 0, 0.1]], queries=9)
@@ -57,8 +64,26 @@ class Prior:
     queries: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", np.asarray(self.mean, dtype=np.float64))
-        object.__setattr__(self, "covariance", np.asarray(self.covariance, dtype=np.float64))
+        mean = np.asarray(self.mean, dtype=np.float64)
+        covariance = np.asarray(self.covariance, dtype=np.float64)
+        if mean.ndim not in (1, 2) or mean.shape[-1] != 3 or not np.isfinite(mean).all():
+            raise InvalidInputError(
+                f"of shape {mean.shape} is no state, or one of several",
+                column="mean",
+                remedy="give finite (logit success, log median, log spread)",
+            )
+        if (
+            covariance.shape != (3, 3)
+            or not np.allclose(covariance, covariance.T)
+            or not (np.linalg.eigvalsh(covariance) > 0).all()
+        ):
+            raise InvalidInputError(
+                f"of shape {covariance.shape} is no covariance of three quantities",
+                column="covariance",
+                remedy="give a symmetric positive definite matrix, 3 by 3",
+            )
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "covariance", covariance)
 
     def __repr__(self) -> str:
         logit, log_median, log_spread = np.atleast_2d(self.mean).mean(axis=0)
@@ -99,8 +124,9 @@ def learn_prior(
         Prior mean of each query, shape (n, 3), where it is known; then only the covariance is
         learned.
     """
-    climb = _Climb(evidence, start, given)
-    here = climb.at(_pack(start, np.diag(_BETWEEN_SD**2)))
+    between = np.diag((_BETWEEN_SD * (1.0 if given is None else _AROUND_GIVEN)) ** 2)
+    climb = _Climb(evidence, start, given, between)
+    here = climb.at(_pack(start, between))
     for _ in range(_ROUNDS):
         once = climb.at(here.following)
         # Squared extrapolation (Varadhan and Roland 2008): plain steps creep where the data say
@@ -130,8 +156,15 @@ class _Stop(NamedTuple):
 class _Climb:
     """Expectation-maximisation on one set of rollouts."""
 
-    def __init__(self, evidence: Evidence, start: np.ndarray, given: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        evidence: Evidence,
+        start: np.ndarray,
+        given: np.ndarray | None,
+        between: np.ndarray,
+    ) -> None:
         self._evidence, self._start, self._given = evidence, start, given
+        self._between = between
         self._mode: np.ndarray | None = None
 
     def at(self, place: np.ndarray) -> _Stop:
@@ -140,9 +173,8 @@ class _Climb:
         found = posterior(self._evidence, centre, covariance, self._mode)
         self._mode = found.mode
         precision = np.linalg.inv(covariance)
-        between = np.diag(_BETWEEN_SD**2)
         objective = found.log_evidence.sum() - 0.5 * _BETWEEN_WORTH * (
-            np.linalg.slogdet(covariance)[1] + np.trace(precision @ between)
+            np.linalg.slogdet(covariance)[1] + np.trace(precision @ self._between)
         )
         own, uncertain = found.moments()
         n = len(own)
@@ -156,7 +188,7 @@ class _Climb:
             centre = mean
         away = own - centre
         scatter = uncertain.sum(axis=0) + away.T @ away
-        new = (scatter + _BETWEEN_WORTH * between) / (n + _BETWEEN_WORTH)
+        new = (scatter + _BETWEEN_WORTH * self._between) / (n + _BETWEEN_WORTH)
         return _Stop(place, float(objective), found, _pack(mean, new))
 
 
