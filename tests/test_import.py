@@ -65,6 +65,7 @@ def test_a_row_with_two_flaws_is_refused_once(tmp_path):
     path.write_text("query_id,n_tokens,correct,truncated\na,x,7,0\nb,5,1,1\nc,1,1,0\n")
     found = import_table(path)
     assert [refused.place for refused in found.refused] == ["row 1 (line 2)", "row 2 (line 3)"]
+    assert found.refused[0].reason == "n_tokens is not a number"
     assert "truncated row" in found.refused[1].reason
     assert found.read == 3
 

@@ -113,7 +113,7 @@ def graded():
 
 
 write("agent", Task(dataset=samples[:1], solver=[twice()], scorer=graded(), name="agent",
-                    config=GenerateConfig(max_tokens=30), model_roles={"grader": grader}),
+                    config=GenerateConfig(max_tokens=60), model_roles={"grader": grader}),
       [answer("4", 20), answer("4", 25)])
 """
 
@@ -204,7 +204,7 @@ def test_only_the_tokens_of_the_answer_count(logs):
     assert found.rollouts.n_tokens.tolist() == [45]
     assert found.rollouts.correct.tolist() == [1]
     assert found.rollouts.models == ("mine",)
-    assert found.rollouts.cap is None  # 30 tokens were the limit of a call, not of the answer
+    assert found.rollouts.cap is None  # 60 tokens were the limit of a call, not of the answer
 
 
 def sample(log, name, epoch=1):

@@ -128,20 +128,22 @@ def test_usage_of_several_choices_is_shared_out(put):
         "out.jsonl",
         [completion("a", 44, texts=words, reasons=["stop", "stop"]),
          completion("b", 143, texts=(*words, "w"), reasons=["stop", "stop", "length"]),
-         completion("c", 21, texts=("", "", ""), reasons=["length"] * 3)],
+         completion("c", 21, texts=("", "", ""), reasons=["length"] * 3),
+         completion("d", 50, texts="www", reasons=["length", "length", "stop"])],
     )  # fmt: skip
     grades = put(
         "g.jsonl",
         [{"custom_id": name, "sample": k, "correct": k == 0}
-         for name, n in (("a", 2), ("b", 3), ("c", 3)) for k in range(n)],
+         for name, n in (("a", 2), ("b", 3), ("c", 3), ("d", 3)) for k in range(n)],
     )  # fmt: skip
-    asked = put("in.jsonl", [request(name, {"max_tokens": 100}) for name in "abc"])
+    asked = put("in.jsonl", [request(name, {"max_tokens": 100}) for name in "abcd"])
     found = import_openai_batch(output, grades=grades, requests=asked)
     tokens = found.rollouts.n_tokens
     # 10 and 30 words count as 10 + 1 and 31 + 1; by hand 44 * 11/43 and 43 * 11/43 = 11.
-    assert tokens.tolist() == [11, 33, 11, 32, 100, 7, 7, 7]
-    assert found.rollouts.sample.tolist() == [0, 1, 0, 1, 2, 0, 1, 2]
-    assert "3 responses have several choices" in found.notes[0]
+    # What contradicts the limit, as 21 and 50 tokens do, is shared out alike.
+    assert tokens.tolist() == [11, 33, 11, 32, 100, 7, 7, 7, 17, 16, 17]
+    assert found.rollouts.sample.tolist() == [0, 1, 0, 1, 2, 0, 1, 2, 0, 1, 2]
+    assert "4 responses have several choices" in found.notes[0]
     alone = import_openai_batch(output, grades=grades)
     assert alone.rollouts.n_tokens[2:5].sum() == 143
 
