@@ -48,7 +48,7 @@ def test_absent_rollouts_end_in_one_line(run, capsys, tmp_path, script):
         run(script, "--rollouts", tmp_path / "absent.parquet")
     assert left.value.code == 2
     message = capsys.readouterr().err
-    assert message.startswith(f"{script}.py: path = {tmp_path / 'absent.parquet'}: cannot be read")
+    assert message.startswith(f"{script}.py: {tmp_path / 'absent.parquet'}: cannot be read")
     assert message.count("\n") == 1
 
 
