@@ -106,6 +106,16 @@ def test_pairing_keeps_the_luck_that_policies_share_out_of_their_difference():
     assert np.ptp(found.accuracy["uniform"][0]) > 2 * np.ptp(found.difference[0])
 
 
+def test_one_answer_fewer_of_many_is_no_significant_loss():
+    uniform = np.ones((100, 1))
+    learned = uniform.copy()
+    learned[0] = 0
+    answered = {"oracle": np.ones((100, 1)), "uniform": uniform, "learned": learned}
+    found = bootstrap({"m": scores_of(range(100), answered)}, draws=500).models["m"]
+    assert found.difference[0, 0] < 0 == found.difference[0, 1]
+    assert not found.significantly_below_uniform.any()
+
+
 def test_equal_policies_are_not_below_each_other():
     same = np.eye(20)[:, :2]
     scores = scores_of(range(20), {"oracle": np.ones((20, 2)), "uniform": same, "learned": same})

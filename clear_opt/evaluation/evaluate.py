@@ -100,7 +100,7 @@ def evaluate(
     >>> ids = [f"q{k}" for k in range(12)]
     >>> texts = [f"Add {k} and {k + 1}." for k in range(12)]
     >>> rollouts = Rollouts(ids, [80, 95, 100, 90] * 3, [1, 1, 0, 1] * 3, texts)
-    >>> evaluate(rollouts, SurgePredictor(trees=5), budgets=[60, 120], folds=3)
+    >>> evaluate(rollouts, SurgePredictor(), budgets=[60, 120], folds=3)
     ... # doctest: +ELLIPSIS
     Evaluation(models=1, budgets=2, triage_efficiency=...)
     """
