@@ -8,16 +8,23 @@ try:
 except ImportError as error:
     raise MissingExtraError("scikit-learn and LightGBM", "learn") from error
 
-from clear_opt.fitting import Completion
+from clear_opt.predictors.boosting import BoostedTrees
+from clear_opt.predictors.learners import BoostedLearner, Learner, LinearLearner
+from clear_opt.predictors.queries import as_table, query_features
 from clear_opt.predictors.storage import load_predictor, save_predictor, shipped_predictors
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 
 __all__ = [
-    "Completion",
+    "BoostedLearner",
+    "BoostedTrees",
+    "Learner",
+    "LinearLearner",
     "SurgePredictor",
     "TextFeatures",
+    "as_table",
     "load_predictor",
+    "query_features",
     "save_predictor",
     "shipped_predictors",
 ]

@@ -1,38 +1,58 @@
-"""Predictors on disk: text and plain arrays only, so that loading one runs no code of its own."""
+"""Predictors on disk: skops and JSON, never pickle, so that loading one runs no code of its own."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import re
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
-import numpy as np
+import skops.io
 from sklearn.utils.validation import check_is_fitted
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.predictors.surge_predictor import QUANTILES, SurgePredictor
+from clear_opt.predictors.boosting import BoostedTrees
+from clear_opt.predictors.difficulty import QueryDifficulty
+from clear_opt.predictors.heads import ModelHead
+from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
+from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 
-_FORMAT = "clear_opt surge predictor 1"
+_FORMAT = "clear_opt surge predictor 2"
 _INDEX = "predictor.json"
-_TERMS = "terms.json"
-_COMPONENTS = "components.npy"
-_SUCCESS = "success.lgb.txt"
-_LENGTHS = [f"length_q{round(100 * quantile)}.lgb.txt" for quantile in QUANTILES]
-_FILES = [_TERMS, _COMPONENTS, _SUCCESS, *_LENGTHS]
+_STATE = "predictor.skops"
+
+_OWN_TYPES = [
+    f"{own.__module__}.{own.__qualname__}"
+    for own in (
+        BoostedLearner,
+        BoostedTrees,
+        LinearLearner,
+        LogisticShare,
+        ModelHead,
+        QueryDifficulty,
+        SurgePredictor,
+        TextFeatures,
+    )
+]
+_PLAIN_TYPES = ["numpy.dtype"]  # of an encoder's categories; names a type, runs nothing
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def save_predictor(predictor: SurgePredictor, folder: str | Path) -> None:
     """Write a fitted predictor to a folder, all of it or nothing.
 
-    ``predictor.json`` names the settings, what the predictor was trained on, and the SHA-256 of
-    each other file: ``terms.json`` (vocabulary), ``components.npy`` (SVD) and four LightGBM text
-    files. Other files in an existing folder, such as a model card, are kept.
+    ``predictor.skops`` holds the predictor in the format of skops: JSON and plain arrays, the trees
+    as LightGBM's text. ``predictor.json`` says what it was trained on, and its SHA-256. Other files
+    in an existing folder, such as a model card, are kept. The same predictor gives the same bytes.
 
     Parameters
     ----------
@@ -64,7 +84,7 @@ def save_predictor(predictor: SurgePredictor, folder: str | Path) -> None:
         fresh.rename(folder)
 
 
-def load_predictor(name: str | Path) -> SurgePredictor:
+def load_predictor(name: str | Path, *, trusted: Sequence[str] = ()) -> SurgePredictor:
     """Load a predictor that ships with the package, or one from a folder.
 
     Parameters
@@ -72,12 +92,15 @@ def load_predictor(name: str | Path) -> SurgePredictor:
     name
         Name of a shipped predictor, as listed by `shipped_predictors`, or a folder written by
         `save_predictor`. A shipped name wins; write ``./NAME`` for a folder called like it.
+    trusted
+        Full names of types that may be loaded beside those of clear_opt, scikit-learn and NumPy:
+        needed only for a predictor with features of your own making.
 
     Raises
     ------
     InvalidInputError
         If there is no such predictor, if a file is missing or was changed since it was written,
-        or if a later version of the package wrote it.
+        if it holds a type that is not trusted, or if another version of the format wrote it.
 
     Notes
     -----
@@ -99,12 +122,8 @@ def load_predictor(name: str | Path) -> SurgePredictor:
             value=name,
             remedy=f"give a folder, or one of: {', '.join(shipped) or 'none is shipped'}",
         )
-    index = _read_index(folder)
-    contents = {name: _read_checked(folder, name, index["sha256"][name]) for name in _FILES}
-    try:
-        return _restore(index, contents)
-    except (ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
-        raise _damaged(folder, f"holds files that do not make a predictor ({error})") from None
+    content = _read_checked(folder, _STATE, _read_index(folder)["sha256"])
+    return _restore(content, folder, trusted)
 
 
 def shipped_predictors() -> dict[str, Path]:
@@ -117,25 +136,46 @@ def shipped_predictors() -> dict[str, Path]:
 
 
 def _contents(predictor: SurgePredictor) -> dict[str, bytes]:
-    check_is_fitted(predictor, "lengths_")
-    features = predictor.features_
-    components = io.BytesIO()
-    np.save(components, features.components_, allow_pickle=False)
-    terms = {"terms": features.vocabulary_, "idf": features.idf_.tolist()}
-    contents = {
-        _TERMS: json.dumps(terms, ensure_ascii=True, indent=0).encode(),
-        _COMPONENTS: components.getvalue(),
-        _SUCCESS: predictor.success_.model_to_string().encode(),
-    }
-    for name, booster in zip(_LENGTHS, predictor.lengths_, strict=True):
-        contents[name] = booster.model_to_string().encode()
+    check_is_fitted(predictor, "heads_")
+    state = _canonical(skops.io.dumps(predictor))
     index = {
         "format": _FORMAT,
-        "settings": predictor.get_params(deep=False),
         "trained_on": predictor.trained_on_,
-        "sha256": {name: _digest(content) for name, content in contents.items()},
+        "columns": predictor.columns_,
+        "sha256": _digest(state),
     }
-    return {_INDEX: json.dumps(index, indent=1).encode() + b"\n", **contents}
+    return {_INDEX: json.dumps(index, indent=1).encode() + b"\n", _STATE: state}
+
+
+def _canonical(state: bytes) -> bytes:
+    """Write skops' archive again so that the same predictor gives the same bytes.
+
+    skops names objects, and the files of arrays, by their place in memory, and dates the files.
+    Here they are numbered in order of appearance.
+    """
+    with zipfile.ZipFile(io.BytesIO(state)) as archive:
+        schema = archive.read("schema.json").decode()
+        arrays = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
+    number: dict[str, str] = {}
+
+    def renamed(match: re.Match[str]) -> str:
+        return match[1] + number.setdefault(match[2], str(len(number))) + match[3]
+
+    schema = re.sub(r'("__id__": )(\d+)()', renamed, schema)
+    schema = re.sub(r'("file": ")(\d+)(\.\w+")', renamed, schema)
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        _add(archive, "schema.json", schema.encode())
+        for name in sorted(arrays, key=lambda name: int(number[name.partition(".")[0]])):
+            stem, _, ending = name.partition(".")
+            _add(archive, f"{number[stem]}.{ending}", arrays[name])
+    return written.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _ZIP_DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -150,13 +190,10 @@ def _read_index(folder: Path) -> dict[str, Any]:
             f"has the format {written_as!r}, this version reads {_FORMAT!r}",
             column="predictor",
             value=folder / _INDEX,
-            remedy="upgrade clear_opt or train the predictor again",
+            remedy="use the version of clear_opt that wrote it, or train the predictor again",
         )
-    expected = {"settings": SurgePredictor().get_params(), "sha256": dict.fromkeys(_FILES)}
-    for part, entries in expected.items():
-        found = index.get(part)
-        if not isinstance(found, dict) or found.keys() != entries.keys():
-            raise _damaged(folder / _INDEX, f"does not have the entries expected under {part!r}")
+    if not isinstance(index.get("sha256"), str):
+        raise _damaged(folder / _INDEX, "does not name the predictor's SHA-256")
     return index
 
 
@@ -175,27 +212,33 @@ def _read(folder: Path, name: str) -> bytes:
         raise _damaged(folder / name, "is missing or cannot be read") from None
 
 
-def _restore(index: dict[str, Any], contents: dict[str, bytes]) -> SurgePredictor:
-    predictor = SurgePredictor(**index["settings"])
-    features = TextFeatures(predictor.n_components, predictor.max_terms, seed=predictor.seed)
-    terms = json.loads(contents[_TERMS])
-    features.vocabulary_ = terms["terms"]
-    features.idf_ = np.array(terms["idf"], dtype=np.float64)
-    features.components_ = np.load(io.BytesIO(contents[_COMPONENTS]), allow_pickle=False)
-    predictor.features_ = features
-    predictor.success_ = _booster(contents[_SUCCESS])
-    predictor.lengths_ = [_booster(contents[name]) for name in _LENGTHS]
-    predictor.trained_on_ = index.get("trained_on", {})
-    if features.components_.shape[1:] != features.idf_.shape or any(
-        booster.num_feature() != len(features.get_feature_names_out())
-        for booster in (predictor.success_, *predictor.lengths_)
-    ):
-        raise ValueError("they have different numbers of features")
+def _restore(content: bytes, folder: Path, trusted: Sequence[str]) -> SurgePredictor:
+    try:
+        strange = set(skops.io.get_untrusted_types(data=content))
+        strange -= {*_OWN_TYPES, *_PLAIN_TYPES, *trusted}
+        if strange:
+            raise InvalidInputError(
+                f"holds types that are not trusted: {', '.join(sorted(strange))}",
+                column="predictor",
+                value=folder,
+                remedy="if you trust who made it, name them in load_predictor(..., trusted=[...])",
+            )
+        predictor = skops.io.loads(content, trusted=[*_OWN_TYPES, *_PLAIN_TYPES, *trusted])
+    except (
+        zipfile.BadZipFile,
+        UntrustedTypesFoundException,
+        lgb.basic.LightGBMError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise _damaged(folder, f"holds a file that does not make a predictor ({error})") from None
+    if not isinstance(predictor, SurgePredictor):
+        raise _damaged(folder, f"holds a {type(predictor).__name__}, not a predictor")
     return predictor
-
-
-def _booster(text: bytes) -> lgb.Booster:
-    return lgb.Booster(model_str=text.decode())
 
 
 def _digest(content: bytes) -> str:

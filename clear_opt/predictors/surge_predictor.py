@@ -1,69 +1,66 @@
-"""Shifted surges from query texts: boosted trees for success and for the length of successes."""
+"""Shifted surges from queries: what the models have in common, and a head for each of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
-from scipy.special import ndtri
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, surge_shape
-from clear_opt.predictors.text_features import TextFeatures, check_texts
+from clear_opt.predictors.difficulty import Attempts, QueryDifficulty, query_targets
+from clear_opt.predictors.heads import LEVELS, ModelHead, weighted_quantiles
+from clear_opt.predictors.learners import BoostedLearner, Learner
+from clear_opt.predictors.queries import as_table, check_columns, query_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+
     from clear_opt.rollouts import Rollouts
 
-QUANTILES = (0.1, 0.5, 0.9)
-"""Quantiles of the log length of correct completions that are learned."""
-
-_NORMAL_RANGE = float(ndtri(QUANTILES[2]) - ndtri(QUANTILES[0]))  # of a spread of 1
+TYPICAL = "typical"
+"""Name of the head that stands for no model in particular."""
 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
 
-# The learning problem is small and noisy: every tree sees part of the rows and of the columns.
-_ROWS_PER_TREE = 0.7
-_COLUMNS_PER_TREE = 0.3
-
 
 class SurgePredictor(BaseEstimator):
-    """Predict a query's shifted surge from its text (design 1.7).
+    """Predict a query's shifted surge from its text and other columns (design 1.7).
 
-    Gradient boosting (LightGBM) on `TextFeatures` learns the probability of success and the
-    10, 50 and 90 % quantiles of the log length of correct completions. A log-normal length with
-    that median and spread has a completion curve, and the surge is its least-squares fit.
+    What the models of the rollouts have in common is learned first: how hard a query is, and how
+    long its answer (`QueryDifficulty`). Each model has a small head on top of it (`ModelHead`),
+    so that a model with few rollouts profits from those of the others. A head gives the
+    probability of success and a log-normal length of right answers; the surge is the
+    least-squares fit to the completion curve that they make.
 
     Parameters
     ----------
-    trees
-        Boosting rounds of each of the four models.
-    learning_rate
-        Weight of each tree.
-    leaves
-        Most leaves of a tree.
-    min_queries
-        Fewest training queries in a leaf.
-    n_components, max_terms
-        As for `TextFeatures`.
+    features
+        A `sklearn.compose.ColumnTransformer`, or anything like it, from the table of queries to
+        numbers; None takes `query_features` of the table's columns.
+    learner
+        `BoostedLearner` or `LinearLearner`; None takes the former with its defaults.
     seed
-        The same seed, data and machine give the same predictor, byte for byte.
+        The same seed, data and machine give the same predictor.
     num_threads
         Threads LightGBM may use.
 
     Attributes
     ----------
     features_
-        The fitted `TextFeatures`.
-    success_
-        LightGBM booster for the probability of success.
-    lengths_
-        LightGBM boosters for the log length, one per entry of ``QUANTILES``.
+        The fitted features.
+    difficulty_
+        The fitted `QueryDifficulty`.
+    heads_
+        A `ModelHead` for each model, by name, and one for a typical model.
+    columns_
+        Names of the columns it was trained on.
     trained_on_
         What it learned from: numbers of ``queries`` and ``rollouts``, and the names of
         ``models`` and ``sources``.
@@ -74,106 +71,94 @@ class SurgePredictor(BaseEstimator):
     >>> texts = [f"Add {k} and {k + 1}." for k in range(8)]
     >>> lengths = [80, 95, 100, 90, 120, 85, 110, 105]
     >>> rollouts = Rollouts([f"q{k}" for k in range(8)], lengths, [1, 1, 0, 1, 1, 1, 0, 1], texts)
-    >>> predictor = SurgePredictor(trees=5).fit(rollouts.texts(), rollouts)
+    >>> predictor = SurgePredictor().fit(rollouts.queries(), rollouts)
     >>> predictor.predict(["Add 3 and 9."])
     ShiftedSurge(n=1, beyond_peak='plateau')
     """
 
     def __init__(
         self,
-        trees: int = 100,
-        learning_rate: float = 0.04,
-        leaves: int = 7,
-        min_queries: int = 20,
-        n_components: int = 32,
-        max_terms: int = 2000,
+        features: ColumnTransformer | None = None,
+        learner: Learner | None = None,
         seed: int = 0,
         num_threads: int = 1,
     ) -> None:
-        self.trees = trees
-        self.learning_rate = learning_rate
-        self.leaves = leaves
-        self.min_queries = min_queries
-        self.n_components = n_components
-        self.max_terms = max_terms
+        self.features = features
+        self.learner = learner
         self.seed = seed
         self.num_threads = num_threads
 
-    def fit(self, queries: Sequence[str], rollouts: Rollouts) -> SurgePredictor:
+    def fit(self, queries: pd.DataFrame | Sequence[str], rollouts: Rollouts) -> SurgePredictor:
         """Learn from rollouts.
 
         Parameters
         ----------
         queries
-            Text of each query of ``rollouts.query_ids``, in that order; ``rollouts.texts()``
-            where the table holds them.
+            One row, or text, for each of ``rollouts.query_ids``, in that order:
+            ``rollouts.queries()``.
         rollouts
-            What happened. A query counts the same however many rollouts it has for its length,
-            and in proportion to their number for its success. With rollouts of several models,
-            the curves are those of a typical one.
+            What happened. For one model a query counts the same however many rollouts it has.
 
         Raises
         ------
         InvalidInputError
-            If the texts are not one per query, or if no rollout is correct.
+            If there is not one row per query, or if no rollout is correct.
         """
-        texts = check_texts(queries)
-        if len(texts) != len(rollouts.query_ids):
+        table = as_table(queries)
+        if len(table) != len(rollouts.query_ids):
             raise InvalidInputError(
-                f"has {len(texts)} texts for the {len(rollouts.query_ids)} queries of the rollouts",
+                f"has {len(table)} rows for the {len(rollouts.query_ids)} queries of the rollouts",
                 column="queries",
-                remedy="give one text for each of rollouts.query_ids, in that order",
+                remedy="give one for each of rollouts.query_ids, in that order",
             )
-        right = np.flatnonzero(rollouts.correct > 0)
-        if not right.size:
+        if not (rollouts.correct > 0).any():
             raise InvalidInputError(
                 "has no correct rollout", column="correct", remedy="lengths need a few successes"
             )
-        query = rollouts.index_of(rollouts.query_id)
-        attempts = np.bincount(query)
-        successes = np.bincount(query, weights=rollouts.correct)
-
-        self.features_ = TextFeatures(
-            n_components=self.n_components, max_terms=self.max_terms, seed=self.seed
-        ).fit(texts)
-        columns = self.features_.transform(texts)
-        self.success_ = self._boost(
-            columns,
-            successes / attempts,
-            attempts / attempts.mean(),
-            objective="cross_entropy",
-            min_data_in_leaf=self.min_queries,
+        attempts = _attempts(rollouts)
+        self.columns_ = [str(name) for name in table.columns]
+        self.features_ = (
+            query_features(table, self.seed) if self.features is None else clone(self.features)
         )
-        # The weights of a query's rollouts add up to 1, so the weight in a leaf (LightGBM calls
-        # it the Hessian) counts queries where the number of rows would not.
-        share = rollouts.correct[right] / successes[query[right]]
-        log_length = np.log(np.maximum(rollouts.n_tokens[right], 1))
-        self.lengths_ = [
-            self._boost(
-                columns[query[right]],
-                log_length,
-                share,
-                objective="quantile",
-                alpha=quantile,
-                min_data_in_leaf=1,
-                min_sum_hessian_in_leaf=self.min_queries,
-            )
-            for quantile in QUANTILES
-        ]
+        columns = np.asarray(self.features_.fit_transform(table), dtype=np.float64)
+        self.difficulty_ = QueryDifficulty(self._learner, self.seed, self.num_threads).fit(
+            columns, query_targets(attempts, len(table))
+        )
+        difficulty = self.difficulty_.out_of_fold_
+        self._fit_heads(np.hstack([columns, difficulty]), difficulty, attempts, rollouts.models)
         self.trained_on_ = {
-            "queries": len(texts),
+            "queries": len(table),
             "rollouts": len(rollouts),
             "models": list(rollouts.models),
             "sources": list(rollouts.sources),
         }
         return self
 
-    def predict(self, queries: Sequence[str]) -> ShiftedSurge:
-        """Give the curve of each query's text; caps in tokens, heights are probabilities.
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that have a head of their own; empty where the rollouts named none."""
+        return tuple(name for name in self.heads_ if name != TYPICAL)
 
-        The curve of a text does not depend on the other texts in the call.
+    def predict(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None = None
+    ) -> ShiftedSurge:
+        """Give the curve of each query; caps in tokens, heights are probabilities.
+
+        The curve of a query does not depend on the other queries in the call.
+
+        Parameters
+        ----------
+        queries
+            Texts, or a table with the columns of training.
+        model
+            Whose answers; one of `models`. None stands for a typical one.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming what cannot be used of the queries, or a model without rollouts in training.
         """
-        success, median, spread = self.predict_completion(queries)
+        success, median, spread = self.predict_completion(queries, model)
         shape = surge_shape(spread)
         return ShiftedSurge.from_height(
             tau=median * shape.tau,
@@ -181,49 +166,73 @@ class SurgePredictor(BaseEstimator):
             width=median * shape.width,
         )
 
-    def predict_completion(self, queries: Sequence[str]) -> Completion:
-        """Give success, median length and log-spread of each query's text: see `Completion`.
+    def predict_completion(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None = None
+    ) -> Completion:
+        """Give success, median length and log-spread of each query: see `Completion`."""
+        check_is_fitted(self, "heads_")
+        head = self._head(model)
+        table = check_columns(as_table(queries), self.columns_)
+        if not len(table):
+            return Completion(*(np.zeros(0) for _ in Completion._fields))
+        columns = np.asarray(self.features_.transform(table), dtype=np.float64)
+        difficulty = self.difficulty_.transform(columns)
+        return head.predict(difficulty, np.hstack([columns, difficulty]))
 
-        Raises
-        ------
-        InvalidInputError
-            Naming the first query that is not text.
-        """
-        check_is_fitted(self, "lengths_")
-        columns = self.features_.transform(queries)
-        # Quantiles learned apart may cross; sorting them is the nearest order they can have.
-        low, median, high = np.sort([self._run(booster, columns) for booster in self.lengths_], 0)
-        return Completion(
-            success=np.clip(self._run(self.success_, columns), 0.0, 1.0),
-            median=np.exp(median),
-            spread=(high - low) / _NORMAL_RANGE,
-        )
+    @property
+    def _learner(self) -> Learner:
+        return BoostedLearner() if self.learner is None else self.learner
 
-    def _run(self, booster: lgb.Booster, columns: np.ndarray) -> np.ndarray:
-        if not len(columns):  # LightGBM refuses an empty batch
-            return np.zeros(0)
-        return np.asarray(booster.predict(columns, num_threads=self.num_threads))
+    def _head(self, model: str | None) -> ModelHead:
+        if model is None:
+            return self.heads_[TYPICAL]
+        if model not in self.models:
+            raise InvalidInputError(
+                "has no rollouts in the predictor's training",
+                column="model",
+                value=model,
+                remedy=f"it knows {', '.join(self.models) or 'no model by name'}; "
+                "leave the model out for a typical one",
+            )
+        return self.heads_[model]
 
-    def _boost(
-        self, columns: np.ndarray, target: np.ndarray, weight: np.ndarray, **task: Any
-    ) -> lgb.Booster:
-        settings = {
-            "num_leaves": self.leaves,
-            "learning_rate": self.learning_rate,
-            "bagging_freq": 1,
-            "bagging_fraction": max(_ROWS_PER_TREE, 1.0 / len(target)),  # of one row, all
-            "feature_fraction": _COLUMNS_PER_TREE,
-            "seed": self.seed,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": self.num_threads,
-            "verbosity": -1,
-        }
-        data = lgb.Dataset(
-            columns,
-            label=target,
-            weight=weight,
-            feature_name=list(self.features_.get_feature_names_out()),
-            params={"verbosity": -1},
-        )
-        return lgb.train({**settings, **task}, data, num_boost_round=self.trees)
+    def _fit_heads(
+        self,
+        columns: np.ndarray,
+        difficulty: np.ndarray,
+        attempts: Attempts,
+        models: tuple[str, ...],
+    ) -> None:
+        """Fit a head for each model, and one for a typical model from all of them."""
+        parts = [np.flatnonzero(attempts.model == k) for k in range(max(len(models), 1))]
+        heads, left, weight = [], np.zeros(len(attempts.query)), np.zeros(len(attempts.query))
+        for rows in parts:
+            own = attempts.take(rows)
+            weight[rows] = 1.0 / np.bincount(own.query)[own.query]
+            head = ModelHead(self._learner, self.seed, self.num_threads)
+            heads.append(head.fit_lines(difficulty, own, weight[rows]))
+            left[rows] = head.left_over(difficulty, own)
+        weight *= attempts.correct
+        right = np.flatnonzero(weight > 0)
+        usual = weighted_quantiles(left[right], weight[right], LEVELS)
+        typical = ModelHead(self._learner, self.seed, self.num_threads).take_average(heads)
+        # Over all models a query counts once as well.
+        per_query = np.bincount(attempts.query[right], weights=weight[right])
+        share = weight[right] / per_query[attempts.query[right]]
+        typical.fit_quantiles(columns[attempts.query[right]], left[right], share)
+        for rows, head in zip(parts, heads, strict=True):
+            right = rows[weight[rows] > 0]
+            head.fit_quantiles(columns[attempts.query[right]], left[right], weight[right], usual)
+        self.heads_ = {**dict(zip(models, heads, strict=False)), TYPICAL: typical}
+
+
+def _attempts(rollouts: Rollouts) -> Attempts:
+    model = np.zeros(len(rollouts), dtype=np.int64)
+    if rollouts.models:
+        model = np.searchsorted(rollouts.models, rollouts.model.astype(str))
+    return Attempts(
+        query=rollouts.index_of(rollouts.query_id),
+        model=model,
+        correct=rollouts.correct,
+        log_length=np.log(np.maximum(rollouts.n_tokens, 1)),
+    )

@@ -1,0 +1,142 @@
+"""Queries as a table of columns, and the features taken from it unless others are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder
+
+from clear_opt.errors import InvalidInputError
+from clear_opt.predictors.text_features import TextFeatures, check_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEXT = "text"
+"""Name of the column that holds a query's text."""
+
+_FEWEST = 5  # queries of a category that gets a column of its own
+
+
+def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
+    """Give queries as a table: a text column, columns of numbers, columns of categories.
+
+    Parameters
+    ----------
+    queries
+        A DataFrame, one row per query; or a sequence of texts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``text`` holds strings, numbers are float64 with NaN where missing, every other column is
+        a category: a string, empty where missing.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the row of a text that is none, of a number that is infinite, or the column that
+        holds something else.
+    """
+    if not isinstance(queries, pd.DataFrame):
+        return pd.DataFrame({TEXT: np.array(check_texts(queries), dtype=object)})
+    table = {}
+    for name in queries.columns:
+        values = queries[name]
+        if name == TEXT:
+            table[name] = np.array(check_texts(values), dtype=object)
+        elif types.is_numeric_dtype(values) or types.is_bool_dtype(values):
+            table[name] = _numbers(str(name), values)
+        else:
+            table[name] = _categories(str(name), values)
+    return pd.DataFrame(table)
+
+
+def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
+    """Make the features that are used unless others are given, not yet fitted.
+
+    Texts become `TextFeatures`; numbers stay, with the median where one is missing and a column
+    that says so; categories become indicators, those seen rarely or never in training none.
+
+    Parameters
+    ----------
+    table
+        As `as_table` gives it.
+    seed
+        Of the text features.
+
+    Examples
+    --------
+    >>> table = as_table(["Add 1 and 2.", "Prove it."])
+    >>> query_features(table).fit_transform(table).shape[0]
+    2
+    """
+    names = [name for name in table.columns if name != TEXT]
+    numbers = [name for name in names if types.is_numeric_dtype(table[name])]
+    categories = [name for name in names if name not in numbers]
+    steps: list[tuple[str, Any, Any]] = []
+    if TEXT in table.columns:
+        steps.append(("text", TextFeatures(seed=seed), TEXT))
+    if numbers:
+        filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        steps.append(("numbers", filled, numbers))
+    if categories:
+        indicators = OneHotEncoder(
+            handle_unknown="infrequent_if_exist", min_frequency=_FEWEST, sparse_output=False
+        )
+        steps.append(("categories", indicators, categories))
+    return ColumnTransformer(steps, sparse_threshold=0.0)
+
+
+def check_columns(table: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
+    """Give the columns a predictor was trained on, in its order.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first that is missing.
+    """
+    for name in needed:
+        if name not in table.columns:
+            raise InvalidInputError(
+                "is missing",
+                column=name,
+                remedy=f"the predictor was trained on {', '.join(needed)}; "
+                f"the queries have {', '.join(map(str, table.columns)) or 'no column'}",
+            )
+    return table[list(needed)]
+
+
+def _numbers(name: str, values: pd.Series) -> np.ndarray:
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if infinite.size:
+        row = int(infinite[0])
+        raise InvalidInputError(
+            "is infinite",
+            column=name,
+            row=row,
+            value=numbers[row],
+            remedy="leave it empty where it is unknown",
+        )
+    return numbers
+
+
+def _categories(name: str, values: pd.Series) -> np.ndarray:
+    found = np.array(["" if missing else value for value, missing in
+                      zip(values, values.isna(), strict=True)], dtype=object)  # fmt: skip
+    for row, value in enumerate(found):
+        if not isinstance(value, str):
+            raise InvalidInputError(
+                "is neither a number nor text",
+                column=name,
+                row=row,
+                value=repr(value),
+                remedy="give numbers in one column and categories in another",
+            )
+    return found
