@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from clear_opt.evaluation import evaluate
-from clear_opt.report import report_html, write_report
+from clear_opt.report import draw_accuracy, draw_calibration, report_html, write_report
 from tests.known_predictors import Reads, drawn_rollouts
 
 NASTY = '<script>alert("x")</script>&</td>'
@@ -138,28 +139,15 @@ def test_notes_are_told(found):
 
 
 def test_without_calibration_and_with_one_budget_there_is_a_page_still():
-    class CurvesAlone(Reads):
-        predict_completion = None
-
-    rollouts = drawn_rollouts(20)
-    found = evaluate(rollouts, Reads(), budgets=[90], folds=2, draws=10)
-    bare = type(found)(
-        models={name: scores_without(scores) for name, scores in found.models.items()},
-        budgets=found.budgets,
+    found = evaluate(drawn_rollouts(20), Reads(), budgets=[90], folds=2, draws=10)
+    bare = replace(
+        found,
         calibration=None,
-        intervals=found.intervals,
-        settings=found.settings,
-        data=found.data,
+        models={name: replace(scores, calibration=None) for name, scores in found.models.items()},
     )
     page = Page(report_html(bare, title="Mine & yours"))
     assert set(page.data("figures")[""]) == {"frontier", "regret"}
     assert "Mine & yours" in page.words
-
-
-def scores_without(scores):
-    from dataclasses import replace
-
-    return replace(scores, calibration=None)
 
 
 def test_the_file_is_written_whole_or_not_at_all(found, tmp_path, monkeypatch):
@@ -196,3 +184,21 @@ def test_without_the_extra_a_message_says_how_to_install_it(missing):
         check=False,
     )
     assert done.stdout == "this needs plotly and jinja2: pip install 'clear-opt[report]'\n", done
+
+
+def test_pictures_show_the_same_numbers(found, tmp_path):
+    drawn = draw_accuracy(found, tmp_path / "accuracy.png")
+    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    lines = {line.get_label(): line.get_ydata() for line in drawn.axes[0].get_lines()}
+    assert lines["learned"] == pytest.approx(found.accuracy("learned"))
+    assert lines["oracle"] == pytest.approx(found.accuracy("oracle"))
+    figure = draw_calibration(found.calibration)
+    success, length, within = figure.axes
+    filled = found.calibration.success.count > 0
+    assert success.get_lines()[1].get_ydata() == pytest.approx(
+        found.calibration.success.observed[filled]
+    )
+    assert [bar.get_height() for bar in length.patches] == pytest.approx(
+        found.calibration.lengths.pit
+    )
+    assert {line.get_label() for line in within.get_lines()} == {"predicted", "observed"}

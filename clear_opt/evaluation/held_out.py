@@ -32,11 +32,11 @@ class CurvePredictor(Protocol):
     """
 
     def fit(self, queries: Any, rollouts: Any) -> Any:
-        """Learn from rollouts; ``queries`` describes each of ``rollouts.query_ids``."""
+        """Learn from rollouts and ``rollouts.queries()``, a pandas DataFrame; give itself."""
         ...
 
     def predict(self, queries: Any) -> Curve:
-        """Give one curve for each query."""
+        """Give one curve for each row of such a table of queries."""
         ...
 
 
@@ -250,26 +250,14 @@ def trained_on(predictor: Any) -> dict[str, Any]:
 
 
 def _fit(predictor: Any, rollouts: Rollouts) -> Any:
-    fresh = copy.deepcopy(predictor)
-    return fresh.fit(_described(rollouts, fresh), rollouts)
+    return copy.deepcopy(predictor).fit(rollouts.queries(), rollouts)
 
 
 def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str]) -> Batch:
-    queries = _described(own, fitted)
-    named = {"model": model} if model in known and _takes_model(fitted) else {}
+    queries = own.queries()
+    takes_model = "model" in inspect.signature(fitted.predict).parameters
+    named = {"model": model} if model in known and takes_model else {}
     completion = None
     if hasattr(fitted, "predict_completion"):
         completion = fitted.predict_completion(queries, **named)
     return Batch(model, own, fitted.predict(queries, **named), completion)
-
-
-def _takes_model(predictor: Any) -> bool:
-    return "model" in inspect.signature(predictor.predict).parameters
-
-
-def _described(rollouts: Rollouts, predictor: Any) -> Any:
-    """Give the table of what is known about the queries; texts alone to those that know no model.
-
-    The adapter for predictors from before there were tables of queries.
-    """
-    return rollouts.queries() if _takes_model(predictor) else rollouts.texts()
