@@ -16,6 +16,7 @@ from clear_opt import Quadratic, ShiftedSurge, Triangular
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, Prior, fit_curves, surge_shape
 from clear_opt.fitting.likelihood import RESOLUTION, Evidence
+from clear_opt.fitting.posterior import posterior
 from clear_opt.fitting.surge_shape import (
     LARGEST_SPREAD,
     SMALLEST_SPREAD,
@@ -113,24 +114,39 @@ def integrate(rollouts, prior):
         rest = 1 - chance * ndtr(at) if cut else 1 - chance
         log_weight += correct * density + (1 - correct) * np.log(rest)
     weight = np.exp(log_weight - log_weight.max())
+    cell = np.prod([axis[1] - axis[0] for axis in axes])
+    evidence = log_weight.max() + np.log(weight.sum() * cell)
     weight /= weight.sum()
     mean = weight @ states
     covariance = (weight * (states - mean).T) @ (states - mean)
     within = chance[:, None] * ndtr((log_caps - np.log(scale)[:, None]) / spread[:, None])
-    return mean, covariance, weight @ within, weight @ chance
+    return mean, covariance, weight @ within, weight @ chance, evidence
 
 
 def test_the_posterior_is_the_integral():
     fitted = fit_curves(MIXED, prior=PRIOR)
     assert fitted.prior is PRIOR
     for i, name in enumerate(fitted.query_ids):
-        mean, covariance, within, success = integrate(MIXED.for_queries([name]), PRIOR)
+        mean, covariance, within, success, _ = integrate(MIXED.for_queries([name]), PRIOR)
         sd = np.sqrt(np.diag(covariance))
         assert np.abs(fitted.estimate[i] - mean).max() < 0.02 * sd.max()
         scaled = (fitted.covariance[i] - covariance) / np.outer(sd, sd)
         assert np.abs(scaled).max() < 0.05
         assert fitted.completion_at(CAPS)[i] == pytest.approx(within, abs=0.005)
         assert fitted.completion.success[i] == pytest.approx(success, abs=0.005)
+
+
+def test_a_prior_is_worth_its_marginal_likelihood():
+    other = Prior(PRIOR.mean + np.array([0.5, 0.2, -0.1]), 0.5 * PRIOR.covariance, 1)
+    ours = [
+        posterior(Evidence.of(MIXED), prior.mean, prior.covariance).log_evidence
+        for prior in (PRIOR, other)
+    ]
+    direct = [
+        [integrate(MIXED.for_queries([name]), prior)[-1] for name in MIXED.query_ids]
+        for prior in (PRIOR, other)
+    ]
+    assert ours[1] - ours[0] == pytest.approx(np.subtract(*direct[::-1]), abs=0.01)
 
 
 def test_without_shrinkage_it_is_the_likeliest_state():
@@ -199,16 +215,16 @@ PRIOR_OF_SIMULATION = Prior([0.0, 8.0, -1.0], np.diag([4.0, 0.25, 0.09]), 1)
 
 
 def test_what_was_cut_off_is_neither_wrong_nor_right():
-    rollouts, states = simulate(1_500, 4, seed=4, cap=6_000)
+    rollouts, states = simulate(800, 4, seed=4, cap=6_000)
     ignoring = Rollouts(rollouts.query_id, rollouts.n_tokens, rollouts.correct)
     usual = [
         fit_curves(table).estimate.mean(axis=0) - states.mean(axis=0)
         for table in (rollouts, ignoring)
     ]
     # Cut at the 87 % quantile, lengths look short and successes few unless that is known.
-    assert np.abs(usual[0][:2]).max() < 0.1
-    assert usual[1][0] < -0.25
-    assert usual[1][1] < -0.06
+    # Over seeds the honest fit is off by about 0.08 and 0.03, the other by 0.4 and 0.1 downwards.
+    assert (np.abs(usual[0][:2]) < [0.2, 0.06]).all()
+    assert (usual[1][:2] < [-0.3, -0.08]).all()
 
 
 # --- few rollouts, odd rollouts
@@ -284,7 +300,7 @@ def test_answers_of_no_tokens_and_a_single_rollout():
     assert sane(fit_curves(MIXED, shrink=False))
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(
     rows=st.lists(
         st.tuples(
@@ -329,7 +345,7 @@ def test_the_order_of_rows_does_not_matter():
 
 
 def test_twice_the_lengths_are_twice_the_curves():
-    rollouts, _ = simulate(80, 3, seed=8, cap=5_000)
+    rollouts, _ = simulate(40, 3, seed=8, cap=5_000)
     twice = Rollouts(
         rollouts.query_id, 2 * rollouts.n_tokens, rollouts.correct, truncated=rollouts.truncated
     )
