@@ -15,7 +15,7 @@ PACKAGE = ROOT / "clear_opt"
 # Bottom to top; a module may import from its own layer and from those below (design, section 2).
 LAYERS = [
     {"errors", "defaults", "precision"},
-    {"files"},
+    {"files", "tracking"},
     {"curves"},
     {"envelope", "certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
@@ -24,7 +24,7 @@ LAYERS = [
     {"policies"},
     {"evaluation"},
     {"plots", "report", "tables"},
-    {"demo"},
+    {"demo", "training"},
     {"cli", "__main__", "__init__"},
 ]
 OPTIMISATION = ("curves", "envelope", "problem", "solvers", "policies", "allocation", "instances")
@@ -60,6 +60,15 @@ def test_imports_point_downwards(path):
             assert layer_of(other) <= layer_of(part), f"{path} imports {name}"
         if part in OPTIMISATION:
             assert name.split(".")[0] not in LEARNING
+
+
+def test_all_mlflow_code_sits_in_one_module():
+    users = {
+        str(path.relative_to(ROOT))
+        for path in (*modules(), *(ROOT / "training").rglob("*.py"))
+        if any(name.split(".")[0] == "mlflow" for name in imports_of(path))
+    }
+    assert users == {"clear_opt/tracking/store.py"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))

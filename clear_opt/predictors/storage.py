@@ -21,10 +21,13 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.difficulty import QueryDifficulty
+from clear_opt.predictors.distribution import Doubt
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
+from clear_opt.predictors.training_range import TrainingRange
+from clear_opt.tracking import SCHEME, fetched
 
 _FORMAT = "clear_opt surge predictor 2"
 _INDEX = "predictor.json"
@@ -35,12 +38,14 @@ _OWN_TYPES = [
     for own in (
         BoostedLearner,
         BoostedTrees,
+        Doubt,
         LinearLearner,
         LogisticShare,
         ModelHead,
         QueryDifficulty,
         SurgePredictor,
         TextFeatures,
+        TrainingRange,
     )
 ]
 _PLAIN_TYPES = ["numpy.dtype"]  # of an encoder's categories; names a type, runs nothing
@@ -84,14 +89,19 @@ def save_predictor(predictor: SurgePredictor, folder: str | Path) -> None:
         fresh.rename(folder)
 
 
-def load_predictor(name: str | Path, *, trusted: Sequence[str] = ()) -> SurgePredictor:
-    """Load a predictor that ships with the package, or one from a folder.
+def load_predictor(
+    name: str | Path, *, tracking_uri: str | None = None, trusted: Sequence[str] = ()
+) -> SurgePredictor:
+    """Load a predictor that ships with the package, one from a folder, or one from MLflow.
 
     Parameters
     ----------
     name
         Name of a shipped predictor, as listed by `shipped_predictors`, or a folder written by
         `save_predictor`. A shipped name wins; write ``./NAME`` for a folder called like it.
+        ``models:/NAME@champion`` or ``models:/NAME/3`` is a registered predictor.
+    tracking_uri
+        The MLflow store of a registered predictor: see `clear_opt.tracking.store_uri`.
     trusted
         Full names of types that may be loaded beside those of clear_opt, scikit-learn and NumPy:
         needed only for a predictor with features of your own making.
@@ -101,11 +111,14 @@ def load_predictor(name: str | Path, *, trusted: Sequence[str] = ()) -> SurgePre
     InvalidInputError
         If there is no such predictor, if a file is missing or was changed since it was written,
         if it holds a type that is not trusted, or if another version of the format wrote it.
+    TrackingError
+        If the MLflow store has no such model or cannot be reached.
 
     Notes
     -----
-    No file is ever unpickled. The digests tell damage, not malice: who can write to the folder
-    can write a matching digest.
+    No file is ever unpickled. Of a registered model only the predictor's own files are fetched,
+    not what would tell MLflow's loader which module to import. The digests tell damage, not malice:
+    who can write to the folder can write a matching digest.
 
     Examples
     --------
@@ -113,6 +126,9 @@ def load_predictor(name: str | Path, *, trusted: Sequence[str] = ()) -> SurgePre
     Traceback (most recent call last):
     clear_opt.errors.InvalidInputError: predictor = no-such-model: is no folder ...
     """
+    if str(name).startswith(SCHEME):
+        with fetched(str(name), tracking_uri=tracking_uri) as folder:
+            return _load_folder(folder, trusted)
     shipped = shipped_predictors()
     folder = shipped.get(str(name), Path(name))
     if not folder.is_dir():
@@ -122,8 +138,7 @@ def load_predictor(name: str | Path, *, trusted: Sequence[str] = ()) -> SurgePre
             value=name,
             remedy=f"give a folder, or one of: {', '.join(shipped) or 'none is shipped'}",
         )
-    content = _read_checked(folder, _STATE, _read_index(folder)["sha256"])
-    return _restore(content, folder, trusted)
+    return _load_folder(folder, trusted)
 
 
 def shipped_predictors() -> dict[str, Path]:
@@ -135,12 +150,17 @@ def shipped_predictors() -> dict[str, Path]:
     return {index.parent.name: index.parent for index in sorted(models.glob(f"*/{_INDEX}"))}
 
 
+def _load_folder(folder: Path, trusted: Sequence[str]) -> SurgePredictor:
+    content = _read_checked(folder, _STATE, _read_index(folder)["sha256"])
+    return _restore(content, folder, trusted)
+
+
 def _contents(predictor: SurgePredictor) -> dict[str, bytes]:
     check_is_fitted(predictor, "heads_")
     state = _canonical(skops.io.dumps(predictor))
     index = {
         "format": _FORMAT,
-        "trained_on": predictor.trained_on_,
+        "trained_on": {k: v for k, v in predictor.trained_on_.items() if k != "query_digests"},
         "columns": predictor.columns_,
         "sha256": _digest(state),
     }

@@ -1,0 +1,46 @@
+"""How MLflow's generic loader serves a predictor: a table of queries in, their curves out.
+
+MLflow imports this module by its name, which is written in a logged model, and gives it the folder
+of the predictor's own files. `clear_opt.predictors.load_predictor` needs neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from clear_opt.predictors import load_predictor
+
+if TYPE_CHECKING:
+    from clear_opt.curves import ShiftedSurge
+
+OUTPUTS = ("tau", "alpha", "beta", "height", "width")
+"""Columns of a served prediction, float64."""
+
+
+class ServedPredictor:
+    """A predictor with the interface that MLflow expects."""
+
+    def __init__(self, predictor: Any) -> None:
+        self.predictor = predictor
+
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Give the curve parameters of each row.
+
+        Parameters
+        ----------
+        model_input
+            The columns that the predictor was trained on.
+        params
+            ``model``: whose answers; a typical model's where it is empty.
+        """
+        named = {"model": model} if (model := (params or {}).get("model")) else {}
+        curves: ShiftedSurge = self.predictor.predict(model_input, **named)
+        return pd.DataFrame({name: getattr(curves, name) for name in OUTPUTS})
+
+
+def _load_pyfunc(folder: str) -> ServedPredictor:
+    return ServedPredictor(load_predictor(folder))

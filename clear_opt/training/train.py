@@ -1,0 +1,153 @@
+"""A predictor from a table of rollouts, with the score it earned on queries it has not seen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clear_opt.errors import InvalidInputError
+from clear_opt.evaluation import BUDGETS, Evaluation, evaluate
+from clear_opt.evaluation.evaluate import Step
+from clear_opt.predictors import SurgePredictor
+from clear_opt.rollouts import Rollouts, query_digests
+from clear_opt.training.split import DIGESTS, hold_out, unseen
+
+HELD_OUT = 0.2
+"""Share of the queries held out of training for the score, unless said otherwise."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Training:
+    """A trained predictor and what it is worth.
+
+    Attributes
+    ----------
+    predictor
+        Fitted; its ``trained_on_`` keeps a digest of every query it learned from.
+    evaluation
+        Its score, or that of its recipe in cross-validation.
+    learned
+        What it learned from; ``None`` where it was trained elsewhere.
+    scored
+        What the score was measured on.
+    settings
+        How both were chosen: ``held_out`` or ``folds``, and ``seed``.
+    """
+
+    predictor: Any
+    evaluation: Evaluation
+    learned: Rollouts | None
+    scored: Rollouts
+    settings: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return (
+            f"Training({type(self.predictor).__name__}, scored={len(self.scored.query_ids)}, "
+            f"triage_efficiency={self.evaluation.triage_efficiency:.4f})"
+        )
+
+
+def train(
+    rollouts: Rollouts,
+    predictor: Any = None,
+    *,
+    held_out: float | None = None,
+    folds: int | None = None,
+    budgets: Sequence[float] = BUDGETS,
+    seed: int = 0,
+    on_step: Step | None = None,
+) -> Training:
+    """Train a predictor, and score it on queries that it has not seen.
+
+    Either a share of the queries is held out: the predictor learns from the others and is scored
+    on these. Or the score comes from cross-validation, and the predictor learns from everything:
+    then nothing is left on which it could be compared with another one later.
+
+    Parameters
+    ----------
+    rollouts
+        What happened.
+    predictor
+        What to train: a copy of it learns. By default a `clear_opt.predictors.SurgePredictor`.
+    held_out
+        Share of the queries to hold out: see `hold_out`. `HELD_OUT` where there are no folds.
+    folds
+        Number of folds, instead.
+    budgets
+        Tokens per query, > 0.
+    seed
+        Of the split, the folds, the bootstrap and the predictor made by default.
+    on_step
+        See `clear_opt.evaluation.evaluate`.
+
+    Raises
+    ------
+    InvalidInputError
+        If both a share and folds are given, or if the table is too small for either.
+
+    Examples
+    --------
+    >>> from clear_opt.predictors import LinearLearner
+    >>> texts = [f"Add {k} and {k + 1}." for k in range(20)]
+    >>> ids = [f"q{k}" for k in range(20)]
+    >>> rollouts = Rollouts(ids, [80, 95, 100, 90] * 5, [1, 1, 0, 1] * 5, texts)
+    >>> train(rollouts, SurgePredictor(learner=LinearLearner()), budgets=[60, 120])
+    ... # doctest: +ELLIPSIS
+    Training(SurgePredictor, scored=4, triage_efficiency=...)
+    """
+    if held_out is not None and folds is not None:
+        raise InvalidInputError(
+            "excludes cross-validation", column="held_out", value=held_out, remedy="give one"
+        )
+    fresh = SurgePredictor(seed=seed) if predictor is None else copy.deepcopy(predictor)
+    if folds is not None:
+        found = evaluate(rollouts, fresh, budgets=budgets, folds=folds, seed=seed, on_step=on_step)
+        fitted = _fit(fresh, rollouts)
+        return Training(fitted, found, rollouts, rollouts, {"folds": folds, "seed": seed})
+    share = HELD_OUT if held_out is None else held_out
+    learn, score = hold_out(rollouts, share, seed=seed)
+    fitted = _fit(fresh, learn)
+    found = evaluate(score, fitted, budgets=budgets, folds=None, seed=seed, on_step=on_step)
+    return Training(fitted, found, learn, score, {"held_out": share, "seed": seed})
+
+
+def score_predictor(
+    rollouts: Rollouts, predictor: Any, *, budgets: Sequence[float] = BUDGETS, seed: int = 0
+) -> Training:
+    """Score a predictor that was trained elsewhere, on the queries it has not seen.
+
+    Parameters
+    ----------
+    rollouts
+        What happened.
+    predictor
+        A fitted predictor that says what it was trained on.
+    budgets
+        Tokens per query, > 0.
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    InvalidInputError
+        If it does not say what it was trained on, or if it was trained on every query.
+    """
+    fresh = unseen(rollouts, predictor)
+    if fresh is None or not len(fresh):
+        raise InvalidInputError(
+            "does not say which queries it was trained on"
+            if fresh is None
+            else "was trained on every query of the table",
+            column="predictor",
+            remedy="train it with clear-opt train, or score it on other rollouts",
+        )
+    found = evaluate(fresh, predictor, budgets=budgets, folds=None, seed=seed)
+    return Training(predictor, found, None, fresh, {"held_out": 1.0, "seed": seed})
+
+
+def _fit(predictor: Any, rollouts: Rollouts) -> Any:
+    fitted = predictor.fit(rollouts.queries(), rollouts)
+    fitted.trained_on_ = {**fitted.trained_on_, DIGESTS: sorted(set(query_digests(rollouts)))}
+    return fitted
