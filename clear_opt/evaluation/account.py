@@ -55,14 +55,13 @@ def notes_on(
         )
     if folds is not None:
         return notes
-    said = trained_on(predictor)
-    seen = set(said.get("query_ids", ())) & set(rollouts.query_ids)
+    seen = queries_seen(predictor, rollouts)
     if seen:
         notes.append(
-            f"the predictor was trained on {len(seen):,} of the {len(rollouts.query_ids):,} "
+            f"the predictor was trained on {seen:,} of the {len(rollouts.query_ids):,} "
             "queries: these figures are too good; cross-validate instead"
         )
-    elif "query_ids" not in said:
+    elif seen is None:
         notes.append(
             "the predictor does not say which queries it was trained on: if they are among these, "
             "the figures are too good"
@@ -74,3 +73,11 @@ def notes_on(
             f"{', '.join(strangers)}: there its curves are those of a typical model"
         )
     return notes
+
+
+def queries_seen(predictor: Any, rollouts: Rollouts) -> int | None:
+    """Count the queries that a predictor says it was trained on; ``None`` where it does not say."""
+    said = trained_on(predictor)
+    if "query_ids" not in said:
+        return None
+    return len(set(said["query_ids"]) & set(rollouts.query_ids))
