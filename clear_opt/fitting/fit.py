@@ -71,7 +71,7 @@ def fit_curves(
     ... )
     >>> fitted = fit_curves(rollouts)
     >>> fitted.completion.success.round(2)
-    array([0.85, 0.42])
+    array([0.93, 0.36])
     >>> fitted.curves
     ShiftedSurge(n=2, beyond_peak='plateau')
     """
