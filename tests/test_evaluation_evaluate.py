@@ -10,7 +10,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import as_json, evaluate, query_folds, replay, score
 from clear_opt.evaluation.held_out import Batch, cross_validated, pooled
 from clear_opt.policies import oracle
-from clear_opt.rollouts import Rollouts, read_rollouts
+from clear_opt.rollouts import Rollouts, query_digests, read_rollouts
 from tests.known_predictors import Reads, drawn_rollouts
 
 SHOWN = ("uniform", "proportional", "learned", "oracle")
@@ -160,7 +160,8 @@ def test_a_trained_predictor_is_scored_as_it_is(two_models):
     notes = " ".join(found.notes)
     assert "does not say which queries" in notes
     assert "not trained on small" in notes
-    predictor.trained_on_ = {"models": ["big", "small"], "query_ids": ["q1", "q2", "elsewhere"]}
+    digests = [*query_digests(two_models)[:2], "elsewhere"]
+    predictor.trained_on_ = {"models": ["big", "small"], "query_digests": digests}
     (note,) = evaluate(two_models, predictor, budgets=[100], folds=None, draws=10).notes
     assert "trained on 2 of the 40 queries" in note
 

@@ -11,6 +11,7 @@ import typer
 
 from clear_opt.cli.steps import (
     DEFAULT_PREDICTOR,
+    TrackingUri,
     note,
     note_unused,
     predict_curves,
@@ -63,9 +64,11 @@ def allocate(
     predictor: Annotated[
         str | None,
         typer.Option(
-            help="Predictor for texts: a name or a folder.", show_default=DEFAULT_PREDICTOR
+            help="Predictor for texts: a name, a folder, or models:/NAME@ALIAS.",
+            show_default=DEFAULT_PREDICTOR,
         ),
     ] = None,
+    tracking_uri: TrackingUri = None,
     solver: Annotated[
         SolverOption, typer.Option(help="'both' solves twice and compares.")
     ] = SolverOption.AUTO,
@@ -123,7 +126,7 @@ def allocate(
     with working("Reading queries"):
         table = read_queries(queries, floor=floor, ceiling=ceiling)
     note_unused(table)
-    problem = table.problem(_curves(table, predictor), budget, block=block)
+    problem = table.problem(_curves(table, predictor, tracking_uri), budget, block=block)
     with working("Solving"):
         allocation, check = _solve(problem, solver)
         if leftover is LeftoverOption.SPREAD:
@@ -143,9 +146,9 @@ def allocate(
         typer.echo(f"wrote {out} ({len(allocation):,} rows)", err=as_json)
 
 
-def _curves(table: QueryTable, predictor: str | None) -> ShiftedSurge:
+def _curves(table: QueryTable, predictor: str | None, tracking_uri: str | None) -> ShiftedSurge:
     if table.curves is None:
-        return predict_curves(table.texts or (), predictor or DEFAULT_PREDICTOR)
+        return predict_curves(table.texts or (), predictor or DEFAULT_PREDICTOR, tracking_uri)
     if predictor is not None:
         note(f"predictor not used: {table.path} gives the curves")
     return table.curves

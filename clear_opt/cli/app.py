@@ -12,6 +12,8 @@ from clear_opt.cli.evaluate import evaluate
 from clear_opt.cli.group import OneLineErrors
 from clear_opt.cli.import_rollouts import import_rollouts
 from clear_opt.cli.predict import predict
+from clear_opt.cli.register import register
+from clear_opt.cli.train import train
 
 _EPILOG = """
 **Examples**
@@ -57,6 +59,8 @@ def options(
 
 app.command()(allocate)
 app.command()(predict)
+app.command()(train)
 app.command()(evaluate)
+app.command()(register)
 app.command()(demo)
 app.command("import")(import_rollouts)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from clear_opt.cli.steps import note, working
+from clear_opt.cli.steps import TrackingUri, evaluation_bar, note, read_budgets, read_table, working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clear_opt.evaluation import Evaluation
-    from clear_opt.evaluation.evaluate import Step
     from clear_opt.rollouts import Rollouts
 
 _FOLDS = 5
@@ -38,9 +31,11 @@ def evaluate(
     predictor: Annotated[
         str | None,
         typer.Option(
-            help="Score this predictor as it is: a name or a folder.", show_default="cross-validate"
+            help="Score this predictor as it is: a name, a folder, or models:/NAME@ALIAS.",
+            show_default="cross-validate",
         ),
     ] = None,
+    tracking_uri: TrackingUri = None,
     cv: Annotated[
         int | None,
         typer.Option(
@@ -80,7 +75,7 @@ def evaluate(
 
     `clear-opt evaluate rollouts.parquet --model gpt-4o-mini-2024-07-18 --alone`
     """
-    amounts = _budgets(budgets)
+    amounts = read_budgets(budgets)
     if predictor is not None and cv is not None:
         raise typer.BadParameter("--predictor and --cv exclude each other: give one of them")
     if predictor is not None and alone:
@@ -91,7 +86,9 @@ def evaluate(
 
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
-    found = _evaluate(_read(rollouts), amounts, predictor, cv, model, alone, seed)
+    found = _evaluate(
+        read_table(rollouts), amounts, predictor, tracking_uri, cv, model, alone, seed
+    )
     for sentence in found.notes:
         note(sentence)
     if report is not None:
@@ -111,43 +108,11 @@ def evaluate(
         typer.echo(f"wrote {report}", err=as_json)
 
 
-def _budgets(given: str) -> list[float]:
-    """Read ``50,100``; what is no number above zero is an error of use."""
-    amounts = []
-    for part in given.split(","):
-        try:
-            amount = float(part)
-        except ValueError:
-            amount = math.nan
-        if not (math.isfinite(amount) and amount > 0):
-            raise typer.BadParameter(
-                f"--budgets: {part.strip()!r} is not a number above zero; "
-                "give tokens per query with commas between them, e.g. 50,100,200"
-            )
-        amounts.append(amount)
-    return amounts
-
-
-def _read(path: Path) -> Rollouts:
-    from clear_opt.rollouts import read_rollouts
-
-    with working("Reading rollouts"):
-        return read_rollouts(path)
-
-
-@contextmanager
-def _bar() -> Iterator[Step]:
-    """Show on stderr how far the evaluation is, where that is a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Evaluating", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
 def _evaluate(
     table: Rollouts,
     budgets: list[float],
     predictor: str | None,
+    tracking_uri: str | None,
     cv: int | None,
     model: str | None,
     alone: bool,
@@ -156,8 +121,12 @@ def _evaluate(
     from clear_opt.evaluation import evaluate
     from clear_opt.predictors import SurgePredictor, load_predictor
 
-    learner: Any = SurgePredictor(seed=seed) if predictor is None else load_predictor(predictor)
-    with _bar() as on_step:
+    learner: Any = (
+        SurgePredictor(seed=seed)
+        if predictor is None
+        else load_predictor(predictor, tracking_uri=tracking_uri)
+    )
+    with evaluation_bar() as on_step:
         return evaluate(
             table,
             learner,

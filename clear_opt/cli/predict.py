@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, note_unused, predict_curves, working
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, TrackingUri, note_unused, predict_curves, working
 
 
 def predict(
@@ -19,7 +19,10 @@ def predict(
         Path,
         typer.Option(help="Where to write: .jsonl, .csv or .parquet.", show_default=False),
     ],
-    predictor: Annotated[str, typer.Option(help="A name or a folder.")] = DEFAULT_PREDICTOR,
+    predictor: Annotated[
+        str, typer.Option(help="A name, a folder, or models:/NAME@ALIAS.")
+    ] = DEFAULT_PREDICTOR,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Predict each query's utility curve from its text.
 
@@ -36,6 +39,6 @@ def predict(
     with working("Reading queries"):
         table = read_queries(queries, text_only=True)
     note_unused(table)
-    curves = predict_curves(table.texts or (), predictor)
+    curves = predict_curves(table.texts or (), predictor, tracking_uri)
     write_table(curve_table(table.query_ids, curves), out)
     typer.echo(f"wrote {out} ({len(table):,} rows)")

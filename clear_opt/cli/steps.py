@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,7 +14,18 @@ from rich.progress import Progress
 
 if TYPE_CHECKING:
     from clear_opt.curves import ShiftedSurge
+    from clear_opt.evaluation.evaluate import Step
+    from clear_opt.rollouts import Rollouts
     from clear_opt.tables import QueryTable
+
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        help="MLflow store of a models:/ predictor.",
+        show_default="MLFLOW_TRACKING_URI, or mlflow.db here",
+    ),
+]
+"""The option --tracking-uri of the commands that load a predictor."""
 
 DEFAULT_PREDICTOR = "zeroeval-math"
 """The predictor that comes with the package."""
@@ -38,7 +51,9 @@ def note_unused(table: QueryTable) -> None:
         note(f"columns not used: {', '.join(table.unused_columns)}")
 
 
-def predict_curves(texts: Sequence[str], predictor: str) -> ShiftedSurge:
+def predict_curves(
+    texts: Sequence[str], predictor: str, tracking_uri: str | None = None
+) -> ShiftedSurge:
     """Predict one curve for each text.
 
     Parameters
@@ -46,7 +61,9 @@ def predict_curves(texts: Sequence[str], predictor: str) -> ShiftedSurge:
     texts
         Any number; without any the predictor is not loaded.
     predictor
-        Name or folder.
+        Name, folder, or ``models:/`` and the name of a registered one.
+    tracking_uri
+        The MLflow store of a registered one.
     """
     import numpy as np
 
@@ -57,7 +74,7 @@ def predict_curves(texts: Sequence[str], predictor: str) -> ShiftedSurge:
     with working("Loading the predictor"):
         from clear_opt.predictors import load_predictor
 
-        learned = load_predictor(predictor)
+        learned = load_predictor(predictor, tracking_uri=tracking_uri)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         parts = [
@@ -71,3 +88,37 @@ def predict_curves(texts: Sequence[str], predictor: str) -> ShiftedSurge:
         alpha=np.concatenate([part.alpha for part in parts]),
         beta=np.concatenate([part.beta for part in parts]),
     )
+
+
+def read_budgets(given: str) -> list[float]:
+    """Read ``50,100``; what is no number above zero is an error of use."""
+    amounts = []
+    for part in given.split(","):
+        try:
+            amount = float(part)
+        except ValueError:
+            amount = math.nan
+        if not (math.isfinite(amount) and amount > 0):
+            raise typer.BadParameter(
+                f"--budgets: {part.strip()!r} is not a number above zero; "
+                "give tokens per query with commas between them, e.g. 50,100,200"
+            )
+        amounts.append(amount)
+    return amounts
+
+
+def read_table(path: Path) -> Rollouts:
+    """Read rollouts."""
+    from clear_opt.rollouts import read_rollouts
+
+    with working("Reading rollouts"):
+        return read_rollouts(path)
+
+
+@contextmanager
+def evaluation_bar() -> Iterator[Step]:
+    """Show on stderr how far the evaluation is, where that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Evaluating", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

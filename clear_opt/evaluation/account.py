@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.evaluation.held_out import trained_models, trained_on
+from clear_opt.rollouts import query_digests
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
@@ -77,7 +78,8 @@ def notes_on(
 
 def queries_seen(predictor: Any, rollouts: Rollouts) -> int | None:
     """Count the queries that a predictor says it was trained on; ``None`` where it does not say."""
-    said = trained_on(predictor)
-    if "query_ids" not in said:
+    said = trained_on(predictor).get("query_digests")
+    if said is None:
         return None
-    return len(set(said["query_ids"]) & set(rollouts.query_ids))
+    known = set(said)
+    return sum(digest in known for digest in query_digests(rollouts))

@@ -119,7 +119,7 @@ def log_run(
             raise
         if not begun:
             client.set_terminated(run_id)
-        return LoggedRun(run_id, model_id, client.tracking_uri)
+        return LoggedRun(run_id, model_id, shown(client.tracking_uri))
 
 
 def model_of_run(run_id: str, *, tracking_uri: str | None = None) -> LoggedRun:
@@ -139,7 +139,7 @@ def model_of_run(run_id: str, *, tracking_uri: str | None = None) -> LoggedRun:
             raise InvalidInputError(
                 "has logged no model", column="run", value=run_id, remedy="name another run"
             )
-        return LoggedRun(run_id, models[-1].model_id, client.tracking_uri)
+        return LoggedRun(run_id, models[-1].model_id, shown(client.tracking_uri))
 
 
 def add_version(

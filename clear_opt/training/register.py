@@ -62,6 +62,27 @@ class Registration:
     comparison: PredictorComparison | None = None
     reason: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """Give it in types that JSON knows."""
+        found = self.comparison
+        return {
+            "name": self.version.name,
+            "version": self.version.version,
+            "verdict": self.verdict.name.lower(),
+            "champion": self.champion.version,
+            "before": None if self.before is None else self.before.version,
+            "comparison": None
+            if found is None
+            else {
+                "new": found.new,
+                "old": found.old,
+                "difference": found.difference,
+                "interval": [found.low, found.high],
+                "queries": found.n_queries,
+            },
+            "reason": self.reason,
+        }
+
     def __str__(self) -> str:
         said = f"registered {self.version.name} version {self.version.version}: "
         said += self.verdict.value

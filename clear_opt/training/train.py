@@ -10,7 +10,8 @@ from typing import Any
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import BUDGETS, Evaluation, evaluate
 from clear_opt.evaluation.evaluate import Step
-from clear_opt.predictors import SurgePredictor
+from clear_opt.evaluation.held_out import trained_on
+from clear_opt.predictors import BoostedLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts, query_digests
 from clear_opt.training.split import DIGESTS, hold_out, unseen
 
@@ -101,7 +102,9 @@ def train(
         raise InvalidInputError(
             "excludes cross-validation", column="held_out", value=held_out, remedy="give one"
         )
-    fresh = SurgePredictor(seed=seed) if predictor is None else copy.deepcopy(predictor)
+    if predictor is None:
+        predictor = SurgePredictor(learner=BoostedLearner(), seed=seed)
+    fresh = copy.deepcopy(predictor)
     if folds is not None:
         found = evaluate(rollouts, fresh, budgets=budgets, folds=folds, seed=seed, on_step=on_step)
         fitted = _fit(fresh, rollouts)
@@ -149,5 +152,6 @@ def score_predictor(
 
 def _fit(predictor: Any, rollouts: Rollouts) -> Any:
     fitted = predictor.fit(rollouts.queries(), rollouts)
-    fitted.trained_on_ = {**fitted.trained_on_, DIGESTS: sorted(set(query_digests(rollouts)))}
+    # A predictor of one's own need not say what it has seen; then this does.
+    fitted.trained_on_ = {DIGESTS: query_digests(rollouts), **trained_on(fitted)}
     return fitted

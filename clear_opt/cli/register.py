@@ -1,0 +1,90 @@
+"""``clear-opt register``: a predictor that exists already, into MLflow's registry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clear_opt.cli.steps import read_budgets, read_table, working
+from clear_opt.cli.train import tell
+
+_RUN = re.compile(r"[0-9a-f]{32}")
+
+
+def register(
+    predictor: Annotated[
+        str,
+        typer.Argument(
+            help="A run that clear-opt train has logged, or a folder that it has written.",
+            show_default=False,
+        ),
+    ],
+    rollouts: Annotated[
+        Path,
+        typer.Option(
+            help="Table of rollouts to compare with the champion on, where neither has seen the "
+            "query; the table of training will do.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Of the registered model.", show_default=False)],
+    budgets: Annotated[
+        str, typer.Option(help="Tokens per query, with commas between them.")
+    ] = "50,100,150,200,300,400,600,800",
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow store.", show_default="MLFLOW_TRACKING_URI, or mlflow.db here"),
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(help="For the run of a folder's predictor.", show_default="clear_opt"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let the alias move whatever the comparison says.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
+    ] = False,
+) -> None:
+    """Register a predictor in MLflow; the alias champion moves to it only if it is better.
+
+    **Examples**
+
+    `clear-opt register predictors/mine --rollouts rollouts.parquet --name maths`
+
+    `clear-opt allocate queries.jsonl --budget 30000 --predictor models:/maths@champion`
+    """
+    from clear_opt.tracking import check_installed, model_of_run
+
+    amounts = read_budgets(budgets)
+    check_installed()
+    from clear_opt.predictors import load_predictor
+    from clear_opt.training import log_training, register_if_better, score_predictor
+
+    table = read_table(rollouts)
+    made = None
+    if _RUN.fullmatch(predictor) and not Path(predictor).is_dir():
+        logged = model_of_run(predictor, tracking_uri=tracking_uri)
+    else:
+        with working("Scoring"):
+            learned = load_predictor(predictor)
+            made = score_predictor(table, learned, budgets=amounts, seed=seed)
+        with working("Logging to MLflow"):
+            logged = log_training(
+                made, tracking_uri=tracking_uri, experiment=experiment, source=str(rollouts)
+            )
+    with working("Comparing with the champion"):
+        registered = register_if_better(
+            name,
+            logged,
+            table,
+            tracking_uri=tracking_uri,
+            budgets=amounts,
+            force=force,
+            seed=seed,
+        )
+    tell(made, logged, registered, as_json=as_json)
