@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,9 +87,8 @@ def evaluate(
 
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
-    found = _evaluate(
-        read_table(rollouts), amounts, predictor, tracking_uri, cv, model, alone, seed
-    )
+    table = read_table(rollouts)
+    found = _evaluate(table, amounts, predictor, tracking_uri, cv, model, alone, seed)
     for sentence in found.notes:
         note(sentence)
     if report is not None:
@@ -96,6 +96,11 @@ def evaluate(
 
         with working("Writing the report"):
             write_report(found, report)
+    if os.environ.get("MLFLOW_RUN_ID"):  # `mlflow run training -e evaluate` has begun a run
+        from clear_opt.training import log_evaluation
+
+        with working("Logging to MLflow"):
+            log_evaluation(found, table, source=str(rollouts))
     if as_json:
         from clear_opt.evaluation import as_json as plain
 

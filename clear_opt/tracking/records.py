@@ -104,14 +104,14 @@ class RunRecord:
     files
         Folder whose files become the run's artifacts.
     model
-        What was trained.
+        What was trained; ``None`` where nothing was.
     """
 
     params: Mapping[str, str]
     metrics: Sequence[Metric]
     datasets: Sequence[DataSet]
     files: Path
-    model: ModelFiles
+    model: ModelFiles | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -121,7 +121,7 @@ class LoggedRun(NamedTuple):
     run_id: str
     """Of the run."""
     model_id: str
-    """Of the logged model: ``models:/`` followed by it loads the predictor."""
+    """Of the logged model: ``models:/`` followed by it loads the predictor; empty without one."""
     tracking_uri: str
     """Of the store."""
 

@@ -111,7 +111,9 @@ def log_run(
         run = client.get_run(begun) if begun else client.create_run(_experiment(client, experiment))
         run_id, experiment_id = run.info.run_id, run.info.experiment_id
         try:
-            model_id = _log_model(client, record, run_id, experiment_id)
+            model_id = ""
+            if record.model is not None:
+                model_id = _log_model(client, record, record.model, run_id, experiment_id)
             _log_numbers(client, record, run_id, model_id)
             client.log_artifacts(run_id, str(record.files))
         except BaseException:
@@ -262,7 +264,9 @@ def _experiment(client: MlflowClient, name: str | None) -> str:
     return client.create_experiment(name, artifact_location=place)
 
 
-def _log_model(client: MlflowClient, record: RunRecord, run_id: str, experiment_id: str) -> str:
+def _log_model(
+    client: MlflowClient, record: RunRecord, model: ModelFiles, run_id: str, experiment_id: str
+) -> str:
     """Do what ``log_model(name=...)`` does, in a store of our choice."""
     from mlflow.entities import LoggedModelOutput
 
@@ -273,14 +277,14 @@ def _log_model(client: MlflowClient, record: RunRecord, run_id: str, experiment_
         source_run_id=run_id,
         params=params,
         tags=dict(record.tags),
-        model_type=record.model.loader_module.partition(".")[0],
+        model_type=model.loader_module.partition(".")[0],
     )
     client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
-            own = shutil.copytree(record.model.folder, Path(scratch) / _PREDICTOR)
-            _write_model(record.model, own, folder, run_id, made)
+            own = shutil.copytree(model.folder, Path(scratch) / _PREDICTOR)
+            _write_model(model, own, folder, run_id, made)
             client.log_model_artifacts(made.model_id, str(folder))
     except BaseException:
         client.finalize_logged_model(made.model_id, "FAILED")
@@ -338,7 +342,7 @@ def _log_numbers(client: MlflowClient, record: RunRecord, run_id: str, model_id:
             metric.value,
             now,
             metric.step,
-            model_id=model_id,
+            model_id=model_id or None,
             dataset_name=measured_on.name if measured_on else None,
             dataset_digest=measured_on.digest if measured_on else None,
             run_id=run_id,
@@ -360,7 +364,7 @@ def _client(tracking_uri: str | None) -> Iterator[MlflowClient]:
         try:
             # A store that the caller names is its own registry, whatever is set elsewhere.
             yield MlflowClient(uri, registry_uri=None if tracking_uri is None else uri)
-        except MlflowException as error:
+        except (MlflowException, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise TrackingError(f"MLflow store {shown(uri)}: {reason}") from error
 

@@ -1,7 +1,7 @@
 """Training: a predictor from rollouts, its scores, its record in MLflow, and who is champion."""
 
 from clear_opt.training.compare import PredictorComparison, compare_predictors
-from clear_opt.training.record import log_training
+from clear_opt.training.record import log_evaluation, log_training
 from clear_opt.training.register import CHAMPION, Registration, Verdict, register_if_better
 from clear_opt.training.split import hold_out, unseen
 from clear_opt.training.train import HELD_OUT, Training, score_predictor, train
@@ -15,6 +15,7 @@ __all__ = [
     "Verdict",
     "compare_predictors",
     "hold_out",
+    "log_evaluation",
     "log_training",
     "register_if_better",
     "score_predictor",

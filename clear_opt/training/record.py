@@ -88,9 +88,40 @@ def log_training(
         return log_run(record, tracking_uri=tracking_uri, experiment=experiment)
 
 
+def log_evaluation(
+    found: Evaluation,
+    rollouts: Rollouts,
+    *,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+    source: str = "",
+) -> LoggedRun:
+    """Log an evaluation to MLflow as one run, with the scores and files of `log_training`.
+
+    Parameters
+    ----------
+    found
+        What `clear_opt.evaluation.evaluate` gave.
+    rollouts
+        What it was measured on.
+    tracking_uri, experiment, source
+        As for `log_training`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_files(found, Path(scratch))
+        record = RunRecord(
+            params={f"evaluation.{name}": str(value) for name, value in found.settings.items()},
+            metrics=list(_metrics(found)),
+            datasets=[_dataset(rollouts, "evaluation", source)],
+            files=Path(scratch),
+            tags={"clear_opt.version": __version__},
+        )
+        return log_run(record, tracking_uri=tracking_uri, experiment=experiment)
+
+
 def _params(training: Training) -> Iterator[tuple[str, str]]:
     predictor, data = training.predictor, training.evaluation.data
-    yield "predictor", type(predictor).__name__
+    yield "predictor.class", type(predictor).__name__
     for name, value in sorted(predictor.get_params(deep=True).items()):
         # An estimator is named by its class; what it is made of follows, one parameter each.
         shown = type(value).__name__ if hasattr(value, "get_params") else value
