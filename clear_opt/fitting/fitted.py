@@ -119,7 +119,9 @@ class FittedCurves:
     @cached_property
     def standard_error(self) -> SurgeParameters:
         """Standard deviations of each query's own threshold, width and height."""
-        return SurgeParameters(*(draws.std(axis=1) for draws in self._draws()))
+        return SurgeParameters(
+            *(draws.std(axis=1) for draws in surge_draws(self.estimate, self.covariance))
+        )
 
     def quantile(self, q: float) -> SurgeParameters:
         """Give a quantile of each query's own threshold, width and height.
@@ -136,20 +138,12 @@ class FittedCurves:
         """
         if not 0.0 < q < 1.0:
             raise InvalidInputError("lies outside (0, 1)", column="q", value=q)
-        return SurgeParameters(*(np.quantile(draws, q, axis=1) for draws in self._draws()))
-
-    def _draws(self) -> SurgeParameters:
-        """Surges of evenly spread states, each of shape (n, `_DRAWS`)."""
-        found = []
-        for first in range(0, len(self), _AT_ONCE):
-            rows = slice(first, first + _AT_ONCE)
-            factor = np.linalg.cholesky(self.covariance[rows])
-            state = self.estimate[rows, None, :] + normal_points() @ factor.transpose(0, 2, 1)
-            logit, log_median, log_spread = np.moveaxis(state, -1, 0)
-            shape = curve_shape(np.exp(log_spread), ShiftedSurge)
-            median = np.exp(log_median)
-            found.append((median * shape.tau, median * shape.width, expit(logit) * shape.height))
-        return SurgeParameters(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        return SurgeParameters(
+            *(
+                np.quantile(draws, q, axis=1)
+                for draws in surge_draws(self.estimate, self.covariance)
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.query_ids)
@@ -160,6 +154,28 @@ class FittedCurves:
             f"FittedCurves(n={len(self)}, success={success:.3f}, median={median:.0f}, "
             f"spread={spread:.3f}, shrunk={self.prior is not None})"
         )
+
+
+def surge_draws(estimate: np.ndarray, covariance: np.ndarray) -> SurgeParameters:
+    """Give surges of evenly spread states of each query, arrays of shape (n, 256).
+
+    Parameters
+    ----------
+    estimate
+        States (logit success, log median, log spread), shape (n, 3).
+    covariance
+        Of each state, shape (n, 3, 3).
+    """
+    found = []
+    for first in range(0, max(len(estimate), 1), _AT_ONCE):
+        rows = slice(first, first + _AT_ONCE)
+        factor = np.linalg.cholesky(covariance[rows])
+        state = estimate[rows, None, :] + normal_points() @ factor.transpose(0, 2, 1)
+        logit, log_median, log_spread = np.moveaxis(state, -1, 0)
+        shape = curve_shape(np.exp(log_spread), ShiftedSurge)
+        median = np.exp(log_median)
+        found.append((median * shape.tau, median * shape.width, expit(logit) * shape.height))
+    return SurgeParameters(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def predictive(found: Posterior) -> Completion:

@@ -137,16 +137,21 @@ class ModelHead(BaseEstimator):
             Features and difficulty, shape (n, columns).
         """
         given = _with_level(difficulty)
-        left = np.tile(self.offsets_[:, None], len(given))
+        left, spread = self.predict_left_over(columns)
+        return Completion(
+            success=expit(given @ self.success_),
+            median=np.exp(given @ self.line_ + left),
+            spread=spread,
+        )
+
+    def predict_left_over(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give median and spread of what the line leaves of the log length, each of shape (n,)."""
+        left = np.tile(self.offsets_[:, None], len(columns))
         if self.residuals_:
             left += np.array([regressor.predict(columns) for regressor in self.residuals_])
         # Quantiles learned apart may cross; sorting them is the nearest order they can have.
         low, median, high = np.sort(left, axis=0)
-        return Completion(
-            success=expit(given @ self.success_),
-            median=np.exp(given @ self.line_ + median),
-            spread=(high - low) / _NORMAL_RANGE,
-        )
+        return median, (high - low) / _NORMAL_RANGE
 
 
 def weighted_quantiles(

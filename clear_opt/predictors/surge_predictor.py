@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting import Completion, surge_shape
+from clear_opt.fitting import Completion, expected_outcomes, surge_shape
+from clear_opt.predictors import distribution
 from clear_opt.predictors.difficulty import Attempts, QueryDifficulty, query_targets
+from clear_opt.predictors.distribution import Doubt, SurgeDistribution
 from clear_opt.predictors.heads import LEVELS, ModelHead, weighted_quantiles
 from clear_opt.predictors.learners import BoostedLearner, Learner
 from clear_opt.predictors.queries import as_table, check_columns, query_features
+from clear_opt.predictors.training_range import TrainingRange
+from clear_opt.rollouts import Rollouts, query_digests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +27,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
-    from clear_opt.rollouts import Rollouts
-
 TYPICAL = "typical"
 """Name of the head that stands for no model in particular."""
 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
+_CALIBRATION_FOLDS = 3
+_CALIBRATED_LEVEL = 0.8  # share of right answers inside the interval that the factor is set by
+_MOST_UNITS = 4000  # pairs of query and model from which the doubt is learned
 
 
 class SurgePredictor(BaseEstimator):
@@ -59,11 +65,18 @@ class SurgePredictor(BaseEstimator):
         The fitted `QueryDifficulty`.
     heads_
         A `ModelHead` for each model, by name, and one for a typical model.
+    spread_factor_
+        What the heads' spreads are multiplied by, so that 80 % of the right answers to queries
+        held out lie inside their 80 % interval.
+    doubt_
+        How far a query's own curve lies from the predicted one: see `predict_distribution`.
+    range_
+        The `TrainingRange` of the queries.
     columns_
         Names of the columns it was trained on.
     trained_on_
-        What it learned from: numbers of ``queries`` and ``rollouts``, and the names of
-        ``models`` and ``sources``.
+        What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models`` and
+        ``sources``, and ``query_digests``.
 
     Examples
     --------
@@ -97,7 +110,9 @@ class SurgePredictor(BaseEstimator):
             One row, or text, for each of ``rollouts.query_ids``, in that order:
             ``rollouts.queries()``.
         rollouts
-            What happened. For one model a query counts the same however many rollouts it has.
+            What happened. For one model a query counts the same however many rollouts it has. A
+            truncated rollout counts as what its query's curve lets one expect
+            (`expected_outcomes`).
 
         Raises
         ------
@@ -117,6 +132,7 @@ class SurgePredictor(BaseEstimator):
             )
         attempts = _attempts(rollouts)
         self.columns_ = [str(name) for name in table.columns]
+        self.range_ = TrainingRange().fit(table)
         self.features_ = (
             query_features(table, self.seed) if self.features is None else clone(self.features)
         )
@@ -125,12 +141,15 @@ class SurgePredictor(BaseEstimator):
             columns, query_targets(attempts, len(table))
         )
         difficulty = self.difficulty_.out_of_fold_
-        self._fit_heads(np.hstack([columns, difficulty]), difficulty, attempts, rollouts.models)
+        columns = np.hstack([columns, difficulty])
+        self._fit_heads(columns, difficulty, attempts, rollouts.models)
+        self.doubt_ = self._learn_doubt(columns, difficulty, attempts, rollouts)
         self.trained_on_ = {
             "queries": len(table),
             "rollouts": len(rollouts),
             "models": list(rollouts.models),
             "sources": list(rollouts.sources),
+            "query_digests": query_digests(rollouts),
         }
         return self
 
@@ -169,7 +188,10 @@ class SurgePredictor(BaseEstimator):
     def predict_completion(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> Completion:
-        """Give success, median length and log-spread of each query: see `Completion`."""
+        """Give success, median length and log-spread of each query: see `Completion`.
+
+        The parameters are those of `predict`.
+        """
         check_is_fitted(self, "heads_")
         head = self._head(model)
         table = check_columns(as_table(queries), self.columns_)
@@ -177,7 +199,46 @@ class SurgePredictor(BaseEstimator):
             return Completion(*(np.zeros(0) for _ in Completion._fields))
         columns = np.asarray(self.features_.transform(table), dtype=np.float64)
         difficulty = self.difficulty_.transform(columns)
-        return head.predict(difficulty, np.hstack([columns, difficulty]))
+        found = head.predict(difficulty, np.hstack([columns, difficulty]))
+        return found._replace(spread=found.spread * self.spread_factor_)
+
+    def predict_distribution(
+        self,
+        queries: pd.DataFrame | Sequence[str],
+        model: str | None = None,
+        levels: Sequence[float] = distribution.LEVELS,
+    ) -> SurgeDistribution:
+        """Give quantiles of each query's own threshold, width and height, and of its length.
+
+        The quantiles of the length are those of the next right answer, calibrated on queries held
+        out. Those of the curve are about the query itself: how far its curve may lie from the
+        predicted one. They are learned from queries with several rollouts of one model; where
+        training had fewer than 20 of them, ``doubt_.learned_from`` is 0, and half of the variance
+        of log lengths is taken to lie between queries.
+
+        Parameters
+        ----------
+        queries, model
+            As for `predict`.
+        levels
+            Ascending, in (0, 1), k of them.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming what cannot be used.
+        """
+        predicted = self.predict_completion(queries, model)
+        return distribution.surge_distribution(predicted, self.doubt_, levels)
+
+    def outside_training(self, queries: pd.DataFrame | Sequence[str]) -> np.ndarray:
+        """Say which queries are unlike those of training, booleans of shape (n,).
+
+        Their mean is the share of queries for which the curves are guesses: see
+        `TrainingRange.outside` for what counts.
+        """
+        check_is_fitted(self, "range_")
+        return self.range_.outside(check_columns(as_table(queries), self.columns_))
 
     @property
     def _learner(self) -> Learner:
@@ -224,15 +285,57 @@ class SurgePredictor(BaseEstimator):
             right = rows[weight[rows] > 0]
             head.fit_quantiles(columns[attempts.query[right]], left[right], weight[right], usual)
         self.heads_ = {**dict(zip(models, heads, strict=False)), TYPICAL: typical}
+        right = np.flatnonzero(weight > 0)
+        self.spread_factor_ = self._calibrate(columns, attempts.query[right], left[right], share)
+
+    def _calibrate(
+        self, columns: np.ndarray, query: np.ndarray, left: np.ndarray, weight: np.ndarray
+    ) -> float:
+        """Find the factor on the spread that makes the 80 % interval hold for queries held out."""
+        queries = np.random.default_rng(self.seed).permutation(np.unique(query))
+        misses = np.full(len(query), np.nan)
+        for fold in np.array_split(queries, min(_CALIBRATION_FOLDS, len(queries))):
+            held_out = np.isin(query, fold)
+            if held_out.all():
+                return 1.0
+            head = ModelHead(self._learner, self.seed, self.num_threads).fit_quantiles(
+                columns[query[~held_out]], left[~held_out], weight[~held_out]
+            )
+            median, spread = head.predict_left_over(columns[query[held_out]])
+            misses[held_out] = np.abs(left[held_out] - median) / np.maximum(spread, 1e-9)
+        reach = weighted_quantiles(misses, weight, [_CALIBRATED_LEVEL])[0]
+        return float(np.clip(reach / ndtri(0.5 + _CALIBRATED_LEVEL / 2.0), 0.5, 2.0))
+
+    def _learn_doubt(
+        self, columns: np.ndarray, difficulty: np.ndarray, attempts: Attempts, rollouts: Rollouts
+    ) -> Doubt:
+        """Learn how far single queries lie from their prediction, each with each model."""
+        unit = attempts.model * len(columns) + attempts.query
+        units, count = np.unique(unit, return_counts=True)
+        rng = np.random.default_rng(self.seed)
+        chosen = rng.permutation(units[count >= 2])[:_MOST_UNITS]
+        rows = np.flatnonzero(np.isin(unit, chosen))
+        if not rows.size:
+            rows = np.arange(1)
+        own = rollouts.take(rows)
+        named = Rollouts(
+            [str(name) for name in unit[rows]], own.n_tokens, own.correct, truncated=own.truncated
+        )
+        places = named.query_ids.astype(np.int64)
+        model, query = places // len(columns), places % len(columns)
+        heads = list(self.heads_.values())
+        predicted = Completion(*np.zeros((3, len(places))))
+        for k in np.unique(model):
+            own_places = model == k
+            found = heads[k].predict(difficulty[query[own_places]], columns[query[own_places]])
+            for values, new in zip(predicted, found, strict=True):
+                values[own_places] = new
+        predicted = predicted._replace(spread=predicted.spread * self.spread_factor_)
+        return distribution.learn_doubt(predicted, named)
 
 
 def _attempts(rollouts: Rollouts) -> Attempts:
     model = np.zeros(len(rollouts), dtype=np.int64)
     if rollouts.models:
         model = np.searchsorted(rollouts.models, rollouts.model.astype(str))
-    return Attempts(
-        query=rollouts.index_of(rollouts.query_id),
-        model=model,
-        correct=rollouts.correct,
-        log_length=np.log(np.maximum(rollouts.n_tokens, 1)),
-    )
+    return Attempts(rollouts.index_of(rollouts.query_id), model, *expected_outcomes(rollouts))

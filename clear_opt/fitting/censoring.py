@@ -1,0 +1,69 @@
+"""Truncated rollouts: what would have become of a generation that was cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from clear_opt.fitting.fit import fit_curves
+
+if TYPE_CHECKING:
+    from clear_opt.rollouts import Rollouts
+
+
+class Outcomes(NamedTuple):
+    """What is known, or to be expected, of each rollout; arrays of shape (rows,).
+
+    ``correct`` is the probability of a right answer in [0, 1], ``log_length`` the natural log of
+    the tokens of a right one.
+    """
+
+    correct: np.ndarray
+    log_length: np.ndarray
+
+
+def expected_outcomes(rollouts: Rollouts) -> Outcomes:
+    """Complete each truncated rollout by what its query's curve lets one expect.
+
+    A generation cut off at c tokens would have been right later with probability
+    h (1 - F(c)) / (1 - h F(c)), where h F is the completion curve of the query, fitted by
+    `fit_curves` for each model; its log length is the mean of the part of F beyond c. Rollouts
+    that were not cut off stay as they are.
+
+    Parameters
+    ----------
+    rollouts
+        Of any number of models.
+
+    Examples
+    --------
+    >>> from clear_opt.rollouts import Rollouts
+    >>> rollouts = Rollouts(
+    ...     ["a", "a", "a"], [90, 110, 50], [1, 1, 0], truncated=[False, False, True]
+    ... )
+    >>> bool(expected_outcomes(rollouts).correct[2] > 0.5)
+    True
+    """
+    correct = rollouts.correct.copy()
+    log_length = np.log(np.maximum(rollouts.n_tokens, 1)).astype(np.float64)
+    if rollouts.truncated is None or not rollouts.truncated.any():
+        return Outcomes(correct, log_length)
+    for name in rollouts.models or (None,):
+        rows = np.arange(len(rollouts)) if name is None else np.flatnonzero(rollouts.model == name)
+        own = rollouts.take(rows)
+        cut = np.flatnonzero(own.truncated)
+        if not cut.size or not (own.correct > 0).any():
+            continue  # nothing was cut off, or nothing says how long right answers are
+        success, median, spread = fit_curves(own).completion
+        query = own.index_of(own.query_id[cut])
+        distance = (log_length[rows[cut]] - np.log(median[query])) / spread[query]
+        beyond = np.exp(log_ndtr(-distance))
+        chance = success[query]
+        correct[rows[cut]] = chance * beyond / (1.0 - chance * (1.0 - beyond))
+        # Mean of a normal above `distance`, by logarithms so that far tails do not become 0 / 0.
+        density = -0.5 * distance**2 - 0.5 * np.log(2.0 * np.pi)
+        excess = np.exp(density - log_ndtr(-distance))
+        log_length[rows[cut]] = np.log(median[query]) + spread[query] * excess
+    return Outcomes(correct, log_length)

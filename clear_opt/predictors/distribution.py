@@ -1,0 +1,152 @@
+"""How sure a predictor is: quantiles of a query's own curve, and of the length of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import logit, ndtri
+
+from clear_opt.errors import InvalidInputError
+from clear_opt.fitting import Completion, fit_curves, surge_draws
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clear_opt.rollouts import Rollouts
+
+LEVELS = (0.1, 0.5, 0.9)
+"""Quantiles given unless others are asked for: the median and the ends of an 80 % interval."""
+
+_LEAST_CHANCE = 1e-4  # a state of exactly 0 or 1 has no log odds
+_FEWEST_REPEATS = 20  # queries with repeated rollouts from which the doubt can be learned
+_UNKNOWN_LOGIT = 1.0  # spread of log odds where it cannot be: a chance of 50 % means 27 to 73 %
+_UNKNOWN_SHARE = 0.5  # of the variance of log lengths that is between queries, where unknown
+_UNKNOWN_SPREAD = 0.2  # relative doubt of the spread itself, where unknown
+_LEAST_WITHIN = 0.05
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SurgeDistribution:
+    """Quantiles of each query's own surge, and of the length of its next right answer.
+
+    Attributes
+    ----------
+    levels
+        Shape (k,), ascending, in (0, 1).
+    tau, width
+        Tokens, shape (n, k).
+    height
+        A probability, shape (n, k).
+    length
+        Tokens of a right answer, shape (n, k): what can be compared with a single rollout.
+    """
+
+    levels: np.ndarray
+    tau: np.ndarray
+    width: np.ndarray
+    height: np.ndarray
+    length: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tau)
+
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{level:g}" for level in self.levels)
+        return f"SurgeDistribution(n={len(self)}, levels=[{levels}])"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How far a query's own state lies from the predicted one.
+
+    Attributes
+    ----------
+    covariance
+        Of (logit success, log median, log spread) around the prediction, shape (3, 3).
+    within
+        Share of the predicted spread of log lengths that is left among answers to one query.
+    learned_from
+        Queries with repeated rollouts it was learned from; 0 if none told, and it is a convention.
+    """
+
+    covariance: np.ndarray
+    within: float
+    learned_from: int
+
+
+def learn_doubt(predicted: Completion, rollouts: Rollouts) -> Doubt:
+    """Learn the doubt about queries from those with several rollouts.
+
+    Answers to one query differ, and queries of the same prediction differ. Only repeated rollouts
+    tell the two apart. Without them half of the variance of log lengths is taken to lie between
+    queries, and log odds of success to have a spread of 1.
+
+    Parameters
+    ----------
+    predicted
+        Of each query, as foretold without its own rollouts.
+    rollouts
+        Of one model, in the order of the prediction: one query for each place.
+    """
+    owner = rollouts.index_of(rollouts.query_id)
+    count = np.bincount(owner)
+    repeated = np.flatnonzero(count >= 2)
+    spread = float(np.median(predicted.spread)) if len(predicted.spread) else _LEAST_WITHIN
+    if len(repeated) < _FEWEST_REPEATS:
+        within = np.sqrt(1.0 - _UNKNOWN_SHARE)
+        covariance = np.diag([_UNKNOWN_LOGIT**2, _UNKNOWN_SHARE * spread**2, _UNKNOWN_SPREAD**2])
+        return Doubt(covariance, float(within), 0)
+    within = min(_within_spread(rollouts, owner) / max(spread, _LEAST_WITHIN), 1.0)
+    keep = np.isin(owner, repeated)
+    fitted = fit_curves(
+        rollouts.take(keep),
+        prior=Completion(
+            predicted.success[repeated],
+            predicted.median[repeated],
+            np.maximum(within * predicted.spread[repeated], _LEAST_WITHIN),
+        ),
+    )
+    assert fitted.prior is not None
+    return Doubt(fitted.prior.covariance, within, len(repeated))
+
+
+def surge_distribution(
+    predicted: Completion, doubt: Doubt, levels: Sequence[float]
+) -> SurgeDistribution:
+    """Give quantiles of the surges around a prediction.
+
+    Raises
+    ------
+    InvalidInputError
+        If a level lies outside (0, 1) or they do not ascend.
+    """
+    asked = np.asarray(levels, dtype=np.float64)
+    if asked.ndim != 1 or not ((asked > 0) & (asked < 1)).all() or (np.diff(asked) <= 0).any():
+        raise InvalidInputError(
+            "must ascend between 0 and 1",
+            column="levels",
+            value=list(levels),
+            remedy="e.g. 0.1, 0.9",
+        )
+    spread = np.maximum(predicted.spread, 1e-3)
+    chance = np.clip(predicted.success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)
+    own = np.log(np.maximum(doubt.within * spread, 1e-3))
+    state = np.column_stack([logit(chance), np.log(predicted.median), own])
+    draws = surge_draws(state, np.broadcast_to(doubt.covariance, (len(state), 3, 3)))
+    tau, width, height = (np.quantile(values, asked, axis=1).T for values in draws)
+    length = predicted.median[:, None] * np.exp(spread[:, None] * ndtri(asked))
+    return SurgeDistribution(asked, tau, width, height, length)
+
+
+def _within_spread(rollouts: Rollouts, owner: np.ndarray) -> float:
+    """Give the standard deviation of right answers' log lengths around their query's mean."""
+    right = np.flatnonzero(rollouts.correct > 0.5)
+    log_length, place = np.log(np.maximum(rollouts.n_tokens[right], 1)), owner[right]
+    count = np.bincount(place)
+    mean = np.bincount(place, weights=log_length) / np.maximum(count, 1)
+    freedom = np.maximum(count - 1, 0).sum()
+    if freedom == 0:
+        return _LEAST_WITHIN
+    return float(np.sqrt(np.sum((log_length - mean[place]) ** 2) / freedom))
