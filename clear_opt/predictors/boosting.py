@@ -145,7 +145,7 @@ class BoostedTrees(RegressorMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """Give the state with the trees as text."""
-        state = dict(super().__getstate__())
+        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         if "booster_" in state:
             state["booster_"] = self.booster_.model_to_string()
         return state

@@ -76,40 +76,32 @@ class Doubt:
     learned_from: int
 
 
-def learn_doubt(predicted: Completion, rollouts: Rollouts) -> Doubt:
-    """Learn the doubt about queries from those with several rollouts.
+def doubt_of_queries(predicted: Completion, repeated: Rollouts, usual_spread: float) -> Doubt:
+    """Learn the doubt from queries with several rollouts each.
 
     Answers to one query differ, and queries of the same prediction differ. Only repeated rollouts
-    tell the two apart. Without them half of the variance of log lengths is taken to lie between
-    queries, and log odds of success to have a spread of 1.
+    tell the two apart. Without at least 20 such queries half of the variance of log lengths is
+    taken to lie between queries, and log odds of success to have a spread of 1.
 
     Parameters
     ----------
     predicted
-        Of each query, as foretold without its own rollouts.
-    rollouts
-        Of one model, in the order of the prediction: one query for each place.
+        Of each query of ``repeated.query_ids``, in that order.
+    repeated
+        Rollouts of one model, at least two per query; may be empty.
+    usual_spread
+        Predicted log-spread of a usual query.
     """
-    owner = rollouts.index_of(rollouts.query_id)
-    count = np.bincount(owner)
-    repeated = np.flatnonzero(count >= 2)
-    spread = float(np.median(predicted.spread)) if len(predicted.spread) else _LEAST_WITHIN
-    if len(repeated) < _FEWEST_REPEATS:
-        within = np.sqrt(1.0 - _UNKNOWN_SHARE)
-        covariance = np.diag([_UNKNOWN_LOGIT**2, _UNKNOWN_SHARE * spread**2, _UNKNOWN_SPREAD**2])
-        return Doubt(covariance, float(within), 0)
-    within = min(_within_spread(rollouts, owner) / max(spread, _LEAST_WITHIN), 1.0)
-    keep = np.isin(owner, repeated)
-    fitted = fit_curves(
-        rollouts.take(keep),
-        prior=Completion(
-            predicted.success[repeated],
-            predicted.median[repeated],
-            np.maximum(within * predicted.spread[repeated], _LEAST_WITHIN),
-        ),
-    )
+    queries = len(predicted.success)
+    if queries < _FEWEST_REPEATS:
+        between = _UNKNOWN_SHARE * max(usual_spread, _LEAST_WITHIN) ** 2
+        covariance = np.diag([_UNKNOWN_LOGIT**2, between, _UNKNOWN_SPREAD**2])
+        return Doubt(covariance, float(np.sqrt(1.0 - _UNKNOWN_SHARE)), 0)
+    within = min(_within_spread(repeated) / max(usual_spread, _LEAST_WITHIN), 1.0)
+    own = np.maximum(within * predicted.spread, _LEAST_WITHIN)
+    fitted = fit_curves(repeated, prior=predicted._replace(spread=own))
     assert fitted.prior is not None
-    return Doubt(fitted.prior.covariance, within, len(repeated))
+    return Doubt(fitted.prior.covariance, within, queries)
 
 
 def surge_distribution(
@@ -140,8 +132,9 @@ def surge_distribution(
     return SurgeDistribution(asked, tau, width, height, length)
 
 
-def _within_spread(rollouts: Rollouts, owner: np.ndarray) -> float:
+def _within_spread(rollouts: Rollouts) -> float:
     """Give the standard deviation of right answers' log lengths around their query's mean."""
+    owner = rollouts.index_of(rollouts.query_id)
     right = np.flatnonzero(rollouts.correct > 0.5)
     log_length, place = np.log(np.maximum(rollouts.n_tokens[right], 1)), owner[right]
     count = np.bincount(place)

@@ -47,7 +47,7 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame({TEXT: np.array(check_texts(queries), dtype=object)})
     table = {}
     for name in queries.columns:
-        values = queries[name]
+        values: Any = queries[name]
         if name == TEXT:
             table[name] = np.array(check_texts(values), dtype=object)
         elif types.is_numeric_dtype(values) or types.is_bool_dtype(values):
@@ -109,7 +109,8 @@ def check_columns(table: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
                 remedy=f"the predictor was trained on {', '.join(needed)}; "
                 f"the queries have {', '.join(map(str, table.columns)) or 'no column'}",
             )
-    return table[list(needed)]
+    found: Any = table[list(needed)]
+    return found
 
 
 def _numbers(name: str, values: pd.Series) -> np.ndarray:

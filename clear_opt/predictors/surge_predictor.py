@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,12 +13,13 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, expected_outcomes, surge_shape
 from clear_opt.predictors import distribution
 from clear_opt.predictors.difficulty import Attempts, QueryDifficulty, query_targets
-from clear_opt.predictors.distribution import Doubt, SurgeDistribution
-from clear_opt.predictors.heads import LEVELS, ModelHead, weighted_quantiles
+from clear_opt.predictors.distribution import SurgeDistribution
+from clear_opt.predictors.head_fitting import TYPICAL, fit_heads, learn_doubt
+from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, Learner
 from clear_opt.predictors.queries import as_table, check_columns, query_features
 from clear_opt.predictors.training_range import TrainingRange
-from clear_opt.rollouts import Rollouts, query_digests
+from clear_opt.rollouts import query_digests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
-TYPICAL = "typical"
-"""Name of the head that stands for no model in particular."""
+    from clear_opt.rollouts import Rollouts
 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
-_CALIBRATION_FOLDS = 3
-_CALIBRATED_LEVEL = 0.8  # share of right answers inside the interval that the factor is set by
-_MOST_UNITS = 4000  # pairs of query and model from which the doubt is learned
 
 
 class SurgePredictor(BaseEstimator):
@@ -133,7 +129,7 @@ class SurgePredictor(BaseEstimator):
         attempts = _attempts(rollouts)
         self.columns_ = [str(name) for name in table.columns]
         self.range_ = TrainingRange().fit(table)
-        self.features_ = (
+        self.features_: Any = (
             query_features(table, self.seed) if self.features is None else clone(self.features)
         )
         columns = np.asarray(self.features_.fit_transform(table), dtype=np.float64)
@@ -142,8 +138,20 @@ class SurgePredictor(BaseEstimator):
         )
         difficulty = self.difficulty_.out_of_fold_
         columns = np.hstack([columns, difficulty])
-        self._fit_heads(columns, difficulty, attempts, rollouts.models)
-        self.doubt_ = self._learn_doubt(columns, difficulty, attempts, rollouts)
+        self.heads_, self.spread_factor_ = fit_heads(
+            lambda: ModelHead(self._learner, self.seed, self.num_threads),
+            columns,
+            difficulty,
+            attempts,
+            rollouts.models,
+        )
+        predicted = [head.predict(difficulty, columns) for head in self.heads_.values()]
+        self.doubt_ = learn_doubt(
+            [found._replace(spread=found.spread * self.spread_factor_) for found in predicted],
+            attempts,
+            rollouts,
+            self.seed,
+        )
         self.trained_on_ = {
             "queries": len(table),
             "rollouts": len(rollouts),
@@ -256,82 +264,6 @@ class SurgePredictor(BaseEstimator):
                 "leave the model out for a typical one",
             )
         return self.heads_[model]
-
-    def _fit_heads(
-        self,
-        columns: np.ndarray,
-        difficulty: np.ndarray,
-        attempts: Attempts,
-        models: tuple[str, ...],
-    ) -> None:
-        """Fit a head for each model, and one for a typical model from all of them."""
-        parts = [np.flatnonzero(attempts.model == k) for k in range(max(len(models), 1))]
-        heads, left, weight = [], np.zeros(len(attempts.query)), np.zeros(len(attempts.query))
-        for rows in parts:
-            own = attempts.take(rows)
-            weight[rows] = 1.0 / np.bincount(own.query)[own.query]
-            head = ModelHead(self._learner, self.seed, self.num_threads)
-            heads.append(head.fit_lines(difficulty, own, weight[rows]))
-            left[rows] = head.left_over(difficulty, own)
-        weight *= attempts.correct
-        right = np.flatnonzero(weight > 0)
-        usual = weighted_quantiles(left[right], weight[right], LEVELS)
-        typical = ModelHead(self._learner, self.seed, self.num_threads).take_average(heads)
-        # Over all models a query counts once as well.
-        per_query = np.bincount(attempts.query[right], weights=weight[right])
-        share = weight[right] / per_query[attempts.query[right]]
-        typical.fit_quantiles(columns[attempts.query[right]], left[right], share)
-        for rows, head in zip(parts, heads, strict=True):
-            right = rows[weight[rows] > 0]
-            head.fit_quantiles(columns[attempts.query[right]], left[right], weight[right], usual)
-        self.heads_ = {**dict(zip(models, heads, strict=False)), TYPICAL: typical}
-        right = np.flatnonzero(weight > 0)
-        self.spread_factor_ = self._calibrate(columns, attempts.query[right], left[right], share)
-
-    def _calibrate(
-        self, columns: np.ndarray, query: np.ndarray, left: np.ndarray, weight: np.ndarray
-    ) -> float:
-        """Find the factor on the spread that makes the 80 % interval hold for queries held out."""
-        queries = np.random.default_rng(self.seed).permutation(np.unique(query))
-        misses = np.full(len(query), np.nan)
-        for fold in np.array_split(queries, min(_CALIBRATION_FOLDS, len(queries))):
-            held_out = np.isin(query, fold)
-            if held_out.all():
-                return 1.0
-            head = ModelHead(self._learner, self.seed, self.num_threads).fit_quantiles(
-                columns[query[~held_out]], left[~held_out], weight[~held_out]
-            )
-            median, spread = head.predict_left_over(columns[query[held_out]])
-            misses[held_out] = np.abs(left[held_out] - median) / np.maximum(spread, 1e-9)
-        reach = weighted_quantiles(misses, weight, [_CALIBRATED_LEVEL])[0]
-        return float(np.clip(reach / ndtri(0.5 + _CALIBRATED_LEVEL / 2.0), 0.5, 2.0))
-
-    def _learn_doubt(
-        self, columns: np.ndarray, difficulty: np.ndarray, attempts: Attempts, rollouts: Rollouts
-    ) -> Doubt:
-        """Learn how far single queries lie from their prediction, each with each model."""
-        unit = attempts.model * len(columns) + attempts.query
-        units, count = np.unique(unit, return_counts=True)
-        rng = np.random.default_rng(self.seed)
-        chosen = rng.permutation(units[count >= 2])[:_MOST_UNITS]
-        rows = np.flatnonzero(np.isin(unit, chosen))
-        if not rows.size:
-            rows = np.arange(1)
-        own = rollouts.take(rows)
-        named = Rollouts(
-            [str(name) for name in unit[rows]], own.n_tokens, own.correct, truncated=own.truncated
-        )
-        places = named.query_ids.astype(np.int64)
-        model, query = places // len(columns), places % len(columns)
-        heads = list(self.heads_.values())
-        predicted = Completion(*np.zeros((3, len(places))))
-        for k in np.unique(model):
-            own_places = model == k
-            found = heads[k].predict(difficulty[query[own_places]], columns[query[own_places]])
-            for values, new in zip(predicted, found, strict=True):
-                values[own_places] = new
-        predicted = predicted._replace(spread=predicted.spread * self.spread_factor_)
-        return distribution.learn_doubt(predicted, named)
 
 
 def _attempts(rollouts: Rollouts) -> Attempts:

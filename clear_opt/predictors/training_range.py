@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pandas.api import types
@@ -45,7 +45,7 @@ class TrainingRange(BaseEstimator):
         self.numbers_: dict[str, list[float]] = {}
         self.categories_: dict[str, list[str]] = {}
         for name in table.columns:
-            values = table[name]
+            values: Any = table[name]
             if name == TEXT:
                 sizes = [len(text) for text in values]
                 self.lengths_ = [min(sizes, default=0), max(sizes, default=0)]
