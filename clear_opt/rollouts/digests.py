@@ -63,5 +63,4 @@ def _plain(value: Any) -> Any:
 
 
 def _sha256(text: str) -> str:
-    # A text may hold half of a surrogate pair, which UTF-8 has no bytes for.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()

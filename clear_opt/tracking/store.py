@@ -360,11 +360,12 @@ def _client(tracking_uri: str | None) -> Iterator[MlflowClient]:
     with _hushed():
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             # A store that the caller names is its own registry, whatever is set elsewhere.
             yield MlflowClient(uri, registry_uri=None if tracking_uri is None else uri)
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise TrackingError(f"MLflow store {shown(uri)}: {reason}") from error
 

@@ -6,14 +6,12 @@ of the predictor's own files. `clear_opt.predictors.load_predictor` needs neithe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from clear_opt.predictors import load_predictor
-
-if TYPE_CHECKING:
-    from clear_opt.curves import ShiftedSurge
+from clear_opt.tables import curve_table
 
 OUTPUTS = ("tau", "alpha", "beta", "height", "width")
 """Columns of a served prediction, float64."""
@@ -38,8 +36,8 @@ class ServedPredictor:
             ``model``: whose answers; a typical model's where it is empty.
         """
         named = {"model": model} if (model := (params or {}).get("model")) else {}
-        curves: ShiftedSurge = self.predictor.predict(model_input, **named)
-        return pd.DataFrame({name: getattr(curves, name) for name in OUTPUTS})
+        curves = self.predictor.predict(model_input, **named)
+        return curve_table([""] * len(curves), curves).select(list(OUTPUTS)).to_pandas()
 
 
 def _load_pyfunc(folder: str) -> ServedPredictor:
