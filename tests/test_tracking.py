@@ -1,10 +1,12 @@
 """MLflow: what a run holds, who becomes champion, what comes back, and what is refused."""
 
+import copy
 import io
 import json
 import logging
 import os
 import pickle
+import shutil
 import sqlite3
 import sys
 import warnings
@@ -55,12 +57,35 @@ def poor(table):
     return train(table, POOR, budgets=BUDGETS)
 
 
+@pytest.fixture(scope="module")
+def everything(table):
+    return train(table, GOOD, folds=2, budgets=BUDGETS)
+
+
 def same_bits(one, other):
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in PARAMETERS)
 
 
-def register(name, training, table, **options):
-    return register_if_better(name, log_training(training), table, budgets=BUDGETS, **options)
+@pytest.fixture(scope="module")
+def kept(empty_database, good, poor, tmp_path_factory):
+    """A store that holds a run of each, and the runs; its artifacts stay where they are."""
+    path = tmp_path_factory.mktemp("kept") / "mlflow.db"
+    shutil.copy(empty_database, path)
+    uri = f"sqlite:///{path}"
+    return path, [
+        log_training(made, tracking_uri=uri, source="made-up.parquet") for made in (good, poor)
+    ]
+
+
+@pytest.fixture
+def runs(kept, store, tmp_path):
+    """Both runs, in the test's own copy of that store."""
+    shutil.copy(kept[0], tmp_path / "mlflow.db")
+    return kept[1]
+
+
+def register(logged, table, **options):
+    return register_if_better("maths", logged, table, budgets=BUDGETS, **options)
 
 
 # --- training
@@ -80,8 +105,8 @@ def test_the_score_is_of_queries_that_were_held_out(table, good):
     assert not hasattr(GOOD, "trained_on_")  # a copy learns
 
 
-def test_cross_validation_scores_all_and_learns_from_all(table):
-    made = train(table, GOOD, folds=2, budgets=BUDGETS)
+def test_cross_validation_scores_all_and_learns_from_all(table, everything):
+    made = everything
     assert made.learned is made.scored is table
     assert made.evaluation.settings["folds"] == 2
     assert not len(unseen(table, made.predictor))
@@ -157,9 +182,8 @@ def test_query_digests_know_a_text_under_another_name():
 
 
 @pytest.fixture
-def run(store, client, good):
-    logged = log_training(good, source="made-up.parquet")
-    return logged, client.get_run(logged.run_id)
+def run(runs, client):
+    return runs[0], client.get_run(runs[0].run_id)
 
 
 def test_a_run_holds_parameters_and_scores(run, good, client):
@@ -200,18 +224,18 @@ def test_a_run_names_its_tables_by_their_content(run, good):
     assert "text" in {c["name"] for c in json.loads(contexts["training"].schema)["mlflow_colspec"]}
 
 
-def test_a_run_keeps_pictures_and_the_evaluation(run, good, tmp_path):
-    files = tmp_path / "mlartifacts" / run[0].run_id / "artifacts"
+def test_a_run_keeps_pictures_and_the_evaluation(run, good, kept):
+    files = kept[0].parent / "mlartifacts" / run[0].run_id / "artifacts"
     for name in ("frontier.png", "calibration.png"):
         assert (files / name).read_bytes().startswith(b"\x89PNG")
     assert json.loads((files / "evaluation.json").read_text()) == as_json(good.evaluation)
 
 
-def test_a_logged_model_has_a_signature_an_example_and_no_pickle(run, good, client, tmp_path):
+def test_a_logged_model_has_a_signature_an_example_and_no_pickle(run, good, client, kept):
     model = client.get_logged_model(run[0].model_id)
     assert (model.name, model.status) == ("predictor", "READY")
     assert {metric.key for metric in model.metrics} >= {"triage_efficiency", "learned_accuracy"}
-    files = tmp_path / "mlartifacts" / "models" / model.model_id / "artifacts"
+    files = kept[0].parent / "mlartifacts" / "models" / model.model_id / "artifacts"
     described = yaml.safe_load((files / "MLmodel").read_text())
     assert json.loads(described["signature"]["inputs"]) == [
         {"type": "string", "name": "text", "required": True}
@@ -233,12 +257,12 @@ def test_a_logged_model_has_a_signature_an_example_and_no_pickle(run, good, clie
 
 
 def test_features_are_in_the_signature_and_the_example(store, tmp_path):
-    rows = two_kinds(60, models=("m",))
+    rows = two_kinds(200, models=("m",))
     rollouts = Rollouts(
         rows.query_id, rows.n_tokens, rows.correct, rows.text,
-        features={"level": np.arange(60.0), "kind": ["x", "y", None] * 20},
+        features={"level": np.arange(200.0), "kind": ["x", "y", None, "z"] * 50},
     )  # fmt: skip
-    made = train(rollouts, GOOD, budgets=[100])
+    made = train(rollouts, GOOD, budgets=BUDGETS)
     logged = log_training(made)
     files = tmp_path / "mlartifacts" / "models" / logged.model_id / "artifacts"
     signature = yaml.safe_load((files / "MLmodel").read_text())["signature"]
@@ -256,8 +280,8 @@ def test_features_are_in_the_signature_and_the_example(store, tmp_path):
 # --- the round trip
 
 
-def test_predictions_come_back_bit_for_bit(store, good, table):
-    logged = log_training(good, tracking_uri=store)
+def test_predictions_come_back_bit_for_bit(runs, store, good, table):
+    logged = runs[0]
     register_if_better("maths", logged, table, tracking_uri=store, budgets=BUDGETS)
     queries = [*good.scored.texts(), "", "x" * 1000, "¿Cuánto es 2 + 2?"]
     for name in ("maths@champion", "maths/1", logged.model_id):
@@ -268,8 +292,8 @@ def test_predictions_come_back_bit_for_bit(store, good, table):
             assert same_bits(loaded.predict(queries, model=model), expected)
 
 
-def test_mlflow_serves_the_same_curves(store, good):
-    logged = log_training(good)
+def test_mlflow_serves_the_same_curves(runs, store, good):
+    logged = runs[0]
     queries = pd.DataFrame({"text": good.scored.texts()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -349,17 +373,18 @@ def test_the_callers_mlflow_is_left_alone_and_nothing_is_said(
 # --- the champion
 
 
-def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(store, good, poor, table, client):
+def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(runs, good, poor, table, client):
+    good_run, poor_run = runs
     assert good.evaluation.triage_efficiency > poor.evaluation.triage_efficiency + 0.05
 
-    first = register("maths", poor, table)
+    first = register(poor_run, table)
     assert (first.verdict, first.before, first.champion.version) == (Verdict.FIRST, None, 1)
 
-    tie = register("maths", poor, table)
+    tie = register(poor_run, table)
     assert (tie.verdict, tie.champion.version, tie.version.version) == (Verdict.NOT_BETTER, 1, 2)
     assert (tie.comparison.difference, tie.comparison.low, tie.comparison.high) == (0, 0, 0)
 
-    better = register("maths", good, table)
+    better = register(good_run, table)
     assert (better.verdict, better.champion.version, better.before.version) == (
         Verdict.BETTER, 3, 1
     )  # fmt: skip
@@ -368,7 +393,7 @@ def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(store, good, p
     assert better.comparison.low > 0
     assert better.comparison.n_queries == 40
 
-    worse = register("maths", poor, table)
+    worse = register(poor_run, table)
     assert (worse.verdict, worse.champion.version) == (Verdict.NOT_BETTER, 3)
     assert worse.comparison.high < 0
     assert "stays (champion before: version 3)" in str(worse)
@@ -376,52 +401,52 @@ def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(store, good, p
     assert client.get_model_version_by_alias("maths", "champion").version == 3
     assert client.get_model_version("maths", "4").tags["comparison"] == str(worse.comparison)
 
-    forced = register("maths", poor, table, force=True)
+    forced = register(poor_run, table, force=True)
     assert (forced.verdict, forced.champion.version) == (Verdict.FORCED, 5)
     assert client.get_model_version_by_alias("maths", "champion").version == 5
 
 
-def test_without_rows_new_to_both_the_champion_stays(store, good, table):
-    register("maths", good, table)
-    everything = train(table, GOOD, folds=2, budgets=BUDGETS)
-    found = register("maths", everything, table)
+def test_without_rows_new_to_both_the_champion_stays(runs, table, everything):
+    register(runs[0], table)
+    logged = log_training(everything)
+    found = register(logged, table)
     assert (found.verdict, found.champion.version) == (Verdict.NOT_COMPARED, 1)
     assert "only 0 of the 200 queries are new to both" in str(found)
     # Rows from elsewhere settle it.
-    fresh = two_kinds(60, first=1000)
-    found = register("maths", everything, fresh)
-    assert found.comparison.n_queries == 60
+    fresh = two_kinds(40, first=1000)
+    found = register(logged, fresh)
+    assert found.comparison.n_queries == 40
     assert found.verdict in (Verdict.BETTER, Verdict.NOT_BETTER)
 
 
-def test_queries_are_held_out_of_both_trainings(store, good, table):
-    register("maths", good, table)
-    other = train(table, GOOD, budgets=BUDGETS, seed=1, held_out=0.5)
-    found = register("maths", other, table)
+def test_the_comparison_takes_queries_held_out_of_both(runs, good, table):
+    register(runs[0], table)
+    other = train(table, GOOD, budgets=BUDGETS, seed=1)
+    logged = log_training(other)
     both = set(good.scored.query_ids) & set(other.scored.query_ids)
-    expected = f"only {len(both)} of" if len(both) < 30 else None
-    assert found.comparison is None or found.comparison.n_queries == len(both)
-    assert expected is None or expected in found.reason
-    found = register("maths", other, table, fewest=5)
+    assert 0 < len(both) < 20
+    found = register(logged, table)
+    assert f"only {len(both)} of the 200 queries" in found.reason
+    found = register(logged, table, fewest=len(both))
     assert found.comparison.n_queries == len(both)
 
 
-def test_a_champion_that_does_not_say_what_it_saw_stays(store, good, table):
-    silent = train(table, GOOD, budgets=BUDGETS)
+def test_a_champion_that_does_not_say_what_it_saw_stays(runs, good, table):
+    silent = copy.deepcopy(good)
     del silent.predictor.trained_on_["query_digests"]
-    register("maths", silent, table)
-    found = register("maths", good, table)
+    register(log_training(silent), table)
+    found = register(runs[0], table)
     assert found.verdict is Verdict.NOT_COMPARED
     assert "does not say which queries" in found.reason
 
 
-def test_a_champion_that_needs_other_columns_stays(store, good, table):
+def test_a_champion_that_needs_other_columns_stays(runs, table):
     features = {"level": np.arange(len(table), dtype=float) % 200}
     rich = Rollouts(
         table.query_id, table.n_tokens, table.correct, table.text, table.model, features=features
     )
-    register("maths", train(rich, GOOD, budgets=BUDGETS), rich)
-    found = register("maths", good, table)
+    register(log_training(train(rich, GOOD, budgets=BUDGETS)), rich)
+    found = register(runs[0], table)
     assert found.verdict is Verdict.NOT_COMPARED
     assert "level: is missing" in found.reason
 
@@ -571,9 +596,9 @@ def test_a_run_that_fails_is_marked_and_named(store, good, tmp_path):
     database.close()
 
 
-def test_an_illegal_name_is_named(store, good, table):
+def test_an_illegal_name_is_named(runs, table):
     with pytest.raises(TrackingError, match=r"a/b"):
-        register_if_better("a/b", log_training(good), table, budgets=BUDGETS)
+        register_if_better("a/b", runs[0], table, budgets=BUDGETS)
 
 
 def test_a_run_without_a_model_is_refused(store, client):
