@@ -15,7 +15,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.text_features import TextFeatures, check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 TEXT = "text"
 """Name of the column that holds a query's text."""
@@ -41,20 +41,22 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
     ------
     InvalidInputError
         Naming the row of a text that is none, of a number that is infinite, or the column that
-        holds something else.
+        holds something else or occurs twice.
     """
     if not isinstance(queries, pd.DataFrame):
         return pd.DataFrame({TEXT: np.array(check_texts(queries), dtype=object)})
     table = {}
-    for name in queries.columns:
-        values: Any = queries[name]
+    for place, name in enumerate(map(str, queries.columns)):
+        values: Any = queries.iloc[:, place].infer_objects()
+        if name in table:
+            raise InvalidInputError("occurs twice", column=name, remedy="name every column once")
         if name == TEXT:
             table[name] = np.array(check_texts(values), dtype=object)
-        elif types.is_numeric_dtype(values) or types.is_bool_dtype(values):
-            table[name] = _numbers(str(name), values)
+        elif types.is_numeric_dtype(values) and not types.is_complex_dtype(values):
+            table[name] = _numbers(name, values)
         else:
-            table[name] = _categories(str(name), values)
-    return pd.DataFrame(table)
+            table[name] = _categories(name, values)
+    return pd.DataFrame(table, index=range(len(queries)))
 
 
 def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
@@ -93,13 +95,27 @@ def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
     return ColumnTransformer(steps, sparse_threshold=0.0)
 
 
-def check_columns(table: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
+def check_columns(
+    table: pd.DataFrame, needed: Sequence[str], categories: Collection[str]
+) -> pd.DataFrame:
     """Give the columns a predictor was trained on, in its order.
+
+    A column without a single entry says nothing of its kind, so it may stand for either.
+
+    Parameters
+    ----------
+    table
+        As `as_table` gives it.
+    needed
+        The columns of training.
+    categories
+        Those of them that held categories.
 
     Raises
     ------
     InvalidInputError
-        Naming the first that is missing.
+        Naming the first that is missing, or that holds categories where training had numbers, or
+        numbers where it had categories.
     """
     for name in needed:
         if name not in table.columns:
@@ -109,8 +125,30 @@ def check_columns(table: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
                 remedy=f"the predictor was trained on {', '.join(needed)}; "
                 f"the queries have {', '.join(map(str, table.columns)) or 'no column'}",
             )
-    found: Any = table[list(needed)]
-    return found
+    known = {
+        name: table[name] if name == TEXT else _as_trained(table[name], name in categories)
+        for name in needed
+    }
+    return pd.DataFrame(known, index=table.index)
+
+
+def _as_trained(values: Any, category: bool) -> Any:
+    """Give a column in its kind of training if it holds nothing of the other kind."""
+    if types.is_numeric_dtype(values) != category:
+        return values
+    entries = np.flatnonzero(values.notna() if category else values != "")
+    if entries.size:
+        row = int(entries[0])
+        raise InvalidInputError(
+            "is a number, but in training the column held categories"
+            if category
+            else "is text, but in training the column held numbers",
+            column=str(values.name),
+            row=row,
+            value=values.iloc[row],
+            remedy="give the column as it was in training",
+        )
+    return np.full(len(values), "" if category else np.nan, dtype=object if category else float)
 
 
 def _numbers(name: str, values: pd.Series) -> np.ndarray:

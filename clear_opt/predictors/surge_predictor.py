@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -132,7 +133,7 @@ class SurgePredictor(BaseEstimator):
         self.features_: Any = (
             query_features(table, self.seed) if self.features is None else clone(self.features)
         )
-        columns = np.asarray(self.features_.fit_transform(table), dtype=np.float64)
+        columns = _matrix(self.features_.fit_transform(table))
         self.difficulty_ = QueryDifficulty(self._learner, self.seed, self.num_threads).fit(
             columns, query_targets(attempts, len(table))
         )
@@ -202,10 +203,10 @@ class SurgePredictor(BaseEstimator):
         """
         check_is_fitted(self, "heads_")
         head = self._head(model)
-        table = check_columns(as_table(queries), self.columns_)
+        table = self._table(queries)
         if not len(table):
             return Completion(*(np.zeros(0) for _ in Completion._fields))
-        columns = np.asarray(self.features_.transform(table), dtype=np.float64)
+        columns = _matrix(self.features_.transform(table))
         difficulty = self.difficulty_.transform(columns)
         found = head.predict(difficulty, np.hstack([columns, difficulty]))
         return found._replace(spread=found.spread * self.spread_factor_)
@@ -246,7 +247,10 @@ class SurgePredictor(BaseEstimator):
         `TrainingRange.outside` for what counts.
         """
         check_is_fitted(self, "range_")
-        return self.range_.outside(check_columns(as_table(queries), self.columns_))
+        return self.range_.outside(self._table(queries))
+
+    def _table(self, queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
+        return check_columns(as_table(queries), self.columns_, self.range_.categories_)
 
     @property
     def _learner(self) -> Learner:
@@ -264,6 +268,11 @@ class SurgePredictor(BaseEstimator):
                 "leave the model out for a typical one",
             )
         return self.heads_[model]
+
+
+def _matrix(features: Any) -> np.ndarray:
+    """Give what a transformer gives, which may be sparse or a table, as an array."""
+    return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)
 
 
 def _attempts(rollouts: Rollouts) -> Attempts:
