@@ -105,9 +105,9 @@ def train(
     _check_folder(out)
     tracked = bool(tracking_uri or experiment or register or os.environ.get("MLFLOW_TRACKING_URI"))
     if tracked:
-        from clear_opt.tracking import check_installed
+        from clear_opt.tracking import store_uri
 
-        check_installed()
+        store_uri(tracking_uri)  # refuses what cannot be, before any work is done
     from clear_opt.predictors import save_predictor
     from clear_opt.training import log_training, register_if_better
     from clear_opt.training import train as train_predictor
