@@ -44,11 +44,12 @@ def quote(report: dict[str, Any], page: Path) -> None:
     quote_text(markdown(report), page)
 
 
-def quote_text(text: str, page: Path) -> None:
+def quote_text(text: str, page: Path, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Put a text between the two marks of a Markdown page."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    _replace(page, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    begin, end = marks
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    _replace(page, f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def _replace(path: Path, text: str) -> None:
