@@ -60,6 +60,10 @@ def fit_heads(
         left[rows] = head.left_over(difficulty, own)
         heads.append(head)
     weight *= attempts.correct
+    _lend_lines(
+        [head for rows, head in zip(parts, heads, strict=True) if not weight[rows].any()],
+        [head for rows, head in zip(parts, heads, strict=True) if weight[rows].any()],
+    )
 
     right = np.flatnonzero(weight > 0)
     usual = weighted_quantiles(left[right], weight[right], LEVELS)
@@ -74,6 +78,12 @@ def fit_heads(
     typical.fit_quantiles(columns[query], left[right], share)
     factor = _calibrate(new_head, columns, query, left[right], share)
     return {**dict(zip(models, heads, strict=False)), TYPICAL: typical}, factor
+
+
+def _lend_lines(ignorant: Sequence[ModelHead], others: Sequence[ModelHead]) -> None:
+    """Give the models that were never right the lengths of the others: they have none to show."""
+    for head in ignorant:
+        head.line_ = np.mean([other.line_ for other in others], axis=0)
 
 
 def learn_doubt(

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, ndtri
 from sklearn.base import BaseEstimator
 
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.fitting import Completion
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _TOWARDS_DIFFICULTY = np.array([0.05, 2.0, 2.0])  # precision of level and slope
 _SUCCESS_PRIOR = np.array([0.0, 1.0, 0.0])  # level, slope in log odds, slope in excess length
 _LENGTH_PRIOR = np.array([0.0, 0.0, 1.0])
 _OFFSET_ROLLOUTS = 20.0  # how many rollouts the quantiles of all models count as
+_MOST_LOG_LENGTH = float(np.log(MOST_TOKENS))  # a line goes on for ever, lengths do not
 _LEAST_VARIANCE = 0.01  # of log lengths around the line: 10 %
 
 
@@ -140,7 +142,7 @@ class ModelHead(BaseEstimator):
         left, spread = self.predict_left_over(columns)
         return Completion(
             success=expit(given @ self.success_),
-            median=np.exp(given @ self.line_ + left),
+            median=np.exp(np.clip(given @ self.line_ + left, 0.0, _MOST_LOG_LENGTH)),
             spread=spread,
         )
 

@@ -114,7 +114,8 @@ class SurgePredictor(BaseEstimator):
         Raises
         ------
         InvalidInputError
-            If there is not one row per query, or if no rollout is correct.
+            If there is not one row per query or not one column, if no rollout is correct, or if
+            a model is called like the head that stands for none.
         """
         table = as_table(queries)
         if len(table) != len(rollouts.query_ids):
@@ -126,6 +127,17 @@ class SurgePredictor(BaseEstimator):
         if not (rollouts.correct > 0).any():
             raise InvalidInputError(
                 "has no correct rollout", column="correct", remedy="lengths need a few successes"
+            )
+        if not len(table.columns):
+            raise InvalidInputError(
+                "has no column", column="queries", remedy="add the queries' texts or features"
+            )
+        if TYPICAL in rollouts.models:
+            raise InvalidInputError(
+                "is the name of the head that stands for no model",
+                column="model",
+                value=TYPICAL,
+                remedy="call the model something else",
             )
         attempts = _attempts(rollouts)
         self.columns_ = [str(name) for name in table.columns]
