@@ -9,6 +9,22 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from clear_opt.errors import InvalidInputError
+
+
+def check_shares(shares: np.ndarray) -> None:
+    """Check that every share lies in [0, 1].
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first that does not.
+    """
+    wrong = np.flatnonzero((shares < 0) | (shares > 1))
+    if wrong.size:
+        row = int(wrong[0])
+        raise InvalidInputError("lies outside [0, 1]", column="y", row=row, value=shares[row])
+
 
 class BoostedTrees(RegressorMixin, BaseEstimator):
     """LightGBM for a mean, a share in [0, 1] or a quantile, optionally on top of an offset.
@@ -89,8 +105,15 @@ class BoostedTrees(RegressorMixin, BaseEstimator):
         offset
             What to start from instead of a constant, shape (n,); for ``"cross_entropy"`` as the
             logarithm of the odds.
+
+        Raises
+        ------
+        InvalidInputError
+            If a share lies outside [0, 1].
         """
         X, y = validate_data(self, X, y, y_numeric=True, ensure_all_finite="allow-nan")  # noqa: N806
+        if self.objective == "cross_entropy":
+            check_shares(y)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         data = lgb.Dataset(
             np.asarray(X, dtype=np.float64),

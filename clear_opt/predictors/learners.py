@@ -12,8 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from clear_opt.errors import InvalidInputError
-from clear_opt.predictors.boosting import BoostedTrees
+from clear_opt.predictors.boosting import BoostedTrees, check_shares
 
 
 class Learner(BaseEstimator, ABC):
@@ -163,10 +162,7 @@ class LogisticShare(RegressorMixin, BaseEstimator):
             If a share lies outside [0, 1].
         """
         X, y = validate_data(self, X, y, y_numeric=True)  # noqa: N806
-        wrong = np.flatnonzero((y < 0) | (y > 1))
-        if wrong.size:
-            row = int(wrong[0])
-            raise InvalidInputError("lies outside [0, 1]", column="y", row=row, value=y[row])
+        check_shares(y)
         weight = _check_sample_weight(sample_weight, X)
         self.share_ = float(np.average(y, weights=weight))
         self.regression_ = None
