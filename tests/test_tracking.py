@@ -349,6 +349,7 @@ def test_the_callers_mlflow_is_left_alone_and_nothing_is_said(
             with mlflow.start_run() as active:
                 capfd.readouterr()
                 environment = dict(os.environ)
+                assert "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR" not in environment
                 warnings.simplefilter("error")
                 logged = log_training(good, tracking_uri=store)
                 register_if_better("maths", logged, table, tracking_uri=store, budgets=BUDGETS)
