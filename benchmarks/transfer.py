@@ -92,7 +92,8 @@ def arms(
 
 
 def _fit(predictor: SurgePredictor, rollouts: Rollouts) -> SurgePredictor:
-    return clone(predictor).fit(rollouts.queries(), rollouts)
+    fresh: Any = clone(predictor)
+    return fresh.fit(rollouts.queries(), rollouts)
 
 
 def _predict(fitted: SurgePredictor, testing: Rollouts, model: str) -> Batch:

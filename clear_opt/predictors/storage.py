@@ -22,6 +22,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.difficulty import QueryDifficulty
 from clear_opt.predictors.distribution import Doubt
+from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
 from clear_opt.predictors.surge_predictor import SurgePredictor
@@ -43,6 +44,7 @@ _OWN_TYPES = [
         LogisticShare,
         ModelHead,
         QueryDifficulty,
+        SentenceEmbedding,
         SurgePredictor,
         TextFeatures,
         TrainingRange,
