@@ -124,6 +124,23 @@ def test_a_run_is_logged_where_asked_and_registered_later(store, client, table, 
     assert client.get_model_version_by_alias("maths", "champion").run_id == run_id
 
 
+def test_an_evaluation_fills_the_run_that_mlflow_has_begun(store, client, tmp_path, monkeypatch):
+    few = tmp_path / "few.parquet"
+    write_rollouts(two_kinds(40), few)
+    begun = client.create_run(client.create_experiment("own", (tmp_path / "files").as_uri()))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("MLFLOW_RUN_ID", begun.info.run_id)
+    found = answer("evaluate", few, "--cv", 2, "--budgets", "100")
+    run = client.get_run(begun.info.run_id)
+    assert run.data.metrics["triage_efficiency"] == found["triage_efficiency"]
+    assert run.data.params["evaluation.folds"] == "2"
+    assert run.info.status == "RUNNING"  # whoever began it ends it
+    assert [given.tags[0].value for given in run.inputs.dataset_inputs] == ["evaluation"]
+    assert len(client.search_runs([run.info.experiment_id])) == 1
+    (files,) = (tmp_path / "files").rglob("evaluation.json")
+    assert json.loads(files.read_text())["triage_efficiency"] == found["triage_efficiency"]
+
+
 def test_cross_validation_leaves_nothing_to_compare_on(store, table, tmp_path):
     small = tmp_path / "small.parquet"
     write_rollouts(two_kinds(40), small)
