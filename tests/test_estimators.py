@@ -26,9 +26,10 @@ class _OfAnyNumber:
     """Makes a learner of shares one of any numbers: the checks know only such regressors."""
 
     def fit(self, X, y, sample_weight=None):  # noqa: N803
-        if not np.iscomplexobj(y):
+        given = np.asarray(y)
+        if given.dtype.kind != "c":
             with contextlib.suppress(TypeError, ValueError):  # for the learner itself to refuse
-                numbers = np.asarray(y, dtype=np.float64)
+                numbers = given.astype(np.float64)
                 y = np.where(np.isfinite(numbers), expit(numbers), numbers)
         return super().fit(X, y, sample_weight)
 
