@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TEXT = "text"
 """Name of the column that holds a query's text."""
 
+_NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean"}  # as pandas infers
 _FEWEST = 5  # queries of a category that gets a column of its own
 
 
@@ -44,19 +45,24 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
         holds something else or occurs twice.
     """
     if not isinstance(queries, pd.DataFrame):
-        return pd.DataFrame({TEXT: np.array(check_texts(queries), dtype=object)})
+        return pd.DataFrame({TEXT: _objects(check_texts(queries))})
     table = {}
     for place, name in enumerate(map(str, queries.columns)):
-        values: Any = queries.iloc[:, place].infer_objects()
+        values: Any = queries.iloc[:, place]
         if name in table:
             raise InvalidInputError("occurs twice", column=name, remedy="name every column once")
         if name == TEXT:
-            table[name] = np.array(check_texts(values), dtype=object)
-        elif types.is_numeric_dtype(values) and not types.is_complex_dtype(values):
+            table[name] = _objects(check_texts(values))
+        elif types.infer_dtype(values) in _NUMBERS:
             table[name] = _numbers(name, values)
         else:
             table[name] = _categories(name, values)
     return pd.DataFrame(table, index=range(len(queries)))
+
+
+def _objects(texts: list[str]) -> pd.Series:
+    # Told nothing, pandas makes them Arrow strings, which refuse half of a surrogate pair.
+    return pd.Series(texts, dtype=object)
 
 
 def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
@@ -148,7 +154,7 @@ def _as_trained(values: Any, category: bool) -> Any:
             value=values.iloc[row],
             remedy="give the column as it was in training",
         )
-    return np.full(len(values), "" if category else np.nan, dtype=object if category else float)
+    return _objects([""] * len(values)) if category else np.full(len(values), np.nan)
 
 
 def _numbers(name: str, values: pd.Series) -> np.ndarray:
@@ -166,9 +172,9 @@ def _numbers(name: str, values: pd.Series) -> np.ndarray:
     return numbers
 
 
-def _categories(name: str, values: pd.Series) -> np.ndarray:
-    found = np.array(["" if missing else value for value, missing in
-                      zip(values, values.isna(), strict=True)], dtype=object)  # fmt: skip
+def _categories(name: str, values: pd.Series) -> pd.Series:
+    missing = values.isna()
+    found = ["" if absent else value for value, absent in zip(values, missing, strict=True)]
     for row, value in enumerate(found):
         if not isinstance(value, str):
             raise InvalidInputError(
@@ -178,4 +184,4 @@ def _categories(name: str, values: pd.Series) -> np.ndarray:
                 value=repr(value),
                 remedy="give numbers in one column and categories in another",
             )
-    return found
+    return _objects(found)
