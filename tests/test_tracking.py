@@ -341,6 +341,9 @@ def test_the_callers_mlflow_is_left_alone_and_nothing_is_said(
         own.mkdir()
         (own / "mlflow.db").write_bytes(empty_database.read_bytes())
         levels = [logging.getLogger(name).level for name in ("mlflow", "alembic")]
+        # What set_experiment leaves behind, in the environment too, goes with the test.
+        monkeypatch.setattr(mlflow.tracking.fluent, "_active_experiment_id", None)
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
         mlflow.set_tracking_uri(f"sqlite:///{own / 'mlflow.db'}")
         try:
             mlflow.set_experiment(
