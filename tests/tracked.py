@@ -1,5 +1,6 @@
 """A table whose truth is known, predictors that tell it well and badly, and an MLflow store."""
 
+import contextlib
 import shutil
 import warnings
 
@@ -38,7 +39,8 @@ def empty_database(tmp_path_factory):
     from clear_opt import tracking
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    assert tracking.aliased("none", "champion", tracking_uri=f"sqlite:///{path}") is None
+    with contextlib.chdir(path.parent):  # MLflow notes where it is for its default experiment
+        assert tracking.aliased("none", "champion", tracking_uri=f"sqlite:///{path}") is None
     return path
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Run clear-opt from the repository, in the active environment, or else in the one that make sets up.
-cd "$(dirname "$0")/.." && mkdir -p build || exit 1
+cd "$(dirname "$0")/.." || exit 1
+case " $* " in *" build/"*) mkdir -p build ;; esac # where outputs go unless named otherwise
 needed='("jax", "lightgbm", "typer", "mlflow")'
 for python in python .venv/bin/python; do
     if "$python" -c "import importlib.util as u; [1 / bool(u.find_spec(n)) for n in $needed]" 2>/dev/null; then
