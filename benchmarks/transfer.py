@@ -227,7 +227,10 @@ def markdown(report: dict[str, Any]) -> str:
 def _shown(part: dict[str, Any] | None, sign: str = "") -> str:
     if part is None:
         return ""
-    value, low, high = (f"{part[name]:{sign}.3f}" for name in ("value", "low", "high"))
+    # Adding zero keeps a rounded -0.0 from being shown with its sign.
+    value, low, high = (
+        f"{round(part[name], 3) + 0.0:{sign}.3f}" for name in ("value", "low", "high")
+    )
     return f"{value} ({low} to {high})"
 
 
