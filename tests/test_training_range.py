@@ -86,6 +86,7 @@ def of_columns():
         (-1.1, 1.0, "algebra", True),
         (1e300, 1.0, "algebra", True),
         (5.0, 2.0, "algebra", True),
+        (5.0, 0.5, "algebra", True),  # where it was known it was always 1
         (np.nan, np.nan, "algebra", False),  # nothing is known of it, and that may happen
         (5.0, 1.0, "unseen", True),
         (5.0, 1.0, None, True),  # none was without a topic

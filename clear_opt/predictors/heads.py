@@ -138,11 +138,10 @@ class ModelHead(BaseEstimator):
         columns
             Features and difficulty, shape (n, columns).
         """
-        given = _with_level(difficulty)
         left, spread = self.predict_left_over(columns)
         return Completion(
-            success=expit(given @ self.success_),
-            median=np.exp(np.clip(given @ self.line_ + left, 0.0, _MOST_LOG_LENGTH)),
+            success=expit(_along(self.success_, difficulty)),
+            median=np.exp(np.clip(_along(self.line_, difficulty) + left, 0.0, _MOST_LOG_LENGTH)),
             spread=spread,
         )
 
@@ -173,6 +172,11 @@ def weighted_quantiles(
 
 def _with_level(difficulty: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(difficulty)), difficulty])
+
+
+def _along(line: np.ndarray, difficulty: np.ndarray) -> np.ndarray:
+    # Not a matrix product: its last bits depend on how many rows there are.
+    return line[0] + line[1] * difficulty[:, 0] + line[2] * difficulty[:, 1]
 
 
 def _logistic(columns: np.ndarray, share: np.ndarray, weight: np.ndarray) -> np.ndarray:
