@@ -2,135 +2,119 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 import numpy as np
-from zeroeval_source import BUDGETS, ROOT, parser, read_or_exit
 
-from clear_opt.evaluation import Comparison, compare_policies, query_folds
-from clear_opt.predictors import Completion, SurgePredictor, save_predictor
-from clear_opt.rollouts import Rollouts
+from clear_opt.errors import ClearOptError
+from clear_opt.evaluation import Evaluation
+from clear_opt.files import replacing
+from clear_opt.predictors import SurgePredictor, save_predictor
+from clear_opt.rollouts import Rollouts, read_rollouts, table_digest
+from clear_opt.training import train
 
+ROOT = Path(__file__).resolve().parents[1]
 FOLDS = 5
 SHOWN_BUDGET = 100  # tokens per query of the table by model
+POLICIES = ("uniform", "proportional", "learned", "oracle")
 
 
 def main() -> None:
     """Cross-validate, train on everything, save, and write down what was measured."""
-    options = parser(__doc__)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    options.add_argument(
+        "--rollouts",
+        type=Path,
+        default=ROOT.parent / "shared" / "data" / "zeroeval_rollouts.parquet",
+        help="table of rollouts with texts and models",
+    )
     options.add_argument("--out", type=Path, default=ROOT / "models" / "zeroeval-math")
+    options.add_argument("--seed", type=int, default=0, help="of folds and predictor")
     chosen = options.parse_args()
-    rollouts = read_or_exit(chosen.rollouts)
-    predictor = SurgePredictor(seed=chosen.seed, num_threads=chosen.threads)
+    try:
+        rollouts = read_rollouts(chosen.rollouts)
+        training = train(rollouts, SurgePredictor(seed=chosen.seed), folds=FOLDS, seed=chosen.seed)
+        save_predictor(training.predictor, chosen.out)
+        with replacing(chosen.out / "README.md") as file:
+            file.write(card(training.evaluation, rollouts).encode())
+    except ClearOptError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    print(f"{chosen.out}: triage efficiency {training.evaluation.triage_efficiency:.4f}")
 
-    scores, quality = cross_validate(predictor, rollouts, chosen.seed)
-    save_predictor(predictor.fit(rollouts.texts(), rollouts), chosen.out)
+
+def card(found: Evaluation, rollouts: Rollouts) -> str:
+    """Fill in the model card."""
+    low, high = found.intervals.mean.efficiency
+    worst, calibration = found.worst, found.calibration
+    lengths = None if calibration is None else calibration.lengths
     template = Path(__file__).with_name("zeroeval_card.md").read_text(encoding="utf-8")
-    card = Template(template).substitute(
+    return Template(template).substitute(
         queries=f"{len(rollouts.query_ids):,}",
         rollouts=f"{len(rollouts):,}",
         models=len(rollouts.models),
+        digest=table_digest(rollouts)[:16],
         accuracy=f"{rollouts.correct.mean():.3f}",
         median_length=f"{np.median(rollouts.n_tokens[rollouts.correct > 0]):.0f}",
         shown=SHOWN_BUDGET,
-        by_budget=budget_table(scores),
-        by_model=model_table(scores, SHOWN_BUDGET),
-        efficiency=f"{mean_efficiency(scores, 'learned'):.3f}",
-        uniform_efficiency=f"{mean_efficiency(scores, 'uniform'):.3f}",
-        **quality,
+        folds=FOLDS,
+        by_budget=by_budget(found),
+        by_model=by_model(found),
+        efficiency=f"{found.triage_efficiency:.3f}",
+        interval=f"{low:.3f} to {high:.3f}",
+        uniform_efficiency=f"{found.mean_efficiency('uniform'):.3f}",
+        worst=f"{worst.difference:+.4f} ({worst.model} at {worst.budget:g} tokens)",
+        below=found.n_significantly_below_uniform,
+        cells=len(found.cells()),
+        brier="-" if calibration is None else f"{calibration.success.brier:.3f}",
+        brier_constant="-" if calibration is None else f"{calibration.success.brier_constant:.3f}",
+        calibration_error=(
+            "-" if calibration is None else f"{calibration.success.calibration_error:.3f}"
+        ),
+        coverage=(
+            "-"
+            if lengths is None
+            else ", ".join(f"{100 * share:.0f} %" for share in lengths.coverage)
+        ),
     )
-    (chosen.out / "README.md").write_text(card, encoding="utf-8")
-    print(f"{chosen.out}: triage efficiency {mean_efficiency(scores, 'learned'):.3f}")
 
 
-Scores = dict[tuple[str, int], list[Comparison]]
-"""One comparison per fold, for each model and budget."""
-
-
-def cross_validate(
-    predictor: SurgePredictor, rollouts: Rollouts, seed: int
-) -> tuple[Scores, dict[str, str]]:
-    """Score the pooled predictor on queries it has not seen, model by model."""
-    scores: Scores = {(model, budget): [] for model in rollouts.models for budget in BUDGETS}
-    folds = query_folds(rollouts.query_ids, FOLDS, seed)
-    errors = []
-    for fold in folds:
-        rest = np.concatenate([other for other in folds if other is not fold])
-        learning, testing = rollouts.for_queries(rest), rollouts.for_queries(fold)
-        predictor.fit(learning.texts(), learning)
-        curves, texts = predictor.predict(testing.texts()), testing.texts()
-        errors.append(prediction_errors(predictor.predict_completion(texts), learning, testing))
-        for model in rollouts.models:
-            own = testing.for_model(model)
-            own_curves = curves.take(testing.index_of(own.query_ids))
-            for budget in BUDGETS:
-                scores[model, budget].append(
-                    compare_policies(own_curves, own.query_ids, own, budget * len(own_curves))
-                )
-    names = ("brier", "brier_constant", "median_error", "coverage")
-    return scores, {
-        name: f"{value:.3f}" for name, value in zip(names, np.mean(errors, axis=0), strict=True)
-    }
-
-
-def prediction_errors(
-    predicted: Completion, learning: Rollouts, testing: Rollouts
-) -> tuple[float, float, float, float]:
-    """Give Brier scores (predicted, constant), log error of the length, 80 % coverage."""
-    row = testing.index_of(testing.query_id)
-    brier = np.mean((predicted.success[row] - testing.correct) ** 2)
-    constant = np.mean((learning.correct.mean() - testing.correct) ** 2)
-    right = testing.correct > 0
-    miss = np.log(testing.n_tokens[right] / predicted.median[row[right]])
-    inside = np.abs(miss) <= 1.2816 * predicted.spread[row[right]]  # 80 % of a normal
-    return float(brier), float(constant), float(np.median(np.abs(miss))), float(inside.mean())
-
-
-def accuracy(results: list[Comparison], policy: str) -> float:
-    """Give the accuracy over the folds, each query counting once."""
-    return float(np.average([getattr(r, policy) for r in results], weights=[r.n for r in results]))
-
-
-def mean_efficiency(scores: Scores, policy: str) -> float:
-    """Give the mean over models and budgets of accuracy / oracle accuracy."""
-    return float(np.mean([accuracy(r, policy) / accuracy(r, "oracle") for r in scores.values()]))
-
-
-POLICIES = ("uniform", "proportional", "learned", "oracle")
-
-
-def budget_table(scores: Scores) -> str:
-    """Write accuracy averaged over the models, one row per budget."""
-    models = {model for model, _ in scores}
+def by_budget(found: Evaluation) -> str:
+    """Tabulate accuracy averaged over the models, one row per budget."""
+    columns = [found.accuracy(policy) for policy in POLICIES]
     return table(
-        "tokens/query",
-        {
-            str(budget): [
-                float(np.mean([accuracy(scores[model, budget], policy) for model in models]))
-                for policy in POLICIES
-            ]
-            for budget in BUDGETS
-        },
+        ("tokens/query", *POLICIES, "abandoned"),
+        [
+            (f"{budget:g}", *row)
+            for budget, *row in zip(
+                found.budgets.tolist(), *columns, found.abandoned.tolist(), strict=True
+            )
+        ],
     )
 
 
-def model_table(scores: Scores, budget: int) -> str:
-    """Write accuracy at one budget, one row per model."""
+def by_model(found: Evaluation) -> str:
+    """Tabulate accuracy at one budget and triage efficiency over all, one row per model."""
+    at = int(np.argmin(np.abs(found.budgets - SHOWN_BUDGET)))
     return table(
-        "model",
-        {
-            model: [accuracy(results, policy) for policy in POLICIES]
-            for (model, at), results in scores.items()
-            if at == budget
-        },
+        ("model", *POLICIES, "triage efficiency"),
+        [
+            (model, *(scores.accuracy(p)[at] for p in POLICIES), scores.triage_efficiency)
+            for model, scores in found.models.items()
+        ],
     )
 
 
-def table(head: str, rows: dict[str, list[float]]) -> str:
+def table(head: Sequence[str], rows: Sequence[tuple[str, *tuple[float, ...]]]) -> str:
     """Write a Markdown table of numbers."""
-    lines = [f"| {head} | {' | '.join(POLICIES)} |", "|---" * (len(POLICIES) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(f'{x:.3f}' for x in row)} |" for name, row in rows.items()]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{x:.3f}' for x in row)} |" for name, *row in rows]
     return "\n".join(lines)
 
 
