@@ -119,7 +119,7 @@ def test_a_demo_of_one_question(tmp_path):
 
 
 def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("clear_opt.cli.demo.predict_curves", pytest.fail)
+    monkeypatch.setattr("clear_opt.cli.demo.predict_texts", pytest.fail)
     (tmp_path / "file").write_text("")
     result = run("demo", "--out-dir", tmp_path / "file")
     assert result.exit_code == 2

@@ -64,7 +64,7 @@ BAD_ROWS = {
     "name as fraction": ('{"query_id": 1.5, "text": "x"}', ["query_id = 1.5"]),
     "half a surrogate pair": ('{"query_id": "\\ud83d", "text": "x"}', ["query_id", "surrogate"]),
     "no name column": ('{"text": "x"}', ["query_id: is missing", "columns found: 'text'"]),
-    "nothing to allocate by": ('{"query_id": "a", "prompt": "x"}', ["'text'", "'tau'", "'prompt'"]),
+    "nothing to allocate by": ('{"query_id": "a", "weight": 2}', ["'text'", "'tau'", "'weight'"]),
     "a list": ("[1, 2]", ["row 1 (line 1)", "list", "object"]),
     "no JSON": ('{"query_id": "a", "text": "x"}\n{"query_id": "b"', ["row 2 (line 2)", "JSON"]),
     "nested without end": ("[" * 100_000, ["row 1 (line 1)", "JSON"]),

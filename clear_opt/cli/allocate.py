@@ -11,10 +11,11 @@ import typer
 
 from clear_opt.cli.steps import (
     DEFAULT_PREDICTOR,
+    ModelName,
     TrackingUri,
     note,
     note_unused,
-    predict_curves,
+    predict_table,
     working,
 )
 from clear_opt.defaults import MOST_TOKENS
@@ -68,6 +69,7 @@ def allocate(
             show_default=DEFAULT_PREDICTOR,
         ),
     ] = None,
+    model: ModelName = None,
     tracking_uri: TrackingUri = None,
     solver: Annotated[
         SolverOption, typer.Option(help="'both' solves twice and compares.")
@@ -125,8 +127,8 @@ def allocate(
         check_output(out, source=queries)
     with working("Reading queries"):
         table = read_queries(queries, floor=floor, ceiling=ceiling)
-    note_unused(table)
-    problem = table.problem(_curves(table, predictor, tracking_uri), budget, block=block)
+    curves = _curves(table, predictor, model, tracking_uri)
+    problem = table.problem(curves, budget, block=block)
     with working("Solving"):
         allocation, check = _solve(problem, solver)
         if leftover is LeftoverOption.SPREAD:
@@ -146,10 +148,13 @@ def allocate(
         typer.echo(f"wrote {out} ({len(allocation):,} rows)", err=as_json)
 
 
-def _curves(table: QueryTable, predictor: str | None, tracking_uri: str | None) -> ShiftedSurge:
+def _curves(
+    table: QueryTable, predictor: str | None, model: str | None, tracking_uri: str | None
+) -> ShiftedSurge:
     if table.curves is None:
-        return predict_curves(table.texts or (), predictor or DEFAULT_PREDICTOR, tracking_uri)
-    if predictor is not None:
+        return predict_table(table, predictor or DEFAULT_PREDICTOR, model, tracking_uri)
+    note_unused(table)
+    if predictor is not None or model is not None:
         note(f"predictor not used: {table.path} gives the curves")
     return table.curves
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, predict_curves, working
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, predict_texts, working
 
 if TYPE_CHECKING:
     from clear_opt.demo import DemoQuery, Study
@@ -38,7 +38,7 @@ def demo(
 
     make_folder(out_dir)
     made = make_queries(queries, seed)
-    curves = predict_curves([query.text for query in made], predictor)
+    curves = predict_texts([query.text for query in made], predictor)
     with working("Solving, by both solvers, and drawing the frontier"):
         found = study(curves, queries * tokens_per_query)
         _write(out_dir, made, found)

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, TrackingUri, note_unused, predict_curves, working
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, ModelName, TrackingUri, predict_table, working
 
 
 def predict(
     queries: Annotated[
         Path,
-        typer.Argument(help="JSONL, CSV or Parquet with query_id and text.", show_default=False),
+        typer.Argument(
+            help="JSONL, CSV or Parquet with query_id and what the predictor needs, such as text.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path,
@@ -22,9 +25,10 @@ def predict(
     predictor: Annotated[
         str, typer.Option(help="A name, a folder, or models:/NAME@ALIAS.")
     ] = DEFAULT_PREDICTOR,
+    model: ModelName = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Predict each query's utility curve from its text.
+    """Predict each query's utility curve from its text and other columns.
 
     Writes query_id, tau, alpha, beta, height, width; `clear-opt allocate` reads that file.
 
@@ -38,7 +42,6 @@ def predict(
     check_output(out, source=queries)
     with working("Reading queries"):
         table = read_queries(queries, text_only=True)
-    note_unused(table)
-    curves = predict_curves(table.texts or (), predictor, tracking_uri)
+    curves = predict_table(table, predictor, model, tracking_uri)
     write_table(curve_table(table.query_ids, curves), out)
     typer.echo(f"wrote {out} ({len(table):,} rows)")

@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from clear_opt.curves import ShiftedSurge
     from clear_opt.evaluation.evaluate import Step
+    from clear_opt.predictors import SurgePredictor
     from clear_opt.rollouts import Rollouts
     from clear_opt.tables import QueryTable
 
@@ -26,6 +29,16 @@ TrackingUri = Annotated[
     ),
 ]
 """The option --tracking-uri of the commands that load a predictor."""
+
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Whose answers the curves are about, a model of the predictor's training.",
+        show_default="a typical one",
+    ),
+]
+"""The option --model of the commands that predict curves."""
 
 DEFAULT_PREDICTOR = "zeroeval-math"
 """The predictor that comes with the package."""
@@ -45,44 +58,71 @@ def working(message: str) -> Iterator[None]:
         yield
 
 
-def note_unused(table: QueryTable) -> None:
+def note_unused(table: QueryTable, used: Sequence[str] = ()) -> None:
     """Name the columns of the file that nothing was read from."""
-    if table.unused_columns:
-        note(f"columns not used: {', '.join(table.unused_columns)}")
+    unused = [name for name in table.unused_columns if name not in used]
+    if unused:
+        note(f"columns not used: {', '.join(unused)}")
 
 
-def predict_curves(
-    texts: Sequence[str], predictor: str, tracking_uri: str | None = None
+def predict_table(
+    table: QueryTable, predictor: str, model: str | None = None, tracking_uri: str | None = None
 ) -> ShiftedSurge:
-    """Predict one curve for each text.
+    """Predict one curve for each query of a file, and note what was not used of it.
 
     Parameters
     ----------
-    texts
-        Any number; without any the predictor is not loaded.
+    table
+        Any number of queries; without any the predictor is not loaded.
     predictor
         Name, folder, or ``models:/`` and the name of a registered one.
+    model
+        Whose answers the curves are about; None for a typical one.
     tracking_uri
         The MLflow store of a registered one.
     """
+    from clear_opt.curves import ShiftedSurge
+
+    if not len(table):
+        return ShiftedSurge([], [], [])
+    learned = _loaded(predictor, tracking_uri)
+    note_unused(table, learned.columns_)
+    return _predicted(learned, table.queries(learned.columns_), model)
+
+
+def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:
+    """Predict one curve for each text; see `predict_table`."""
+    import pandas as pd
+
+    return _predicted(_loaded(predictor, None), pd.DataFrame({"text": list(texts)}), None)
+
+
+def _loaded(predictor: str, tracking_uri: str | None) -> SurgePredictor:
+    with working("Loading the predictor"):
+        from clear_opt.predictors import load_predictor
+
+        return load_predictor(predictor, tracking_uri=tracking_uri)
+
+
+def _predicted(learned: SurgePredictor, queries: pd.DataFrame, model: str | None) -> ShiftedSurge:
     import numpy as np
 
     from clear_opt.curves import ShiftedSurge
 
-    if not texts:
-        return ShiftedSurge([], [], [])
-    with working("Loading the predictor"):
-        from clear_opt.predictors import load_predictor
-
-        learned = load_predictor(predictor, tracking_uri=tracking_uri)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         parts = [
-            learned.predict(list(texts[start : start + _CHUNK]))
+            learned.predict(queries.iloc[start : start + _CHUNK], model)
             for start in progress.track(
-                range(0, len(texts), _CHUNK), description="Predicting curves"
+                range(0, len(queries), _CHUNK), description="Predicting curves"
             )
         ]
+    outside = int(learned.outside_training(queries).sum())
+    if outside:
+        note(
+            f"{outside:,} of {len(queries):,} queries are unlike those the predictor was trained "
+            "on: their curves are guesses"
+        )
     return ShiftedSurge(
         tau=np.concatenate([part.tau for part in parts]),
         alpha=np.concatenate([part.alpha for part in parts]),

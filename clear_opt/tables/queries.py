@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.files import Record, Records, TableError, read_records
 from clear_opt.problem import AllocationProblem
 from clear_opt.tables.row import REMEDIES, QueryRow, as_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CURVE = ("tau", "alpha", "beta", "height", "width")
 _LIMITS = ("weight", "floor", "ceiling")
@@ -31,7 +35,7 @@ class QueryTable:
     query_ids
         Name of each query, unique.
     texts
-        Text of each query, or ``None`` where the table gives curves.
+        Text of each query, or ``None`` where the table gives curves or has no texts.
     curves
         Curve of each query, or ``None`` where the table gives texts.
     weight
@@ -42,6 +46,8 @@ class QueryTable:
         Columns of the file that nothing was read from.
     places
         Where each query stands in the file, for messages.
+    records
+        The rows of the file as they were read.
     """
 
     path: Path
@@ -53,6 +59,40 @@ class QueryTable:
     ceiling: np.ndarray
     unused_columns: tuple[str, ...]
     places: tuple[str, ...]
+    records: Records
+
+    def queries(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Give the columns that a predictor asks for, one row per query.
+
+        Parameters
+        ----------
+        columns
+            Their names: ``text``, and others that hold numbers or categories.
+
+        Raises
+        ------
+        TableError
+            Naming the first column that the file does not have.
+        """
+        import pandas as pd
+
+        from clear_opt.rollouts.columns import typed_column
+
+        found = {}
+        for name in columns:
+            if name not in self.records.columns and len(self):
+                raise TableError(
+                    "is missing",
+                    path=self.path,
+                    column=name,
+                    remedy=f"the predictor was trained on {', '.join(columns)}; "
+                    f"columns found: {', '.join(self.records.columns)}",
+                )
+            if name == "text":
+                found[name] = np.array(_texts(self.records, self.query_ids), dtype=object)
+            else:
+                found[name] = typed_column(self.records, name, None)
+        return pd.DataFrame(found)
 
     def problem(self, curves: ShiftedSurge, budget: float, block: int = 1) -> AllocationProblem:
         """Give the allocation problem of these queries.
@@ -93,7 +133,7 @@ class QueryTable:
         return len(self.query_ids)
 
     def __repr__(self) -> str:
-        kind = "texts" if self.curves is None else "curves"
+        kind = "curves" if self.curves is not None else "texts" if self.texts else "features"
         return f"QueryTable({str(self.path)!r}, n={len(self)}, {kind})"
 
 
@@ -106,14 +146,15 @@ def read_queries(
     ----------
     path
         JSON Lines, CSV or Parquet (see `read_records`) with the column ``query_id`` (unique) and
-        either ``text`` or ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``); optional
-        ``weight``, ``floor``, ``ceiling``. Where every row has a curve, texts are not used.
+        either ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``), or what a predictor
+        makes a curve of: ``text`` and columns of numbers or categories. Optional ``weight``,
+        ``floor``, ``ceiling``. Where every row has a curve, texts are not used.
     floor
         Fewest tokens of queries whose row names none, >= 0.
     ceiling
         Most tokens of queries whose row names none; ``None`` for no limit.
     text_only
-        Whether only names and texts are wanted; all other columns then count as unused.
+        Whether only names and what describes the queries are wanted, no curves and no limits.
 
     Returns
     -------
@@ -141,11 +182,12 @@ def read_queries(
     return QueryTable(
         path=records.path,
         query_ids=names,
-        texts=None if has_curves else _texts(records, rows),
+        texts=None if has_curves or "text" not in records.columns else _texts(records, names),
         curves=_curves(records, rows) if has_curves else None,
         **limits,
         unused_columns=tuple(name for name in records.columns if name not in used),
         places=tuple(record.place for record in records.rows),
+        records=records,
     )
 
 
@@ -157,7 +199,10 @@ def _check_columns(records: Records, known: tuple[str, ...]) -> None:
         raise TableError(
             "is missing", path=records.path, column="query_id", remedy=f"columns found: {found}"
         )
-    if not {"text", "tau"} & set(records.columns) & set(known):
+    describing = {"text", *records.columns} - ({*QueryRow.model_fields} - {"text", "tau"})
+    if "tau" not in known:
+        describing -= {"tau"}
+    if not describing & set(records.columns):
         wanted = "'text'" if "tau" not in known else "'text', or 'tau' with 'height' and 'width'"
         raise TableError(
             "has no column to allocate by" if "tau" in known else "has no column 'text'",
@@ -205,17 +250,20 @@ def _check_unique(records: Records, rows: list[QueryRow]) -> None:
         first[row.query_id] = record.place
 
 
-def _texts(records: Records, rows: list[QueryRow]) -> tuple[str, ...]:
-    for record, row in zip(records.rows, rows, strict=True):
-        if row.text is None:
+def _texts(records: Records, query_ids: Sequence[str]) -> tuple[str, ...]:
+    texts: list[str] = []
+    for record, query_id in zip(records.rows, query_ids, strict=True):
+        text = record.values.get("text")
+        if text is None:
             raise TableError(
                 "has no text",
                 path=records.path,
                 place=record.place,
-                query_id=row.query_id,
+                query_id=query_id,
                 remedy="give the query's text, or leave the query out",
             )
-    return tuple(row.text or "" for row in rows)
+        texts.append(text)
+    return tuple(texts)
 
 
 def _curves(records: Records, rows: list[QueryRow]) -> ShiftedSurge:
