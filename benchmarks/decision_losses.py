@@ -37,15 +37,15 @@ _SPREADS = np.geomspace(_LEAST_SPREAD, _LARGEST_SPREAD, 61)
 
 
 class Outcomes(NamedTuple):
-    """What happened to n queries, and the prices at which they decided."""
+    """What happened to n queries, and the prices at which they decided; NumPy or JAX arrays."""
 
-    correct: np.ndarray
+    correct: Any
     """Whether the recorded answer is right, in [0, 1], shape (n,)."""
-    length: np.ndarray
+    length: Any
     """Its tokens, shape (n,)."""
-    prices: np.ndarray
+    prices: Any
     """Success per token > 0, shape (n, k); each query stands at k prices."""
-    weight: np.ndarray
+    weight: Any
     """Of each price, >= 0, shape (n, k)."""
 
     def take(self, rows: np.ndarray) -> Outcomes:

@@ -57,21 +57,19 @@ def held_out_states(rollouts: Rollouts, folds: int = 5, seed: int = 0) -> HeldOu
     state = np.full((folds, len(rollouts), 3), np.nan)
     columns = []
     for i in range(folds):
-        fitted = _fitted(rollouts.take(fold != i), seed)
+        fitted = _fitted(rollouts.take(fold != i))
         state[i, fold == i] = states(fitted, rollouts.take(fold == i))
         table = rollouts.queries()
         found = np.asarray(fitted.features_.transform(table), dtype=np.float32)
         columns.append(found[rollouts.index_of(rollouts.query_id)])
     for i, j in combinations(range(folds), 2):
-        fitted = _fitted(rollouts.take((fold != i) & (fold != j)), seed)
+        fitted = _fitted(rollouts.take((fold != i) & (fold != j)))
         state[i, fold == j] = states(fitted, rollouts.take(fold == j))
         state[j, fold == i] = states(fitted, rollouts.take(fold == i))
     return HeldOutStates(fold, state, np.stack(columns))
 
 
-def _fitted(rollouts: Rollouts, seed: int) -> SurgePredictor:
-    # Seed 0 whatever the folds: the folds are what differs between seeds, as in `evaluate`.
-    del seed
+def _fitted(rollouts: Rollouts) -> SurgePredictor:
     return SurgePredictor().fit(rollouts.queries(), rollouts)
 
 
