@@ -110,6 +110,8 @@ def test_weights_scale_the_loss_and_its_gradient():
         assert loss_and_gradient(loss, state, twice)[1] == pytest.approx(2 * slope)
         alone = loss_and_gradient(loss, state[:2], outcomes.take(np.arange(2)))[1]
         assert alone == pytest.approx(slope[:2])
+        by_price = [losses_of(loss, state, outcomes, k) for k in range(3)]
+        assert value == pytest.approx((np.transpose(by_price) * outcomes.weight).sum())
 
 
 # --- boosting
@@ -180,7 +182,7 @@ def recorded(n=40, models=("a", "b"), seed=0):
 
 
 def test_replays_score_as_the_evaluation_does():
-    rollouts, budgets = recorded(), (30, 60, 120, 400)
+    rollouts, budgets = recorded(), (30, 60, 120, 4_000)
     state = some_states(len(rollouts))
     replays = Replays(rollouts, budgets)
     curves = curves_of(state)
@@ -196,8 +198,12 @@ def test_replays_score_as_the_evaluation_does():
     assert found["difference"] == found["low"] == found["high"] == 0
     quick = replays.efficiency(state, np.ones(len(rollouts), dtype=bool))
     assert quick == pytest.approx(expected.triage_efficiency, abs=0.03)
-    prices = replays.outcomes(state, np.ones(len(rollouts), dtype=bool)).prices
-    assert prices[0] == pytest.approx(np.maximum(expected.models["a"].price, 1e-6), rel=1e-3)
+    outcomes = replays.outcomes(state, np.ones(len(rollouts), dtype=bool))
+    one = expected.models["a"]
+    assert outcomes.prices[0] == pytest.approx(np.maximum(one.price, 1e-6), rel=1e-3)
+    oracle = np.where(one.price > 0, one.accuracy("oracle"), np.inf)
+    assert outcomes.weight[0] == pytest.approx(1 / (4 * oracle))
+    assert (outcomes.weight[0] > 0).tolist() == [True, True, True, False]
 
 
 def test_differences_are_paired_and_have_their_sign():
