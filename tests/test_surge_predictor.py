@@ -284,7 +284,7 @@ def test_nothing_is_printed(rollouts, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("package", ["lightgbm", "sklearn"])
+@pytest.mark.parametrize("package", ["lightgbm", "sklearn", "skops"])
 def test_without_the_learn_extra_it_is_named(monkeypatch, package):
     for name in [name for name in sys.modules if name.startswith("clear_opt.predictors")]:
         monkeypatch.delitem(sys.modules, name)

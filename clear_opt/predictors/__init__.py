@@ -5,8 +5,9 @@ from clear_opt.errors import MissingExtraError
 try:
     import lightgbm  # noqa: F401
     import sklearn  # noqa: F401
+    import skops  # noqa: F401
 except ImportError as error:
-    raise MissingExtraError("scikit-learn and LightGBM", "learn") from error
+    raise MissingExtraError("scikit-learn, LightGBM and skops", "learn") from error
 
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.learners import BoostedLearner, Learner, LinearLearner
