@@ -35,11 +35,9 @@ from benchmarks.decision_replay import Replays
 from benchmarks.held_out_states import HeldOutStates, as_completion, held_out_states
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from clear_opt.curves import Curve, ShiftedSurge, TabularCurve
+from clear_opt.defaults import BUDGETS
 from clear_opt.fitting import surge_shape
 from clear_opt.rollouts import Rollouts, read_rollouts
-
-BUDGETS = (50, 100, 150, 200, 300, 400, 600, 800)
-"""Tokens per query at which caps are replayed."""
 
 SHOWN = (50, 100, 200)
 """Budgets whose accuracy the table shows."""

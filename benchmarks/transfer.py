@@ -24,8 +24,9 @@ import numpy as np
 from sklearn.base import clone
 
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
+from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation import BUDGETS, Batch, Evaluation, predicted, query_folds, score
+from clear_opt.evaluation import Batch, Evaluation, predicted, query_folds, score
 from clear_opt.evaluation.scores import efficiency
 from clear_opt.predictors import SurgePredictor
 from clear_opt.rollouts import Rollouts, read_rollouts

@@ -47,3 +47,6 @@ FLOOR: Final = 0
 
 BLOCK: Final = 1
 """Tokens per unit of allocation: whole tokens."""
+
+BUDGETS: Final = (50, 100, 150, 200, 300, 400, 600, 800)
+"""Tokens per query at which predictors are scored: from scarce to ample on short reasoning."""

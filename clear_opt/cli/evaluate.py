@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.steps import TrackingUri, evaluation_bar, note, read_budgets, read_table, working
+from clear_opt.cli.steps import (
+    DEFAULT_BUDGETS,
+    Budgets,
+    TrackingUri,
+    evaluation_bar,
+    note,
+    read_budgets,
+    read_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from clear_opt.evaluation import Evaluation
@@ -26,9 +35,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    budgets: Annotated[
-        str, typer.Option(help="Tokens per query, with commas between them.")
-    ] = "50,100,150,200,300,400,600,800",
+    budgets: Budgets = DEFAULT_BUDGETS,
     predictor: Annotated[
         str | None,
         typer.Option(

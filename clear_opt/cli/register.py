@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.steps import read_budgets, read_table, working
+from clear_opt.cli.steps import DEFAULT_BUDGETS, Budgets, read_budgets, read_table, working
 from clear_opt.cli.train import tell
 
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -31,9 +31,7 @@ def register(
         ),
     ],
     name: Annotated[str, typer.Option(help="Of the registered model.", show_default=False)],
-    budgets: Annotated[
-        str, typer.Option(help="Tokens per query, with commas between them.")
-    ] = "50,100,150,200,300,400,600,800",
+    budgets: Budgets = DEFAULT_BUDGETS,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     tracking_uri: Annotated[
         str | None,

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from clear_opt.defaults import BUDGETS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,6 +41,11 @@ ModelName = Annotated[
     ),
 ]
 """The option --model of the commands that predict curves."""
+
+Budgets = Annotated[str, typer.Option(help="Tokens per query, with commas between them.")]
+"""The option --budgets of the commands that score predictors."""
+
+DEFAULT_BUDGETS = ",".join(f"{budget:g}" for budget in BUDGETS)
 
 DEFAULT_PREDICTOR = "zeroeval-math"
 """The predictor that comes with the package."""

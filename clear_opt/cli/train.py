@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.steps import evaluation_bar, note, read_budgets, read_table, working
+from clear_opt.cli.steps import (
+    DEFAULT_BUDGETS,
+    Budgets,
+    evaluation_bar,
+    note,
+    read_budgets,
+    read_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -57,9 +65,7 @@ def train(
             show_default="held out",
         ),
     ] = None,
-    budgets: Annotated[
-        str, typer.Option(help="Tokens per query, with commas between them.")
-    ] = "50,100,150,200,300,400,600,800",
+    budgets: Budgets = DEFAULT_BUDGETS,
     seed: Annotated[int, typer.Option(min=0, help="Of split, predictor and bootstrap.")] = 0,
     tracking_uri: Annotated[
         str | None,

@@ -15,7 +15,7 @@ from clear_opt.evaluation.comparison import (
     compare_policies,
     query_folds,
 )
-from clear_opt.evaluation.evaluate import BUDGETS, evaluate, score
+from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
 from clear_opt.evaluation.held_out import Batch, CurvePredictor, cross_validated, pooled, predicted
 from clear_opt.evaluation.recorded import Recorded
@@ -25,7 +25,6 @@ from clear_opt.evaluation.scores import ModelScores, Regret
 from clear_opt.evaluation.summary import as_json
 
 __all__ = [
-    "BUDGETS",
     "POLICY_NAMES",
     "Batch",
     "Calibration",

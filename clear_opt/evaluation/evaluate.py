@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.account import describe, notes_on
 from clear_opt.evaluation.calibration import Calibration, calibrate
@@ -27,9 +28,6 @@ from clear_opt.evaluation.scores import joined
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
-
-BUDGETS = (50, 100, 150, 200, 300, 400, 600, 800)
-"""Tokens per query at which predictors are compared unless the caller says otherwise."""
 
 Step = Callable[[int, int], Any]
 """Called with the steps done and the steps there are, after each."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.evaluation import BUDGETS, Evaluation, ModelScores, predicted, score
+from clear_opt.defaults import BUDGETS
+from clear_opt.evaluation import Evaluation, ModelScores, predicted, score
 from clear_opt.evaluation.resampling import DRAWS, LEVEL
 from clear_opt.evaluation.scores import efficiency
 from clear_opt.rollouts import Rollouts

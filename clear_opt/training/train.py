@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation import BUDGETS, Evaluation, evaluate
+from clear_opt.evaluation import Evaluation, evaluate
 from clear_opt.evaluation.evaluate import Step
 from clear_opt.evaluation.held_out import trained_on
 from clear_opt.predictors import BoostedLearner, SurgePredictor
