@@ -7,6 +7,49 @@ from dataclasses import dataclass
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Row:
+    """One coupling constraint of a solved problem: its price, and how far it is used.
+
+    Attributes
+    ----------
+    name
+        What the constraint is called, e.g. ``"budget"``.
+    price
+        What relaxing the constraint by one unit would gain, weighted success per unit, >= 0. For
+        a limit that is one unit more to spend, for a guarantee one unit less to grant.
+    amount
+        Right-hand side, in units.
+    used
+        What the allocation uses of a limit, or grants of a guarantee, in units.
+    unit
+        ``"tokens"``, ``"queries"``, or the name of another resource.
+    at_most
+        Whether ``used`` must not exceed the amount (a limit) or not fall short of it.
+    reserve
+        Units of the amount kept back, so that a limit on expected spend holds with the probability
+        asked for; ``used`` includes it.
+    """
+
+    name: str
+    price: float
+    amount: float
+    used: float
+    unit: str = "tokens"
+    at_most: bool = True
+    reserve: float = 0.0
+
+    @property
+    def slack(self) -> float:
+        """Units by which the constraint is kept; negative where it is broken."""
+        return self.amount - self.used if self.at_most else self.used - self.amount
+
+    @property
+    def binds(self) -> bool:
+        """Whether one unit more or less would change what is reached."""
+        return self.price > 0
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """A dual bound beside a primal value, taken apart query by query.
@@ -15,9 +58,10 @@ class Certificate:
 
         g(lambda) = lambda B + sum_i max over b of (w_i U_i(b) - lambda b)
 
-    is at least the value of the best allocation (design, section 1.4). The gap between it and an
-    allocation's own value is a sum of terms that are never negative: what each query misses
-    against its own best response, and the price of unspent tokens.
+    is at least the value of the best allocation (design, section 1.4); with several constraints
+    there is one price for each. The gap between the bound and an allocation's own value is a sum
+    of terms that are never negative: what each query misses against its own best response, and
+    the price of what is left of each constraint.
 
     Attributes
     ----------
@@ -25,22 +69,29 @@ class Certificate:
         Expected weighted number of right answers of the allocation.
     dual_bound
         No allocation within the budget is worth more. ``-inf`` where none is feasible.
-    price
-        The price that gave the bound, weighted success per token.
+    rows
+        The coupling constraints, the budget first, each with the price that gave the bound.
     shortfall
-        What each query misses at this price against its best response, shape (n,), >= 0.
-    slack
-        Unspent tokens; negative would mean an overspent budget.
+        What each query misses at these prices against its best response, shape (n,), >= 0.
     bound_violation
         Tokens by which a floor or ceiling is broken, the worst over the queries.
     """
 
     primal_value: float
     dual_bound: float
-    price: float
+    rows: tuple[Row, ...]
     shortfall: np.ndarray
-    slack: float
     bound_violation: float
+
+    @property
+    def price(self) -> float:
+        """Price of the first row, weighted success per unit, >= 0."""
+        return self.rows[0].price
+
+    @property
+    def slack(self) -> float:
+        """Unspent units of the first row; negative would mean an overspent budget."""
+        return self.rows[0].slack
 
     @property
     def gap(self) -> float:
@@ -58,18 +109,18 @@ class Certificate:
 
     @property
     def primal_residual(self) -> float:
-        """Tokens by which the budget, a floor or a ceiling is broken; zero if feasible."""
-        return max(0.0, -self.slack, self.bound_violation)
+        """Units by which a row, a floor or a ceiling is broken, the worst; zero if feasible."""
+        return max(0.0, self.bound_violation, *(-row.slack for row in self.rows))
 
     @property
     def dual_residual(self) -> float:
-        """How far the price is below zero, success per token; zero if dual feasible."""
-        return max(0.0, -self.price)
+        """How far a price is below zero, success per unit; zero if dual feasible."""
+        return max(0.0, *(-row.price for row in self.rows))
 
     @property
     def complementarity(self) -> float:
-        """Price of the unspent tokens, weighted success: the part of the gap they explain."""
-        return abs(self.price * self.slack)
+        """Price of what is left unspent, weighted success: the part of the gap it explains."""
+        return sum(abs(row.price * row.slack) for row in self.rows)
 
     @property
     def stationarity(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.certificate import Certificate
+from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
 from clear_opt.envelope import Envelope, concave_envelope
@@ -173,9 +173,8 @@ class AllocationProblem:
         return Certificate(
             primal_value=value if self.feasible else -np.inf,
             dual_bound=bound,
-            price=price,
+            rows=(Row("budget", price, self.budget, float(tokens.sum())),),
             shortfall=shortfall,
-            slack=slack,
             bound_violation=float(np.maximum(violation, 0.0).max(initial=0.0)),
         )
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from clear_opt.allocation import Allocation, Reason, Status
-from clear_opt.certificate import Certificate
+from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
 
@@ -154,9 +154,8 @@ def infeasible_answer(problem: AllocationProblem, *, solver: str, throw: bool) -
         certificate=Certificate(
             primal_value=-np.inf,
             dual_bound=-np.inf,
-            price=np.inf,
+            rows=(Row("budget", np.inf, problem.budget, problem.floor_total),),
             shortfall=nothing,
-            slack=problem.budget - problem.floor_total,
             bound_violation=0.0,
         ),
         status=Status.INFEASIBLE,
