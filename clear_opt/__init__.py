@@ -37,6 +37,13 @@ if TYPE_CHECKING:
         MissingExtraError,
         SolverError,
     )
+    from clear_opt.lengths import (
+        Lengths,
+        LogNormalLengths,
+        MixedLengths,
+        SurgeLengths,
+        TabularLengths,
+    )
     from clear_opt.precision import double_precision
     from clear_opt.problem import AllocationProblem
     from clear_opt.solvers import (
@@ -70,6 +77,13 @@ _HOME = {
         "MissingExtraError",
         "SolverError",
     ),
+    "clear_opt.lengths": (
+        "Lengths",
+        "LogNormalLengths",
+        "MixedLengths",
+        "SurgeLengths",
+        "TabularLengths",
+    ),
     "clear_opt.precision": ("double_precision",),
     "clear_opt.problem": ("AllocationProblem",),
     "clear_opt.solvers": (
@@ -95,14 +109,19 @@ __all__ = [
     "Hill",
     "InfeasibleError",
     "InvalidInputError",
+    "Lengths",
+    "LogNormalLengths",
     "Logistic",
     "MissingExtraError",
+    "MixedLengths",
     "Quadratic",
     "Reason",
     "ShiftedSurge",
     "SolverError",
     "Status",
+    "SurgeLengths",
     "TabularCurve",
+    "TabularLengths",
     "Triangular",
     "__version__",
     "choose_solver",

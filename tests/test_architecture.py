@@ -16,7 +16,7 @@ PACKAGE = ROOT / "clear_opt"
 LAYERS = [
     {"errors", "defaults", "precision"},
     {"files", "tracking"},
-    {"curves"},
+    {"curves", "lengths"},
     {"envelope", "certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
     {"predictors"},
@@ -27,7 +27,16 @@ LAYERS = [
     {"demo", "training"},
     {"cli", "__main__", "__init__"},
 ]
-OPTIMISATION = ("curves", "envelope", "problem", "solvers", "policies", "allocation", "instances")
+OPTIMISATION = (
+    "curves",
+    "lengths",
+    "envelope",
+    "problem",
+    "solvers",
+    "policies",
+    "allocation",
+    "instances",
+)
 LEARNING = ("sklearn", "lightgbm", "mlflow", "pandas")
 
 

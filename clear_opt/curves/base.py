@@ -1,24 +1,22 @@
-"""What every utility family shares: the interface, validation, and the JAX pytree."""
+"""What every utility family shares: the interface and validation."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 
 from clear_opt.curves.numerics import Array, is_traced
+from clear_opt.curves.rows import STATIC as STATIC
+from clear_opt.curves.rows import PerQuery, array_fields
 from clear_opt.errors import InvalidInputError
-
-STATIC = {"static": True}
-"""Metadata of a dataclass field that is a setting shared by all queries, not an array."""
 
 
 @dataclass(frozen=True, eq=False)
-class Curve(ABC):
+class Curve(PerQuery, ABC):
     """One utility curve per query: the chance of a right answer within a cap of ``b`` tokens.
 
     A family is zero or convex up to ``threshold`` and concave from there to ``peak``; this is all
@@ -30,13 +28,6 @@ class Curve(ABC):
     fields are leaves, fields with ``metadata=STATIC`` are not. Values are checked where a curve is
     built from concrete arrays, never inside a JAX transformation.
     """
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # The fields are known only after @dataclass has run, so they are looked up when used.
-        jax.tree_util.register_pytree_with_keys(
-            cls, _flatten_with_keys, lambda aux, leaves: _unflatten(cls, aux, leaves), _flatten
-        )
 
     @abstractmethod
     def value(self, tokens: Array) -> Array:
@@ -72,49 +63,13 @@ class Curve(ABC):
     def peak(self) -> Array:
         """Smallest cap with the greatest value (in float64), tokens, shape (n,)."""
 
-    def __len__(self) -> int:
-        return int(np.shape(getattr(self, _array_fields(type(self))[0]))[0])
 
-    def take(self, rows: Any) -> Self:
-        """Give the curves of some queries: ``rows`` is an index array, mask or slice."""
-        return jax.tree_util.tree_map(lambda array: array[rows], self)
-
-
-@cache
-def _array_fields(cls: type[Curve]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls) if not field.metadata.get("static"))
-
-
-def _static_values(curve: Curve) -> tuple[Any, ...]:
-    return tuple(getattr(curve, f.name) for f in fields(curve) if f.metadata.get("static"))
-
-
-def _flatten(curve: Curve) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    return tuple(getattr(curve, name) for name in _array_fields(type(curve))), _static_values(curve)
-
-
-def _flatten_with_keys(curve: Curve) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    leaves, static = _flatten(curve)
-    keys = map(jax.tree_util.GetAttrKey, _array_fields(type(curve)))
-    return tuple(zip(keys, leaves, strict=True)), static
-
-
-def _unflatten(cls: type[Curve], static: tuple[Any, ...], leaves: Any) -> Curve:
-    curve = object.__new__(cls)
-    for name, leaf in zip(_array_fields(cls), leaves, strict=True):
-        object.__setattr__(curve, name, leaf)
-    static_names = (field.name for field in fields(cls) if field.metadata.get("static"))
-    for name, value in zip(static_names, static, strict=True):
-        object.__setattr__(curve, name, value)
-    return curve
-
-
-def settle(curve: Curve) -> None:
-    """Bring the array fields of a curve being built to one float64 shape (n,).
+def settle(curve: PerQuery) -> None:
+    """Bring the array fields of curves (or lengths) being built to one float64 shape (n,).
 
     JAX arrays are kept as they are, so that a curve can be built inside a JAX transformation.
     """
-    names = _array_fields(type(curve))
+    names = array_fields(type(curve))
     values = [getattr(curve, name) for name in names]
     if any(isinstance(value, jax.Array) for value in values):
         values = jax.numpy.broadcast_arrays(*map(jax.numpy.atleast_1d, values))

@@ -1,0 +1,68 @@
+"""One entry per query: the JAX pytree behind curves and completion lengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+STATIC = {"static": True}
+"""Metadata of a dataclass field that is a setting shared by all queries, not an array."""
+
+
+@dataclass(frozen=True, eq=False)
+class PerQuery:
+    """Something with one entry per query, the leading axis of all its arrays.
+
+    Subclasses are frozen dataclasses. They become JAX pytrees when they are defined: their array
+    fields are leaves, fields that are pytrees themselves are their branches, fields with
+    ``metadata=STATIC`` are settings.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The fields are known only after @dataclass has run, so they are looked up when used.
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, lambda aux, leaves: _unflatten(cls, aux, leaves), _flatten
+        )
+
+    def __len__(self) -> int:
+        return int(np.shape(jax.tree_util.tree_leaves(self)[0])[0])
+
+    def take(self, rows: Any) -> Self:
+        """Give the entries of some queries: ``rows`` is an index array, mask or slice."""
+        return jax.tree_util.tree_map(lambda array: array[rows], self)
+
+
+@cache
+def array_fields(cls: type[PerQuery]) -> tuple[str, ...]:
+    """Give the names of the fields that hold arrays (or pytrees), in order."""
+    return tuple(field.name for field in fields(cls) if not field.metadata.get("static"))
+
+
+def _static_values(entries: PerQuery) -> tuple[Any, ...]:
+    return tuple(getattr(entries, f.name) for f in fields(entries) if f.metadata.get("static"))
+
+
+def _flatten(entries: PerQuery) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    leaves = tuple(getattr(entries, name) for name in array_fields(type(entries)))
+    return leaves, _static_values(entries)
+
+
+def _flatten_with_keys(entries: PerQuery) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    leaves, static = _flatten(entries)
+    keys = map(jax.tree_util.GetAttrKey, array_fields(type(entries)))
+    return tuple(zip(keys, leaves, strict=True)), static
+
+
+def _unflatten(cls: type[PerQuery], static: tuple[Any, ...], leaves: Any) -> PerQuery:
+    entries = object.__new__(cls)
+    for name, leaf in zip(array_fields(cls), leaves, strict=True):
+        object.__setattr__(entries, name, leaf)
+    static_names = (field.name for field in fields(cls) if field.metadata.get("static"))
+    for name, value in zip(static_names, static, strict=True):
+        object.__setattr__(entries, name, value)
+    return entries

@@ -1,0 +1,19 @@
+"""Completion lengths: how many tokens a generation takes if no cap stops it.
+
+Every family is a frozen dataclass of arrays over queries and a JAX pytree, like the curves. NumPy
+in, NumPy out; JAX arrays (or tracers) in, JAX arrays out.
+"""
+
+from clear_opt.lengths.base import Lengths
+from clear_opt.lengths.lognormal import LogNormalLengths
+from clear_opt.lengths.mixed import MixedLengths
+from clear_opt.lengths.surge import SurgeLengths
+from clear_opt.lengths.tabular import TabularLengths
+
+__all__ = [
+    "Lengths",
+    "LogNormalLengths",
+    "MixedLengths",
+    "SurgeLengths",
+    "TabularLengths",
+]
