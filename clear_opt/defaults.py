@@ -50,3 +50,6 @@ BLOCK: Final = 1
 
 BUDGETS: Final = (50, 100, 150, 200, 300, 400, 600, 800)
 """Tokens per query at which predictors are scored: from scarce to ample on short reasoning."""
+
+GRID_POINTS: Final = 32
+"""Caps per query where expected spend counts."""

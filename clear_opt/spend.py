@@ -1,0 +1,145 @@
+"""The (cost, utility) plane: what a cap is expected to spend against what it is worth.
+
+A cap of b tokens spends c(b) = E min(L, b), with L the completion length. Where expected spend is
+what a budget counts, a query's frontier is the set of points (c(b), U(b)), and its envelope is
+their upper hull. Everything here runs on NumPy and on JAX arrays.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from clear_opt import defaults
+from clear_opt.curves import Curve, TabularCurve
+from clear_opt.curves.hull import Hull, upper_hull
+from clear_opt.curves.numerics import Array, namespace
+from clear_opt.envelope import HullEnvelope
+from clear_opt.lengths import Lengths
+
+
+class SpendPoints(NamedTuple):
+    """Points of the frontiers, one row per query, in the order of their caps; shape (n, m)."""
+
+    caps: Array
+    """Token caps."""
+    spend: Array
+    """Expected spend E min(L, cap), tokens."""
+    utility: Array
+    """Weighted success at the cap."""
+
+
+def spend_points(curves: Curve, lengths: Lengths, caps: Array, weight: Array = 1.0) -> SpendPoints:
+    """Give what caps are expected to spend and what they are worth.
+
+    Parameters
+    ----------
+    curves, lengths
+        Utility and completion length of n queries.
+    caps
+        Caps, tokens, shape (n, m), never falling along a row (`cap_grid` makes such).
+    weight
+        Factor on a query's success probability, > 0, scalar or shape (n,).
+
+    Returns
+    -------
+    SpendPoints
+
+    Examples
+    --------
+    >>> from clear_opt import LogNormalLengths, ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100.0], height=[0.8], width=[50.0])
+    >>> points = spend_points(curves, LogNormalLengths([120.0], 0.3), np.array([[0, 125, 150]]))
+    >>> points.spend.round(1), points.utility.round(3)
+    (array([[  0. , 110.3, 118.6]]), array([[0.   , 0.659, 0.8  ]]))
+    """
+    xp = namespace(*jax.tree_util.tree_leaves((curves, lengths, caps, weight)))
+    caps = xp.asarray(caps, dtype=float)
+    each = weight * xp.ones(len(curves))
+    return SpendPoints(caps, lengths.expected_spend(caps), each[:, None] * _values(curves, caps))
+
+
+def _values(curves: Curve, caps: Array) -> Array:
+    """Give the utility at caps of shape (n, m)."""
+    if namespace(*jax.tree_util.tree_leaves((curves, caps))) is np:
+        return np.stack([curves.value(column) for column in caps.T], axis=1)
+    return jax.vmap(curves.value, in_axes=1, out_axes=1)(caps)
+
+
+def spend_hull(points: SpendPoints) -> Hull:
+    """Wrap the points of every query from above; ``tokens`` of the hull are expected tokens.
+
+    The hull starts at the first cap's spend, with the best utility that spend can buy.
+    """
+    xp = namespace(*points)
+    # A larger cap that spends no more than the first is as affordable: it may be worth more.
+    first = points.spend[:, :1]
+    free = xp.where(points.spend <= first, points.utility, -xp.inf).max(axis=1, keepdims=True)
+    return upper_hull(points.spend, xp.concatenate([free, points.utility[:, 1:]], axis=1))
+
+
+def spend_envelope(
+    curves: Curve, lengths: Lengths, caps: Array, weight: Array = 1.0
+) -> HullEnvelope:
+    """Build the concave envelope over the (cost, utility) points of caps, in units of spend.
+
+    Parameters
+    ----------
+    curves, lengths, caps, weight
+        As for `spend_points`.
+
+    Returns
+    -------
+    HullEnvelope
+        All its "tokens" are expected tokens; `vertex_caps` leads from its vertices back to caps.
+
+    Examples
+    --------
+    >>> from clear_opt import LogNormalLengths, ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100.0], height=[0.8], width=[50.0])
+    >>> lengths = LogNormalLengths([120.0], 0.3)
+    >>> envelope = spend_envelope(curves, lengths, cap_grid(curves, lengths))
+    >>> envelope.tangent.round(1), envelope.end.round(1)
+    (array([117.3]), array([118.6]))
+    """
+    return HullEnvelope(spend_hull(spend_points(curves, lengths, caps, weight)))
+
+
+def vertex_caps(points: SpendPoints, hull: Hull) -> Array:
+    """Give the cap behind every vertex of the hull of these points, tokens, shape (n, v)."""
+    xp = namespace(*points, *hull)
+    columns = [
+        xp.where(points.spend == hull.tokens[:, v, None], points.utility, -xp.inf).argmax(axis=1)
+        for v in range(hull.tokens.shape[1])
+    ]
+    return xp.take_along_axis(points.caps, xp.stack(columns, axis=1), axis=1)
+
+
+def cap_grid(
+    curves: Curve,
+    lengths: Lengths | None = None,
+    floor: Array = 0.0,
+    ceiling: Array | None = None,
+    points: int = defaults.GRID_POINTS,
+    block: int = defaults.BLOCK,
+) -> Array:
+    xp = namespace(*jax.tree_util.tree_leaves((curves, lengths, floor, ceiling)))
+    each = xp.ones(len(curves))
+    start = xp.ceil(floor * each / block) * block
+    top = xp.ceil(curves.peak / block) * block
+    if ceiling is not None:
+        top = xp.minimum(top, xp.floor(ceiling * each / block) * block)
+    top = xp.maximum(top, start)
+    if isinstance(curves, TabularCurve):
+        inner = curves.hull(start, top).tokens
+    else:
+        low = xp.clip(curves.tangent(start), start, top)[:, None]
+        share = xp.linspace(0.0, 1.0, points // 2)
+        even = low + (top[:, None] - low) * share
+        ratio = xp.maximum(top, 1.0)[:, None] / xp.maximum(low, 1.0)
+        inner = xp.concatenate([even, xp.maximum(low, 1.0) * ratio**share], axis=1)
+    below, above = xp.floor(inner / block) * block, xp.ceil(inner / block) * block
+    caps = xp.concatenate([start[:, None], below, above, top[:, None]], axis=1)
+    return xp.sort(xp.clip(caps, start[:, None], top[:, None]), axis=1)
