@@ -15,9 +15,15 @@ import numpy as np
 from clear_opt import defaults
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull, upper_hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, namespace, repeat
 from clear_opt.envelope import HullEnvelope
+from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
+
+_FEWEST = 5  # floor, tangent point from both sides, one cap beyond it, peak
+_FIRST_STEP = 16.0  # the first step past the tangent point is at least this part of it
+_UNSPENT = 1e-6  # share of the largest cap's spend that tells two caps apart
+_HALVINGS = 20  # of the logarithm of a cap: to a millionth of its range
 
 
 class SpendPoints(NamedTuple):
@@ -125,6 +131,52 @@ def cap_grid(
     points: int = defaults.GRID_POINTS,
     block: int = defaults.BLOCK,
 ) -> Array:
+    """Give caps worth considering for each query: whole blocks, dense where the hull may bend.
+
+    Parameters
+    ----------
+    curves
+        Utility of n queries.
+    lengths
+        Their completion lengths; where given, caps at which nearly all is spent already are left
+        out, but for the largest.
+    floor, ceiling
+        Bounds on the caps, tokens, scalar or shape (n,); rounded up and down to whole blocks.
+        ``None`` for no ceiling.
+    points
+        Caps per query, at least 5. A `TabularCurve` gets those its corners call for instead.
+    block
+        Caps are multiples of this many tokens.
+
+    Returns
+    -------
+    Array
+        Caps in tokens, shape (n, m), rising along a row from the floor to the peak (or the
+        ceiling, or the floor again where that is higher); some repeat.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than five points.
+
+    Examples
+    --------
+    >>> from clear_opt import ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100.0], height=[0.8], width=[50.0])
+    >>> cap_grid(curves, points=9)
+    array([[  0., 136., 137., 138., 141., 143., 146., 150., 150.]])
+
+    Notes
+    -----
+    No vertex of the hull lies strictly between the floor and the tangent point of the curve
+    itself (`Curve.tangent`), whatever the lengths: expected spend is concave in the cap, so a
+    point below a chord of the curve stays below it in the (cost, utility) plane (docs,
+    mathematics, section 9). From the tangent point on caps grow geometrically.
+    """
+    if not points >= _FEWEST:
+        raise InvalidInputError(
+            f"must be at least {_FEWEST}", column="points", value=points, remedy="caps per query"
+        )
     xp = namespace(*jax.tree_util.tree_leaves((curves, lengths, floor, ceiling)))
     each = xp.ones(len(curves))
     start = xp.ceil(floor * each / block) * block
@@ -133,13 +185,34 @@ def cap_grid(
         top = xp.minimum(top, xp.floor(ceiling * each / block) * block)
     top = xp.maximum(top, start)
     if isinstance(curves, TabularCurve):
-        inner = curves.hull(start, top).tokens
+        corners = curves.hull(start, top).tokens / block
+        inner = xp.concatenate([xp.floor(corners), xp.ceil(corners)], axis=1) * block
     else:
-        low = xp.clip(curves.tangent(start), start, top)[:, None]
-        share = xp.linspace(0.0, 1.0, points // 2)
-        even = low + (top[:, None] - low) * share
-        ratio = xp.maximum(top, 1.0)[:, None] / xp.maximum(low, 1.0)
-        inner = xp.concatenate([even, xp.maximum(low, 1.0) * ratio**share], axis=1)
-    below, above = xp.floor(inner / block) * block, xp.ceil(inner / block) * block
-    caps = xp.concatenate([start[:, None], below, above, top[:, None]], axis=1)
+        low = xp.clip(curves.tangent(start), start, top)
+        high = top if lengths is None else _nearly_all_spent(lengths, low, top)
+        share = xp.linspace(0.0, 1.0, points - 3)[1:]
+        step = xp.maximum(low / _FIRST_STEP, block)[:, None]
+        way = step * ((1.0 + (high - low)[:, None] / step) ** share - 1.0)
+        spaced = xp.round((low[:, None] + way) / block)
+        ends = xp.stack([xp.floor(low / block), xp.ceil(low / block)], axis=1)
+        inner = xp.concatenate([ends, spaced], axis=1) * block
+    caps = xp.concatenate([start[:, None], inner, top[:, None]], axis=1)
     return xp.sort(xp.clip(caps, start[:, None], top[:, None]), axis=1)
+
+
+def _nearly_all_spent(lengths: Lengths, low: Array, top: Array) -> Array:
+    """Give a cap in [low, top] that spends nearly all that ``top`` spends, tokens, shape (n,).
+
+    A saturating curve's peak may lie far beyond any completion: caps in between cost the same.
+    """
+    xp = namespace(low, top, *jax.tree_util.tree_leaves(lengths))
+    nearly_all = (1.0 - _UNSPENT) * lengths.expected_spend(top)
+
+    def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        left, right = ends
+        middle = left * xp.sqrt(right / left)
+        enough = lengths.expected_spend(middle) >= nearly_all
+        return xp.where(enough, left, middle), xp.where(enough, middle, right)
+
+    ends = xp.maximum(low, 1.0), xp.maximum(top, 1.0)
+    return xp.clip(repeat(halve, ends, _HALVINGS, *ends)[1], low, top)
