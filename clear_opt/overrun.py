@@ -1,0 +1,144 @@
+"""Margins for a chance bound: how far the realised spend of a batch may exceed the expected one.
+
+Caps fix what queries may spend, lengths what they are expected to spend. The sum of what they do
+spend, S, varies about its mean E S. A margin t is such that S exceeds E S + t with at most a given
+probability, if the queries are independent.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple, get_args
+
+from scipy.special import ndtri
+
+from clear_opt.errors import InvalidInputError
+
+OverrunBound = Literal["normal", "bernstein"]
+
+
+class LinearMargin(NamedTuple):
+    """A line above the margin: for every variance V, margin(V) <= constant + rate * V."""
+
+    rate: float
+    """Tokens of margin per squared token of variance, >= 0."""
+    constant: float
+    """Tokens of margin at a variance of zero, >= 0."""
+
+
+def overrun_margin(
+    variance: float, probability: float, bound: OverrunBound = "normal", largest: float = 0.0
+) -> float:
+    """Give the tokens above the expected total that the realised total stays below.
+
+    Parameters
+    ----------
+    variance
+        Variance of the total, squared tokens >= 0: the sum of `Lengths.spend_variance` over
+        independent queries.
+    probability
+        How often the total may exceed the expected one by more than the margin, in (0, 1/2).
+    bound
+        ``"normal"``: the total is taken to be normal, as it nearly is for large batches in which
+        no query dominates. ``"bernstein"``: Bernstein's inequality, true for every batch and
+        every distribution, and wider.
+    largest
+        For Bernstein: the most by which one query can exceed its own expected spend, tokens >= 0,
+        the greatest value of cap - E min(L, cap) in the batch. That grows with the cap, so at
+        the largest caps allowed it holds for all.
+
+    Returns
+    -------
+    float
+        Tokens >= 0.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument out of range.
+
+    Examples
+    --------
+    >>> round(overrun_margin(200 * 80.0**2, probability=0.05), 1)
+    1860.9
+    >>> round(overrun_margin(200 * 80.0**2, 0.05, "bernstein", largest=400), 1)
+    3197.5
+
+    Notes
+    -----
+    Normal: t = z sqrt(V), with z the quantile at 1 - p. Bernstein: P(S - E S >= t) is at most
+    exp(-t^2 / (2 V + 2 M t / 3)); this equals p at t = M l / 3 + sqrt((M l / 3)^2 + 2 V l) with
+    l = log(1 / p) (Boucheron, Lugosi and Massart, Concentration Inequalities, 2013, section 2.8).
+    """
+    _check(variance, probability, bound, largest)
+    if bound == "normal":
+        return -float(ndtri(probability)) * math.sqrt(variance)
+    doubt = -math.log(probability)
+    jump = largest * doubt / 3.0
+    return jump + math.sqrt(jump**2 + 2.0 * variance * doubt)
+
+
+def linearised_margin(
+    variance: float, probability: float, bound: OverrunBound = "normal", largest: float = 0.0
+) -> LinearMargin:
+    """Give the tangent to the margin at a variance; the margin is concave, so it lies above.
+
+    Charge each query its expected spend plus ``rate`` times its variance, and hold the sum to the
+    budget less ``constant``. Then the total stays within the budget with the probability asked
+    for, whatever the variance turns out to be: nearly nothing is given away where it is near the
+    one the tangent was taken at.
+
+    Parameters
+    ----------
+    variance
+        Where the tangent touches, squared tokens > 0.
+    probability, bound, largest
+        As for `overrun_margin`.
+
+    Returns
+    -------
+    LinearMargin
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument out of range; also for a variance of zero, where the tangent is
+        vertical.
+
+    Examples
+    --------
+    >>> line = linearised_margin(1e6, probability=0.05)
+    >>> round(line.constant + line.rate * 1e6, 1), round(overrun_margin(1e6, 0.05), 1)
+    (1644.9, 1644.9)
+    """
+    _check(variance, probability, bound, largest)
+    if not variance > 0:
+        raise InvalidInputError(
+            "must be > 0", column="variance", value=variance, remedy="take a typical variance"
+        )
+    margin = overrun_margin(variance, probability, bound, largest)
+    if bound == "normal":
+        return LinearMargin(margin / (2.0 * variance), margin / 2.0)
+    doubt = -math.log(probability)
+    rate = doubt / (margin - largest * doubt / 3.0)
+    # Rounding must not turn a margin of nothing into a bonus.
+    return LinearMargin(rate, max(margin - rate * variance, 0.0))
+
+
+def _check(variance: float, probability: float, bound: str, largest: float) -> None:
+    if bound not in get_args(OverrunBound):
+        raise InvalidInputError(
+            "is not known", column="bound", value=bound, remedy="use 'normal' or 'bernstein'"
+        )
+    if not 0 < probability < 0.5:
+        raise InvalidInputError(
+            "lies outside (0, 1/2)",
+            column="probability",
+            value=probability,
+            remedy="say how often the budget may be exceeded, e.g. 0.05",
+        )
+    for name, value in (("variance", variance), ("largest", largest)):
+        if not 0 <= value < math.inf:
+            raise InvalidInputError(
+                "must be a number >= 0", column=name, value=value, remedy="lower the caps"
+            )
