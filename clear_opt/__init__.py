@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         cross_check,
         solve,
     )
+    from clear_opt.solvers.gradients import optimal_price, optimal_value
 
 __version__ = "0.1.0"
 
@@ -94,6 +95,7 @@ _HOME = {
         "cross_check",
         "solve",
     ),
+    "clear_opt.solvers.gradients": ("optimal_price", "optimal_value"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -128,6 +130,8 @@ __all__ = [
     "concave_envelope",
     "cross_check",
     "double_precision",
+    "optimal_price",
+    "optimal_value",
     "solve",
 ]
 
