@@ -62,7 +62,7 @@ def overrun_margin(
     >>> round(overrun_margin(200 * 80.0**2, probability=0.05), 1)
     1860.9
     >>> round(overrun_margin(200 * 80.0**2, 0.05, "bernstein", largest=400), 1)
-    3197.5
+    3197.4
 
     Notes
     -----
