@@ -213,10 +213,10 @@ def test_jax_agrees_and_the_slope_of_the_spend_is_the_survival(family):
             )
 
         survival, spend, variance = everything(lengths, caps)
-        slope = jax.grad(lambda b: lengths.expected_spend(b).sum())(jnp.asarray(caps[:, 1:]))
-        by_parameter = jax.grad(lambda part: part.spend_variance(caps).sum())(
-            jax.tree_util.tree_map(jnp.asarray, lengths)
+        slope = jax.jit(jax.grad(lambda b, part: part.expected_spend(b).sum()))(
+            jnp.asarray(caps[:, 1:]), lengths
         )
+        by_parameter = jax.jit(jax.grad(lambda part: part.spend_variance(caps).sum()))(lengths)
     np.testing.assert_allclose(survival, lengths.survival(caps), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(spend, lengths.expected_spend(caps), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(variance, lengths.spend_variance(caps), rtol=1e-6, atol=1e-7)

@@ -1,7 +1,6 @@
 """The (cost, utility) plane and the index policy against brute force over all whole caps."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -168,11 +167,13 @@ def test_jax_makes_the_same_hull_and_differentiates_it():
         traced = jax.jit(spend_envelope)(curves, lengths, caps, 2.0)
         points = jax.jit(spend_points)(curves, lengths, caps, 2.0)
         back = vertex_caps(points, spend_hull(points))
-        slope = jax.grad(
-            lambda height: spend_envelope(
-                ShiftedSurge.from_height(curves.tau, height, 1 / curves.beta), lengths, caps
-            ).abandonment_price.sum()
-        )(jnp.asarray(curves.height))
+        slope = jax.jit(
+            jax.grad(
+                lambda height, lengths: spend_envelope(
+                    ShiftedSurge.from_height(curves.tau, height, 1 / curves.beta), lengths, caps
+                ).abandonment_price.sum()
+            )
+        )(curves.height, lengths)
     np.testing.assert_allclose(traced.abandonment_price, envelope.abandonment_price, rtol=1e-9)
     np.testing.assert_allclose(
         back[:, 1], vertex_caps(spend_points(curves, lengths, caps), Hull(*envelope.hull))[:, 1]
