@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from clear_opt.precision import double_precision
     from clear_opt.problem import AllocationProblem
+    from clear_opt.program import FundedShare, Guarantee, Limit, Offer, Program, per_tenant
     from clear_opt.solvers import (
         ConicSolver,
         CrossCheck,
@@ -87,6 +88,14 @@ _HOME = {
     ),
     "clear_opt.precision": ("double_precision",),
     "clear_opt.problem": ("AllocationProblem",),
+    "clear_opt.program": (
+        "FundedShare",
+        "Guarantee",
+        "Limit",
+        "Offer",
+        "Program",
+        "per_tenant",
+    ),
     "clear_opt.solvers": (
         "ConicSolver",
         "CrossCheck",
@@ -108,14 +117,19 @@ __all__ = [
     "CrossCheck",
     "Curve",
     "DualSolver",
+    "FundedShare",
+    "Guarantee",
     "Hill",
     "InfeasibleError",
     "InvalidInputError",
     "Lengths",
+    "Limit",
     "LogNormalLengths",
     "Logistic",
     "MissingExtraError",
     "MixedLengths",
+    "Offer",
+    "Program",
     "Quadratic",
     "Reason",
     "ShiftedSurge",
@@ -132,6 +146,7 @@ __all__ = [
     "double_precision",
     "optimal_price",
     "optimal_value",
+    "per_tenant",
     "solve",
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clear_opt.certificate import Certificate
+from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -31,14 +31,18 @@ class Status(Enum):
         "wide: try the other solver"
     )
     INFEASIBLE = (
-        "infeasible: the floors alone exceed the budget; lower the floors, raise the budget, or "
-        "leave out queries"
+        "infeasible: no allocation keeps every constraint (floors above the budget, for one); "
+        "relax one of those that are named, or leave out queries"
+    )
+    UNROUNDED = (
+        "no whole caps were found that keep every constraint, though fractions of queries would; "
+        "relax a guarantee, a share or a pin by the size of one query"
     )
 
     @property
     def ok(self) -> bool:
         """Whether the caps can be used as they are."""
-        return self not in (Status.NOT_CONVERGED, Status.INFEASIBLE)
+        return self not in (Status.NOT_CONVERGED, Status.INFEASIBLE, Status.UNROUNDED)
 
 
 class Reason(IntEnum):
@@ -53,6 +57,8 @@ class Reason(IntEnum):
     HOPELESS = 6
     FLOOR = 7
     POLICY = 8
+    OBLIGED = 9
+    OUTPRICED = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +74,7 @@ class Allocation:
         shape (n,). The others are abandoned: they keep their floor alone.
     price
         Shadow price lambda, weighted success per token, >= 0: what one more token would be worth.
+        With several constraints that of the first limit; `prices` has all.
     utility
         Expected weighted success of each query at its cap, shape (n,).
     abandonment_price
@@ -84,9 +91,19 @@ class Allocation:
     solver
         Name of what produced the caps.
     budget
-        Tokens that could be spent.
+        Tokens that could be spent; with several constraints the amount of the first limit.
     build_seconds, solve_seconds
         Wall time to set the problem up (envelopes, canonicalisation) and to solve it.
+    offer_codes
+        Index into ``offer_names`` of the offer that answers each query, -1 for none, shape (n,);
+        ``None`` where the problem had no offers.
+    offer_names
+        Names of the offers.
+    spend
+        What each cap is expected to use, E min(L, cap) tokens, shape (n,); ``None`` where caps
+        count.
+    detail
+        Where infeasible, the smallest set of constraints that contradict each other.
     """
 
     tokens: np.ndarray
@@ -102,6 +119,27 @@ class Allocation:
     budget: float
     build_seconds: float
     solve_seconds: float
+    offer_codes: np.ndarray | None = None
+    offer_names: tuple[str, ...] = ()
+    spend: np.ndarray | None = None
+    detail: str = ""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The constraints, the budget first: what each uses, and its price."""
+        return self.certificate.rows
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """Price of each constraint by name: what relaxing it by one unit would gain, >= 0."""
+        return {row.name: row.price for row in self.rows}
+
+    @property
+    def offered(self) -> tuple[str | None, ...]:
+        """Name of the offer that answers each query; ``None`` where none does."""
+        if self.offer_codes is None:
+            return (None,) * len(self)
+        return tuple(self.offer_names[k] if k >= 0 else None for k in self.offer_codes.tolist())
 
     @property
     def expected_utility(self) -> float:
@@ -129,9 +167,14 @@ class Allocation:
         return int(self.tokens.sum())
 
     @property
+    def expected_spend(self) -> float:
+        """Tokens that the caps are expected to use; their sum where caps count."""
+        return float(self.spent if self.spend is None else self.spend.sum())
+
+    @property
     def unspent(self) -> float:
-        """Tokens of the budget that no cap uses."""
-        return self.budget - self.spent
+        """Units of the budget that are left: tokens, or what the first limit counts."""
+        return self.certificate.slack
 
     @property
     def n_funded(self) -> int:
@@ -148,7 +191,7 @@ class Allocation:
 
     def __repr__(self) -> str:
         return (
-            f"Allocation(n={len(self)}, budget={self.budget:g}, spent={self.spent}, "
+            f"Allocation(n={len(self)}, budget={self.budget:g}, spent={self.rows[0].used:g}, "
             f"funded={self.n_funded}, price={self.price:.4g}, gap={self.gap:.2g}, "
             f"solver={self.solver!r}, status={self.status.name})"
         )
@@ -156,12 +199,15 @@ class Allocation:
     @cached_property
     def reasons(self) -> tuple[str, ...]:
         """One line for each query: why it got its cap."""
+        several = len(self.offer_names) > 1
         return tuple(
-            _reason_text(Reason(code), self.price, ceded, surplus)
-            for code, ceded, surplus in zip(
+            (f"{offer}: " if several and offer is not None else "")
+            + _reason_text(Reason(code), self.price, ceded, surplus)
+            for code, ceded, surplus, offer in zip(
                 self.reason_codes.tolist(),
                 self.abandonment_price.tolist(),
                 self.surplus.tolist(),
+                self.offered,
                 strict=True,
             )
         )
@@ -178,7 +224,8 @@ class Allocation:
         -------
         pyarrow.Table
             Columns ``query_id, max_tokens, funded, expected_utility, abandonment_price, surplus,
-            reason``.
+            reason``; after ``max_tokens`` come ``offer`` where there were offers and
+            ``expected_tokens`` where expected spend counts.
 
         Raises
         ------
@@ -190,10 +237,16 @@ class Allocation:
         except ImportError:
             raise MissingExtraError("pyarrow", "tables") from None
         ids = np.arange(len(self)) if query_ids is None else query_ids
+        more = {}
+        if self.offer_codes is not None:
+            more["offer"] = pa.array(self.offered, type=pa.string())
+        if self.spend is not None:
+            more["expected_tokens"] = self.spend
         return pa.table(
             {
                 "query_id": pa.array(ids),
                 "max_tokens": self.tokens,
+                **more,
                 "funded": self.funded,
                 "expected_utility": self.utility,
                 "abandonment_price": self.abandonment_price,
@@ -205,18 +258,21 @@ class Allocation:
     def summary(self) -> str:
         """Give a few lines of text that say what was decided, at what price, and how good it is."""
         if self.status is Status.INFEASIBLE:
-            return f"{self.status.value}\nbudget {self.budget:,.0f} tokens for {len(self)} queries"
+            budget = f"budget {self.budget:,.6g} {self.rows[0].unit} for {len(self)} queries"
+            return "\n".join(filter(None, (self.status.value, budget, self.detail)))
+        first = self.rows[0]
         lines = [
-            f"{len(self):,} queries, {self.spent:,} of {self.budget:,.0f} tokens spent",
+            f"{len(self):,} queries, {first.used:,.6g} of {self.budget:,.6g} {first.unit} spent",
             f"funded     {self.n_funded:,}   abandoned {self.n_abandoned:,}",
-            f"price      {_price_text(self.price)}",
+            *(f"offer      {line}" for line in self._offer_lines()),
+            *(f"price      {row_in_words(row)}" for row in self.rows),
             f"expected   {self.expected_utility:,.4f} right answers (weighted)",
             f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} "
             f"({100 * self.relative_gap:.2g} %)",
             f"solver     {self.solver}, {self.build_seconds + self.solve_seconds:.3f} s",
             f"status     {self.status.value}",
         ]
-        if self.unspent >= 1 and self.price > 0:
+        if first.unit == "tokens" and self.unspent >= 1 and self.price > 0:
             lines.insert(
                 1,
                 f"unspent    {self.unspent:,.0f} tokens: fewer than any abandoned query needs to "
@@ -224,11 +280,35 @@ class Allocation:
             )
         return "\n".join(lines)
 
+    def _offer_lines(self) -> list[str]:
+        if self.offer_codes is None or len(self.offer_names) < 2:
+            return []
+        return [
+            f"{name}: {int((self.funded & (self.offer_codes == k)).sum()):,} queries"
+            for k, name in enumerate(self.offer_names)
+        ]
 
-def _price_text(price: float) -> str:
-    if price <= 0:
-        return "0: tokens are not scarce"
-    return f"{price:.4g} success per token (one more right answer costs {1 / price:,.0f} tokens)"
+
+def row_in_words(row: Row) -> str:
+    """Say what a constraint's price means.
+
+    Examples
+    --------
+    >>> print(row_in_words(Row("budget", 0.002, 500, 500)))
+    budget binds: one more token is worth 0.002 right answers, one more right answer costs 500
+    >>> print(row_in_words(Row("team B's guaranteed tokens", 0.001, 90, 90, at_most=False)))
+    team B's guaranteed tokens bind: one token less would free 0.001 right answers elsewhere
+    """
+    verb = "bind" if row.name.endswith("s") else "binds"
+    one = {"tokens": "token", "queries": "query"}.get(row.unit, f"unit of {row.unit}")
+    if not row.binds:
+        return f"0 for {row.name}: {row.used:,.6g} of {row.amount:,.6g} {row.unit}, not scarce"
+    if row.at_most:
+        return (
+            f"{row.name} {verb}: one more {one} is worth {row.price:.4g} right answers, "
+            f"one more right answer costs {1 / row.price:,.4g}"
+        )
+    return f"{row.name} {verb}: one {one} less would free {row.price:.4g} right answers elsewhere"
 
 
 def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> str:
@@ -252,3 +332,7 @@ def _reason_text(reason: Reason, price: float, ceded: float, surplus: float) -> 
             return "at its floor, which already passes its threshold"
         case Reason.POLICY:
             return "cap set by a simple policy"
+        case Reason.OBLIGED:
+            return f"funded at a loss of {-surplus:.3g}, because a constraint asks for it"
+        case Reason.OUTPRICED:
+            return f"abandoned: its best offer falls {-surplus:.3g} short of what it would cost"

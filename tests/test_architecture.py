@@ -19,6 +19,7 @@ LAYERS = [
     {"curves", "lengths"},
     {"envelope", "spend", "overrun", "certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
+    {"program"},
     {"predictors"},
     {"solvers", "instances"},
     {"policies"},

@@ -200,7 +200,10 @@ def members_of(constraint: Constraint, n: int) -> np.ndarray:
 def _check_amount(amount: Any, column: str) -> None:
     if not (isinstance(amount, int | float | np.number) and 0 <= amount < np.inf):
         raise InvalidInputError(
-            "must be a number >= 0", column=column, value=amount, remedy="leave out what is no limit"
+            "must be a number >= 0",
+            column=column,
+            value=amount,
+            remedy="leave out what is no limit",
         )
 
 

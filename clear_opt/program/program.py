@@ -10,12 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program.constraints import QUERIES, Constraint, FundedShare, Limit, members_of
-from clear_opt.program.lanes import CapLane, Lane, spend_lane
-from clear_opt.program.offers import TOKENS, Offer, per_query
+from clear_opt.program.lanes import Lane, cap_lane, spend_lane
+from clear_opt.program.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]
 Bound = Literal["normal", "bernstein"]
@@ -176,7 +175,7 @@ class Program:
         if self.basis == "expected":
             assert offer.lengths is not None
             return spend_lane(offer.curves, offer.lengths, *shared)
-        return CapLane(offer.curves, *shared)
+        return cap_lane(offer.curves, *shared)
 
     def plain(self) -> AllocationProblem | None:
         """Give the one-offer problem that this program is, or ``None`` if it is more than that."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 from clear_opt.solvers.base import Solver
 from clear_opt.solvers.conic import ConicSolver
 from clear_opt.solvers.cross_check import CrossCheck, cross_check
@@ -33,14 +34,16 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose_solver(problem: AllocationProblem) -> Choice:
+def choose_solver(problem: AllocationProblem | Program) -> Choice:
     """Say which solver ``solve(problem)`` will use.
 
     The rules, in order:
 
     1. One budget row, any curve family, floors, ceilings, weights, blocks: the dual solver. It is
        exact to rounding and its time grows as n log n.
-    2. (The conic solver is chosen on request, and by `cross_check`, as the second opinion.)
+    2. A program of several offers or constraints, or of expected spend: the dual solver again, by
+       one price per constraint. Its time grows as n times the number of offers.
+    3. (The conic solver is chosen on request, and by `cross_check`, as the second opinion.)
 
     Examples
     --------
@@ -49,18 +52,24 @@ def choose_solver(problem: AllocationProblem) -> Choice:
     >>> choose_solver(problem).solver.name
     'dual'
     """
+    if isinstance(problem, Program) and problem.plain() is None:
+        return Choice(DualSolver(), "one price per constraint, whatever the number of queries")
     return Choice(DualSolver(), "one budget row: the price has a closed-form response")
 
 
 def solve(
-    problem: AllocationProblem, solver: SolverName | Solver = "auto", *, throw: bool = True
+    problem: AllocationProblem | Program,
+    solver: SolverName | Solver = "auto",
+    *,
+    throw: bool = True,
 ) -> Allocation:
     """Allocate a token budget over queries.
 
     Parameters
     ----------
     problem
-        Curves, budget, floors, ceilings, weights, block size.
+        An `AllocationProblem`: curves, budget, floors, ceilings, weights, block size. Or a
+        `Program`: several offers and constraints, expected spend.
     solver
         ``"auto"`` (see `choose_solver`), ``"dual"``, ``"conic"``, or a solver object.
     throw
@@ -75,7 +84,8 @@ def solve(
     Raises
     ------
     InfeasibleError
-        If the floors alone exceed the budget.
+        If the floors alone exceed the budget, or the constraints of a program contradict each
+        other: the message names the smallest set of them that does.
     SolverError
         If the solver stopped without an answer it can vouch for.
     InvalidInputError

@@ -10,6 +10,7 @@ from clear_opt.allocation import Allocation, Reason, Status
 from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 
 _BREAK_EVEN = 1e-6  # relative; a query this close to the price breaks even, to any solver's digits
 
@@ -22,7 +23,7 @@ class Solver(Protocol):
         """Name in results and messages."""
         ...
 
-    def solve(self, problem: AllocationProblem, *, throw: bool = True) -> Allocation:
+    def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget; see `clear_opt.solve` for ``throw``."""
         ...
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from clear_opt.allocation import Allocation
 from clear_opt.precision import double_precision
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
 from clear_opt.solvers.batching import bucket
+from clear_opt.solvers.coupled import in_terms_of, solve_program
 from clear_opt.solvers.price_search import clearing_price
 from clear_opt.solvers.recovery import recover
 
@@ -41,7 +43,7 @@ class DualSolver:
         """Name in results and messages."""
         return "dual"
 
-    def solve(self, problem: AllocationProblem, *, throw: bool = True) -> Allocation:
+    def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget.
 
         Parameters
@@ -58,8 +60,10 @@ class DualSolver:
         Raises
         ------
         InfeasibleError
-            If the floors exceed the budget.
+            If the floors exceed the budget, or the constraints of a program contradict each other.
         """
+        if isinstance(problem, Program):
+            return self._solve_program(problem, throw=throw)
         if len(problem) == 0:
             return empty_answer(problem, solver=self.name)
         if not problem.feasible:
@@ -79,3 +83,9 @@ class DualSolver:
             solve_seconds=time.perf_counter() - built,
         )
         return checked(allocation, throw=throw)
+
+    def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        plain = program.plain()
+        if plain is None:
+            return solve_program(program, throw=throw)
+        return in_terms_of(program, self.solve(plain, throw=throw))

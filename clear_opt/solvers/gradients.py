@@ -9,14 +9,14 @@ the value, the implicit function theorem those of the price. docs/gradients.md h
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clear_opt.curves import Curve
-from clear_opt.curves.numerics import Array, is_traced
+from clear_opt.curves.numerics import Array, namespace
 from clear_opt.envelope import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
 from clear_opt.precision import double_precision
 from clear_opt.solvers.price_search import clearing_price
@@ -31,7 +31,7 @@ def optimal_value(
     floor: Array = 0.0,
     ceiling: Array | None = None,
     weight: Array = 1.0,
-) -> jax.Array:
+) -> Array:
     """Give the optimum of the relaxed problem, which is its dual bound.
 
     Parameters
@@ -50,7 +50,7 @@ def optimal_value(
 
     Returns
     -------
-    jax.Array
+    Array
         Scalar, weighted success: ``solve(problem).certificate.dual_bound`` of the same problem.
         Minus infinity where the floors exceed the budget.
 
@@ -73,16 +73,16 @@ def optimal_value(
     a kink (the value is piecewise smooth) one of the one-sided derivatives, or a mean of them, is
     given; queries with equal abandonment prices share alike.
 
-    Called plainly it computes in 64 bits. Inside a JAX transformation the transformation decides:
-    put it into ``with double_precision():``. In 32 bits, JAX's default, the value is right to about
+    Where all inputs are NumPy arrays or numbers it computes in 64 bits and gives a NumPy number.
+    With JAX arrays, as inside any transformation, the precision is the one JAX is set to: put the
+    transformation into ``with double_precision():``. In 32 bits, JAX's default, the value is right to about
     five digits. But a budget of ten million tokens is known to one token there, so that another
     query may be taken for the one that is split: its gradient, and the price, are then off.
     A first call compiles for its number of queries; ``jax.jit`` makes further ones quick.
 
     Bounds are taken as they are, not rounded to whole tokens as `AllocationProblem` does.
     """
-    with _precision(curves, budget, floor, ceiling, weight):
-        return _optimum(curves, budget, floor, ceiling, weight).value
+    return _answer(curves, budget, floor, ceiling, weight).value
 
 
 def optimal_price(
@@ -91,14 +91,14 @@ def optimal_price(
     floor: Array = 0.0,
     ceiling: Array | None = None,
     weight: Array = 1.0,
-) -> jax.Array:
+) -> Array:
     """Give the clearing price of the relaxed problem.
 
     The parameters are those of `optimal_value`.
 
     Returns
     -------
-    jax.Array
+    Array
         Scalar, weighted success per token, >= 0: ``solve(problem).price`` of the same problem.
         Zero where tokens are to spare, infinite where the floors exceed the budget.
 
@@ -125,13 +125,12 @@ def optimal_price(
     Precision is that of `optimal_value`. Second derivatives are right for families whose response
     to a price has a closed form, that is all but `Hill`.
     """
-    with _precision(curves, budget, floor, ceiling, weight):
-        return _optimum(curves, budget, floor, ceiling, weight).price
+    return _answer(curves, budget, floor, ceiling, weight).price
 
 
 class _Optimum(NamedTuple):
-    value: jax.Array
-    price: jax.Array
+    value: Array
+    price: Array
 
 
 class _Choice(NamedTuple):
@@ -151,17 +150,22 @@ class _Sides(NamedTuple):
     below: jax.Array
 
 
-def _precision(*inputs: object) -> AbstractContextManager:
-    leaves = jax.tree_util.tree_leaves(inputs)
-    return nullcontext() if any(map(is_traced, leaves)) else double_precision()
+def _answer(curves: Curve, *inputs: Array | None) -> _Optimum:
+    """Compute in 64 bits where all is NumPy, else as JAX is set."""
+    arrays = [
+        value if value is None or isinstance(value, jax.Array) else np.asarray(value, np.float64)
+        for value in inputs
+    ]
+    if namespace(*jax.tree_util.tree_leaves((curves, arrays))) is jnp:
+        return _optimum(curves, *arrays)
+    with double_precision():
+        return _Optimum(*map(np.float64, _optimum(curves, *arrays)))
 
 
+@jax.jit
 def _optimum(
     curves: Curve, budget: Array, floor: Array, ceiling: Array | None, weight: Array
 ) -> _Optimum:
-    curves, budget, floor, ceiling, weight = jax.tree_util.tree_map(
-        lambda leaf: 1.0 * jnp.asarray(leaf), (curves, budget, floor, ceiling, weight)
-    )
     if len(curves) == 0:
         return _Optimum(0.0 * budget, 0.0 * budget)
     envelope = concave_envelope(curves, floor, ceiling, weight)

@@ -1,0 +1,80 @@
+"""Whole caps for a program: which offer each query takes, at what cap, and what that uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clear_opt.program.constraints import FundedShare
+from clear_opt.program.system import System
+
+IDLE = -1
+"""The lane of a query that is not asked at all."""
+
+_WITHIN = 1e-12  # relative; what a sum of fractions of money may exceed a limit by in rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """One lane and one cap for each query.
+
+    Attributes
+    ----------
+    system
+        The program's rows and states.
+    lane
+        Index of the offer, `IDLE` for none, int64, shape (n,).
+    caps
+        Tokens, shape (n,): at least the floor; 0 where idle.
+    """
+
+    system: System
+    lane: np.ndarray
+    caps: np.ndarray
+
+    def utility(self) -> np.ndarray:
+        """Give the weighted success of each query, shape (n,)."""
+        found = np.zeros(len(self.lane))
+        for k, lane in enumerate(self.system.program.lanes):
+            here = self.lane == k
+            if here.any():
+                found[here] = lane.utility_at(self.caps)[here]
+        # An idle query has what no tokens bring, by its first offer.
+        idle = self.lane == IDLE
+        found[idle] = self.system.rest_value[0][idle]
+        return found
+
+    def funded(self) -> np.ndarray:
+        """Say which queries have at least their break-even cap, or pass it by their floor, (n,)."""
+        found = np.zeros(len(self.lane), dtype=bool)
+        for k, lane in enumerate(self.system.program.lanes):
+            enough = (lane.open & (self.caps >= lane.entry_cap)) | lane.past_threshold
+            found |= (self.lane == k) & enough
+        return found
+
+    def use(self) -> np.ndarray:
+        """Give what each query uses of each row, turned round as in `System`, shape (m, n)."""
+        system, funded = self.system, self.funded()
+        found = np.zeros((system.m, len(self.lane)))
+        for k, lane in enumerate(system.program.lanes):
+            here = self.lane == k
+            if not here.any():
+                continue
+            spend, variance = lane.spend_at(self.caps), lane.variance_at(self.caps)
+            for index, row in enumerate(system.rows):
+                if isinstance(row, FundedShare):
+                    used = funded * system.fixed[index, k]
+                else:
+                    used = system.rate[index, k] * spend + system.fixed[index, k]
+                    used = used + system.spread_rate[index, k] * variance
+                found[index] += np.where(here, used, 0.0)
+        return system.sign[:, None] * found
+
+    def slack(self) -> np.ndarray:
+        """Give how much of each row is left, in its units; negative where it is broken; (m,)."""
+        return self.system.limits - self.use().sum(axis=1)
+
+    def keeps_all_rows(self) -> bool:
+        """Whether every row holds, up to the rounding of sums of fractions."""
+        return bool((self.slack() >= -_WITHIN * np.abs(self.system.limits)).all())

@@ -1,0 +1,150 @@
+"""One price per constraint: the least point of a convex, kinked function of a few variables.
+
+The dual of a program is a sum of maxima over the states of each query (`System`). Each maximum is
+replaced by a soft one, T log sum exp(. / T), and each price is kept positive by a barrier
+-T log y. What results is smooth and convex. Newton's method follows its minimum as T falls, and at
+the end lands on the prices themselves. A handful of steps per temperature do, whatever the number
+of queries. This is the interior-point idea, with the queries' own maxima solved in closed form.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clear_opt.program.system import System
+
+_COOLING = 0.2  # the next temperature as a share of the last
+_COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
+_STEPS = 60  # most Newton steps per temperature; three or four are the rule
+_LINE_STEPS = 40
+_CLOSE = 1e-3  # Newton decrement, in units of the temperature, at which to cool further
+_LAST_CLOSE = 1e-9
+_NEAR, _LEAST = 1e-15, 1e-200  # of the farthest price: how close rounding may come to a barrier
+_FAR = 1e5  # no price is sought beyond this many times what a first unit can be worth
+
+
+class CoupledPrices(NamedTuple):
+    """Prices of a program's constraints."""
+
+    prices: np.ndarray
+    """Weighted success per unit, >= 0, shape (m,)."""
+    converged: bool
+    """Whether the coldest minimum was reached."""
+    evaluations: int
+    """How often all queries were asked."""
+
+
+def coupled_prices(system: System, start: np.ndarray | None = None) -> CoupledPrices:
+    """Find the prices that minimise the dual bound of a feasible program.
+
+    Parameters
+    ----------
+    system
+        The program, n >= 1 queries.
+    start
+        Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
+        answer.
+    """
+    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    far = _FAR * price_scale(system)
+    temperature = scale
+    prices = far / _FAR
+    if start is not None:
+        temperature = 1e-4 * scale
+        prices = np.clip(start, 1e-9 * far / _FAR, 0.5 * far)
+    evaluations, converged = 0, False
+    while True:
+        last = temperature <= _COLDEST * scale
+        prices, steps, converged = _minimise(
+            system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
+        )
+        evaluations += steps
+        if last:
+            break
+        temperature = max(_COOLING * temperature, _COLDEST * scale)
+    return CoupledPrices(_without_traces(system, prices), converged, evaluations)
+
+
+def price_scale(system: System) -> np.ndarray:
+    """Give what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
+    scale = np.zeros(system.m)
+    for index in range(system.m):
+        for k, lane in enumerate(system.program.lanes):
+            gain = lane.entry_price * (lane.least - lane.start)
+            use = system.rate[index, k] * (lane.least - lane.start) + system.fixed[index, k]
+            member = (use > 0) & lane.open
+            worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
+            scale[index] = max(scale[index], worth.max(initial=0.0))
+    usual = scale.max(initial=0.0)
+    return np.where(scale > 0, scale, usual if usual > 0 else 1.0)
+
+
+def _minimise(
+    system: System, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
+) -> tuple[np.ndarray, int, bool]:
+    """Minimise the smoothed dual with barriers at one temperature, from ``prices``."""
+    value, gradient, hessian = _with_barrier(system, prices, temperature, far)
+    for step in range(1, _STEPS + 1):
+        direction = _newton_direction(gradient, hessian)
+        slope = float(gradient @ direction)
+        if -slope <= close * temperature:
+            return prices, step, True
+        reach = _longest(prices, direction, far)
+        for _ in range(_LINE_STEPS):
+            trial = np.clip(prices + reach * direction, _LEAST * far, (1.0 - _NEAR) * far)
+            found = _with_barrier(system, trial, temperature, far)
+            # The sum of many maxima is only known to rounding.
+            noise = 1e-15 * abs(value) * np.sqrt(len(system.program))
+            if found[0] <= value + 1e-4 * reach * slope + noise:
+                break
+            reach *= 0.4
+        else:
+            return prices, step, False
+        if np.allclose(trial, prices, rtol=1e-14, atol=0.0):
+            return trial, step, True
+        prices, (value, gradient, hessian) = trial, found
+    return prices, _STEPS, False
+
+
+def _with_barrier(
+    system: System, prices: np.ndarray, temperature: float, far: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    value, gradient, hessian = system.smooth(prices, temperature)
+    room = far - prices  # never zero: steps stop short of both barriers
+    value -= temperature * float(np.log(prices / far).sum() + np.log(room / far).sum())
+    gradient = gradient - temperature / prices + temperature / room
+    hessian = hessian + np.diag(temperature / prices**2 + temperature / room**2)
+    return value, gradient, hessian
+
+
+def _newton_direction(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """Solve in units in which the Hessian's diagonal is one; it is positive definite."""
+    unit = 1.0 / np.sqrt(np.diag(hessian))
+    scaled = hessian * unit[:, None] * unit[None, :]
+    scaled[np.diag_indices_from(scaled)] += 1e-14
+    try:
+        return -unit * np.linalg.solve(scaled, unit * gradient)
+    except np.linalg.LinAlgError:
+        return -unit * unit * gradient
+
+
+def _longest(prices: np.ndarray, direction: np.ndarray, far: np.ndarray) -> float:
+    """Give the longest step, at most 1, that stays clear of the barriers."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = np.where(direction < 0, -prices / direction, np.inf)
+        high = np.where(direction > 0, (far - prices) / direction, np.inf)
+    return float(min(1.0, 0.95 * min(low.min(), high.min())))
+
+
+def _without_traces(system: System, prices: np.ndarray) -> np.ndarray:
+    """Set prices to zero that only the barrier keeps above it: the bound must not rise."""
+    prices, bound = prices.copy(), system.bound(prices)
+    for index in np.argsort(prices * np.abs(system.amount)):
+        without = prices.copy()
+        without[index] = 0.0
+        lower = system.bound(without)
+        if lower <= bound + 1e-12 * abs(bound):
+            prices, bound = without, min(lower, bound)
+    return prices

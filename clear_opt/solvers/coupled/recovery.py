@@ -1,0 +1,227 @@
+"""From the prices of a program to whole caps that keep every constraint.
+
+At the prices almost every query has one best state. With m constraints at most m queries need be
+split between two (Shapley-Folkman, design section 1.4). Those nearest to a tie, and a few more, are
+decided together by a small integer program over their best states; the others keep theirs. What is
+left of each limit then goes to whoever gains most from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_matrix
+
+from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.system import System
+from clear_opt.solvers.coupled.improve import improve
+
+_WINDOW = 24  # queries nearest to a tie that are decided together, at least
+_PER_ROW = 4  # and at least this many for each row
+_TIE = 1e-7  # of the greatest success; best states closer than this count as tied
+_NODES = 2000  # of branch and bound; a gap that is left shows in the certificate
+_LADDER = 6  # caps tried between break-even and most for each query of a small batch
+_SMALL = 12
+
+
+class Relaxed(NamedTuple):
+    """A vertex of the relaxed program at its prices."""
+
+    value: float
+    """Its value, weighted success: equal to the dual bound where prices are right."""
+    split: int
+    """Queries that are split between states: at most as many as constraints."""
+
+
+class _Options(NamedTuple):
+    """States offered to the queries of a window, one entry per state."""
+
+    query: np.ndarray
+    lane: np.ndarray
+    caps: np.ndarray
+    value: np.ndarray
+    use: np.ndarray  # (m, states)
+
+
+def recover(system: System, prices: np.ndarray) -> Assignment | None:
+    """Turn prices into an assignment that keeps every row.
+
+    Parameters
+    ----------
+    system
+        A program whose relaxation is feasible, n >= 1 queries.
+    prices
+        Of its rows, shape (m,).
+
+    Returns
+    -------
+    Assignment
+        The best one found, ``None`` where no whole caps were found that keep every row.
+    """
+    decided, gap = best_states(system, prices)
+    n = len(decided.lane)
+    order = np.argsort(gap, kind="stable")
+    size = max(_WINDOW, _PER_ROW * system.m, int((gap <= _tie(system)).sum()))
+    while True:
+        size = min(size, n)
+        found = _decide(system, prices, decided, order[:size])
+        if found is not None:
+            return improve(found, prices)
+        if size == n:
+            return None
+        size *= 4
+
+
+def best_states(system: System, prices: np.ndarray) -> tuple[Assignment, np.ndarray]:
+    """Give each query's best state in whole caps, and by how much it beats the second, (n,)."""
+    payoff, funded = system.price_states(prices)
+    k = len(system.program.lanes)
+    best = payoff.argmax(axis=0)
+    ordered = np.sort(payoff, axis=0)
+    second = ordered[-2]
+    gap = np.where(np.isfinite(second), ordered[-1] - second, np.inf)
+    rest_lane, rest_caps = _resting(system)
+    lane, caps = rest_lane, rest_caps
+    for index, (state, own) in enumerate(zip(funded, system.program.lanes, strict=True)):
+        cap = np.maximum(own.cap_at(state.spend), own.entry_cap)
+        lane, caps = np.where(best == index, index, lane), np.where(best == index, cap, caps)
+        resting = (best == k + index) & (system.program.floor > 0)
+        lane = np.where(resting, index, lane)
+    return Assignment(system, lane, caps), gap
+
+
+def _resting(system: System) -> tuple[np.ndarray, np.ndarray]:
+    floor = system.program.floor
+    return np.where(floor > 0, 0, IDLE), floor.copy()
+
+
+def _tie(system: System) -> float:
+    return _TIE * max(lane.utility_top for lane in system.program.lanes)
+
+
+def _decide(
+    system: System, prices: np.ndarray, decided: Assignment, window: np.ndarray
+) -> Assignment | None:
+    """Choose the states of a window by an integer program; the others stay as decided."""
+    options = _options(system, prices, window)
+    outside = np.ones(len(decided.lane), dtype=bool)
+    outside[window] = False
+    left = system.limits - decided.use()[:, outside].sum(axis=1)
+    tighter = np.zeros(system.m)
+    for _ in range(3):
+        chosen = _integer_choice(options, window, left - tighter)
+        if chosen is None:
+            return None
+        lane, caps = decided.lane.copy(), decided.caps.copy()
+        lane[options.query[chosen]] = options.lane[chosen]
+        caps[options.query[chosen]] = options.caps[chosen]
+        found = Assignment(system, lane, caps)
+        if found.keeps_all_rows():
+            return found
+        tighter += 2.0 * np.maximum(-found.slack(), 0.0)
+    return None
+
+
+def _options(system: System, prices: np.ndarray, window: np.ndarray) -> _Options:
+    """List the states of a window's queries: rests, break-even caps, and responses."""
+    n = len(system.program)
+    _, funded = system.price_states(prices)
+    states: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # lane, caps, exists; each (n,)
+    for k, (state, lane) in enumerate(zip(funded, system.program.lanes, strict=True)):
+        asked = np.where(system.program.floor > 0, k, IDLE)
+        states.append((asked, system.program.floor, system.rests[k]))
+        entry, response = lane.entry_cap, np.maximum(lane.cap_at(state.spend), lane.entry_cap)
+        here = np.full(n, k)
+        states.append((here, response, lane.open))
+        states.append((here, entry, lane.open & (entry < response)))
+        if len(window) <= _SMALL:
+            spends = np.linspace(lane.least, lane.most, _LADDER + 1)[1:]
+            rungs = [np.maximum(lane.cap_at(spend), entry) for spend in spends]
+            states += [(here, rung, lane.open) for rung in rungs]
+    query, lanes, caps, value, use = [], [], [], [], []
+    for lane, cap, exists in states:
+        at = Assignment(system, np.where(exists, lane, IDLE), np.where(exists, cap, 0.0))
+        rows = window[exists[window]]
+        query.append(rows)
+        lanes.append(lane[rows])
+        caps.append(cap[rows])
+        value.append(at.utility()[rows])
+        use.append(at.use()[:, rows])
+    return _Options(
+        np.concatenate(query),
+        np.concatenate(lanes),
+        np.concatenate(caps),
+        np.concatenate(value),
+        np.concatenate(use, axis=1),
+    )
+
+
+def _program(
+    options: _Options, window: np.ndarray, left: np.ndarray
+) -> tuple[csr_matrix, np.ndarray, csr_matrix]:
+    """Give scaled rows, their right-hand sides, and who owns each state."""
+    size = np.maximum(np.abs(left), np.abs(options.use).max(axis=1, initial=0.0))
+    unit = np.where(size > 0, size, 1.0)
+    place = np.searchsorted(np.sort(window), options.query)
+    columns = np.arange(len(options.query))
+    owner = csr_matrix((np.ones(len(columns)), (place, columns)), (len(window), len(columns)))
+    return csr_matrix(options.use / unit[:, None]), left / unit, owner
+
+
+def _integer_choice(options: _Options, window: np.ndarray, left: np.ndarray) -> np.ndarray | None:
+    """Give the indices of the chosen states, one per query; ``None`` if no choice fits."""
+    rows, right, owner = _program(options, window, left)
+    scale = max(float(np.abs(options.value).max(initial=0.0)), 1e-300)
+    found = milp(
+        -options.value / scale,
+        integrality=np.ones(len(options.value)),
+        bounds=Bounds(0, 1),
+        constraints=[_rows_at_most(rows, right), LinearConstraint(owner, 1, 1)],
+        options={"node_limit": _NODES, "mip_rel_gap": 1e-6},
+    )
+    return None if found.x is None else np.flatnonzero(found.x > 0.5)
+
+
+def _rows_at_most(rows: csr_matrix, right: Any) -> LinearConstraint:
+    return LinearConstraint(rows, -np.inf, right)
+
+
+def relax(system: System, prices: np.ndarray) -> Relaxed:
+    """Find a vertex of the relaxed program: a linear program over nearly best states.
+
+    Parameters
+    ----------
+    system, prices
+        As for `recover`.
+    """
+    payoff, funded = system.price_states(prices)
+    k, top = len(system.program.lanes), payoff.max(axis=0)
+    near = payoff >= top - _tie(system)
+    use = np.concatenate([system.funded_use(funded), system.rest_use], axis=1)
+    price = np.tensordot(prices, use, 1)
+    value = np.where(np.isfinite(payoff), payoff + price, 0.0)
+    sole = near.sum(axis=0) == 1
+    settled = near & sole
+    left = system.limits - (use * settled).sum(axis=(1, 2))
+    base = float(value[settled].sum())
+    state, query = np.nonzero(near & ~sole)
+    if not query.size:
+        return Relaxed(base, 0)
+    options = _Options(query, state % k, state, value[state, query], use[:, state, query])
+    rows, right, owner = _program(options, np.unique(query), left)
+    room = right + 1e-7  # responses are exact to the prices' own digits only
+    found = linprog(
+        -options.value,
+        A_ub=rows,
+        b_ub=room,
+        A_eq=owner,
+        b_eq=np.ones(owner.shape[0]),
+        bounds=(0, 1),
+        method="highs-ds",
+    )
+    if found.x is None:
+        return Relaxed(-np.inf, 0)
+    inner = np.asarray((found.x > 1e-6) & (found.x < 1 - 1e-6))
+    return Relaxed(base - float(found.fun), int(np.unique(query[np.nonzero(inner)[0]]).size))
