@@ -71,6 +71,14 @@ class Assignment:
                 found[index] += np.where(here, used, 0.0)
         return system.sign[:, None] * found
 
+    def variance(self) -> np.ndarray:
+        """Give the variance of what is used of each row, in squared units, shape (m,)."""
+        system, found = self.system, np.zeros(self.system.m)
+        for k, lane in enumerate(system.program.lanes):
+            own = np.where(self.lane == k, lane.variance_at(self.caps), 0.0)
+            found += (system.rate[:, k] ** 2) @ own
+        return found
+
     def slack(self) -> np.ndarray:
         """Give how much of each row is left, in its units; negative where it is broken; (m,)."""
         return self.system.limits - self.use().sum(axis=1)

@@ -11,13 +11,13 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt.errors import InvalidInputError
+from clear_opt.overrun import OverrunBound
 from clear_opt.problem import AllocationProblem
 from clear_opt.program.constraints import QUERIES, Constraint, FundedShare, Limit, members_of
 from clear_opt.program.lanes import Lane, cap_lane, spend_lane
 from clear_opt.program.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]
-Bound = Literal["normal", "bernstein"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,7 +82,7 @@ class Program:
     pinned: Any = None
     basis: Basis = "reserved"
     overrun_probability: float | None = None
-    overrun_bound: Bound = "normal"
+    overrun_bound: OverrunBound = "normal"
 
     def __post_init__(self) -> None:
         offers = (self.offers,) if isinstance(self.offers, Offer) else tuple(self.offers)
@@ -110,7 +110,7 @@ class Program:
         self._check_basis()
 
     def _check_basis(self) -> None:
-        for name, known in (("basis", Basis), ("overrun_bound", Bound)):
+        for name, known in (("basis", Basis), ("overrun_bound", OverrunBound)):
             if getattr(self, name) not in get_args(known):
                 raise InvalidInputError(
                     "is not known",
@@ -128,9 +128,12 @@ class Program:
                     remedy="caps that are reserved cannot be overrun; use basis='expected'",
                 )
             return
-        if chance is not None and not 0 < chance < 1:
+        if chance is not None and not 0 < chance < 0.5:
             raise InvalidInputError(
-                "lies outside (0, 1)", column="overrun_probability", value=chance
+                "lies outside (0, 1/2)",
+                column="overrun_probability",
+                value=chance,
+                remedy="say how often a limit may be exceeded, e.g. 0.05",
             )
         for offer in self.offers:
             if offer.lengths is None:

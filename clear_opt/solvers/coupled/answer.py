@@ -101,25 +101,27 @@ def certify_assignment(assignment: Assignment, prices: np.ndarray) -> Certificat
     return Certificate(
         primal_value=value,
         dual_bound=value + float(shortfall.sum()) + float(prices @ slack),
-        rows=_rows(system, prices, use.sum(axis=1)),
+        rows=_rows(assignment, prices, use.sum(axis=1)),
         shortfall=shortfall,
         bound_violation=float(np.maximum(violation, 0.0).max(initial=0.0)),
     )
 
 
-def _rows(system: System, prices: np.ndarray, use: np.ndarray) -> tuple[Row, ...]:
+def _rows(assignment: Assignment, prices: np.ndarray, use: np.ndarray) -> tuple[Row, ...]:
+    system, variance = assignment.system, assignment.variance()
     rows = []
     for index, row in enumerate(system.rows):
         limit = isinstance(row, Limit)
-        reserve = 0.0
+        kept = reserve = 0.0
         if limit and system.margin is not None:
-            reserve = float(row.amount) - float(system.amount[index])
+            kept = float(system.margin.constant[index])
+            reserve = kept + float(system.margin.rate[index] * variance[index])
         rows.append(
             Row(
                 name=str(row.name),
                 price=float(prices[index]),
                 amount=float(row.amount) if limit else float(system.amount[index]),
-                used=float(system.sign[index] * use[index]) + reserve,
+                used=float(system.sign[index] * use[index]) + kept,
                 unit=unit_of(row),
                 at_most=limit,
                 reserve=reserve,

@@ -13,6 +13,7 @@ from clear_opt.program.program import Program
 from clear_opt.program.system import System
 from clear_opt.solvers.coupled.answer import program_answer
 from clear_opt.solvers.coupled.baseline import uniform_assignment
+from clear_opt.solvers.coupled.chance import chance_system
 from clear_opt.solvers.coupled.prices import coupled_prices
 from clear_opt.solvers.coupled.recovery import recover
 
@@ -33,12 +34,16 @@ def solve_program(
     """
     begun = time.perf_counter()
     system = System(program)
+    _ = program.lanes  # built once, on first use
     if len(program) == 0:
         return program_answer(
             _nothing(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
         )
     built = time.perf_counter()
-    found = coupled_prices(system, start)
+    if program.overrun_probability is None:
+        found = coupled_prices(system, start)
+    else:
+        system, found = chance_system(program, start)
     return finish(
         system,
         found.prices,
