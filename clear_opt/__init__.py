@@ -56,6 +56,14 @@ if TYPE_CHECKING:
         solve,
     )
     from clear_opt.solvers.gradients import optimal_price, optimal_value
+    from clear_opt.whatif import (
+        BudgetPath,
+        CheapestBudget,
+        budget_path,
+        cheapest_budget,
+        entry_budgets,
+        what_would_fund,
+    )
 
 __version__ = "0.1.0"
 
@@ -105,13 +113,23 @@ _HOME = {
         "solve",
     ),
     "clear_opt.solvers.gradients": ("optimal_price", "optimal_value"),
+    "clear_opt.whatif": (
+        "BudgetPath",
+        "CheapestBudget",
+        "budget_path",
+        "cheapest_budget",
+        "entry_budgets",
+        "what_would_fund",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Allocation",
     "AllocationProblem",
+    "BudgetPath",
     "Certificate",
+    "CheapestBudget",
     "ClearOptError",
     "ConicSolver",
     "CrossCheck",
@@ -140,14 +158,18 @@ __all__ = [
     "TabularLengths",
     "Triangular",
     "__version__",
+    "budget_path",
+    "cheapest_budget",
     "choose_solver",
     "concave_envelope",
     "cross_check",
     "double_precision",
+    "entry_budgets",
     "optimal_price",
     "optimal_value",
     "per_tenant",
     "solve",
+    "what_would_fund",
 ]
 
 

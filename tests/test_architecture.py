@@ -22,7 +22,7 @@ LAYERS = [
     {"program"},
     {"predictors"},
     {"solvers", "instances"},
-    {"policies"},
+    {"policies", "whatif"},
     {"evaluation"},
     {"plots", "report", "tables"},
     {"demo", "training"},
@@ -37,6 +37,7 @@ OPTIMISATION = (
     "problem",
     "solvers",
     "policies",
+    "whatif",
     "allocation",
     "instances",
 )

@@ -1,0 +1,19 @@
+"""What if: many budgets at once, the budgets at which queries enter, the budget for a target.
+
+Each function dispatches on its first argument, so that another kind of problem registers its own
+implementation, `budget_path.register(OtherProblem)`, and gives the same result types.
+"""
+
+from clear_opt.whatif.cheapest import CheapestBudget, cheapest_budget
+from clear_opt.whatif.entry import entry_budgets, what_would_fund
+from clear_opt.whatif.path import BudgetPath, budget_path, budget_sweep
+
+__all__ = [
+    "BudgetPath",
+    "CheapestBudget",
+    "budget_path",
+    "budget_sweep",
+    "cheapest_budget",
+    "entry_budgets",
+    "what_would_fund",
+]
