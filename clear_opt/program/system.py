@@ -56,6 +56,8 @@ class System:
 
     program: Program
     margin: Margin | None = None
+    allowed: np.ndarray | None = None
+    """Which states may be taken, booleans of shape (2 K, n); ``None`` for all that exist."""
 
     @property
     def m(self) -> int:
@@ -176,7 +178,10 @@ class System:
         )
         payoff = np.stack([state.payoff for state in funded]) - charge
         rest = self.rest_value - np.tensordot(prices, self.rest_use, 1)
-        return Priced(np.concatenate([payoff, np.where(self.rests, rest, -np.inf)]), funded)
+        states = np.concatenate([payoff, np.where(self.rests, rest, -np.inf)])
+        if self.allowed is not None:
+            states = np.where(self.allowed, states, -np.inf)
+        return Priced(states, funded)
 
     def funded_use(self, funded: tuple[Funded, ...]) -> np.ndarray:
         """Give what funded states use of each row, turned round, shape (m, K, n)."""

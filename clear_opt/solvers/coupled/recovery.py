@@ -8,6 +8,7 @@ left of each limit then goes to whoever gains most from it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,13 @@ from scipy.sparse import csr_matrix
 from clear_opt.program.assignment import IDLE, Assignment
 from clear_opt.program.system import System
 from clear_opt.solvers.coupled.improve import improve
+from clear_opt.solvers.coupled.prices import coupled_prices
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
 _TIE = 1e-7  # of the greatest success; best states closer than this count as tied
-_NODES = 2000  # of branch and bound; a gap that is left shows in the certificate
+_NODES = 500  # of branch and bound; a gap that is left shows in the certificate
+_CLOSE = 1e-4  # of the window's value: what branch and bound may leave in a large batch
 _LADDER = 6  # caps tried between break-even and most for each query of a small batch
 _SMALL = 12
 
@@ -68,10 +71,31 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
         size = min(size, n)
         found = _decide(system, prices, decided, order[:size])
         if found is not None:
-            return improve(found, prices)
+            return _spend_anew(improve(found, prices), prices)
         if size == n:
             return None
         size *= 4
+
+
+def _spend_anew(assignment: Assignment, prices: np.ndarray) -> Assignment:
+    """Keep who is funded by which offer, and spend the limits on them at prices of their own."""
+    system, n = assignment.system, len(assignment.lane)
+    k = len(system.program.lanes)
+    funded, query = assignment.funded() & (assignment.caps > system.program.floor), np.arange(n)
+    state = np.where(funded, assignment.lane, k + np.maximum(assignment.lane, 0))
+    allowed = np.zeros((2 * k, n), dtype=bool)
+    allowed[state, query] = True
+    own = coupled_prices(replace(system, allowed=allowed), prices).prices
+    _, responses = system.price_states(own)
+    caps = assignment.caps.copy()
+    for index, (response, lane) in enumerate(zip(responses, system.program.lanes, strict=True)):
+        cap = np.maximum(lane.cap_at(response.spend), lane.entry_cap)
+        caps = np.where(funded & (assignment.lane == index), cap, caps)
+    again = Assignment(system, assignment.lane, caps)
+    if not again.keeps_all_rows():
+        return assignment
+    again = improve(again, prices)
+    return again if again.utility().sum() > assignment.utility().sum() else assignment
 
 
 def best_states(system: System, prices: np.ndarray) -> tuple[Assignment, np.ndarray]:
@@ -174,12 +198,14 @@ def _integer_choice(options: _Options, window: np.ndarray, left: np.ndarray) -> 
     """Give the indices of the chosen states, one per query; ``None`` if no choice fits."""
     rows, right, owner = _program(options, window, left)
     scale = max(float(np.abs(options.value).max(initial=0.0)), 1e-300)
+    close = 0.0 if len(window) <= _SMALL else _CLOSE
+    # Presolve is off: some of its paths print.
     found = milp(
         -options.value / scale,
         integrality=np.ones(len(options.value)),
         bounds=Bounds(0, 1),
         constraints=[_rows_at_most(rows, right), LinearConstraint(owner, 1, 1)],
-        options={"node_limit": _NODES, "mip_rel_gap": 1e-6},
+        options={"node_limit": _NODES, "mip_rel_gap": close, "presolve": False},
     )
     return None if found.x is None else np.flatnonzero(found.x > 0.5)
 
@@ -217,7 +243,7 @@ def relax(system: System, prices: np.ndarray) -> Relaxed:
         A_ub=rows,
         b_ub=room,
         A_eq=owner,
-        b_eq=np.ones(owner.shape[0]),
+        b_eq=np.ones(len(np.unique(query))),
         bounds=(0, 1),
         method="highs-ds",
     )
