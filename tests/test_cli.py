@@ -291,7 +291,7 @@ def test_bad_tables_exit_with_two_and_one_line(tmp_path, texts):
 
 
 def test_nothing_is_computed_for_an_output_that_cannot_be(texts, monkeypatch, tmp_path):
-    monkeypatch.setattr("clear_opt.cli.allocate.predict_table", pytest.fail)
+    monkeypatch.setattr("clear_opt.cli.problems.predict_table", pytest.fail)
     refusal("allocate", texts, "--budget", 9, "--out", tmp_path / "caps.doc")
 
 

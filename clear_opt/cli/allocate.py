@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_opt.cli.steps import (
-    DEFAULT_PREDICTOR,
+from clear_opt.cli.problems import (
+    Block,
+    Ceiling,
+    Floor,
     ModelName,
+    Predictor,
+    Queries,
     TrackingUri,
-    note,
-    note_unused,
-    predict_table,
-    working,
+    read_problem,
 )
+from clear_opt.cli.steps import working
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
     from clear_opt.allocation import Allocation
-    from clear_opt.curves import ShiftedSurge
     from clear_opt.problem import AllocationProblem
     from clear_opt.solvers import CrossCheck
-    from clear_opt.tables import QueryTable
 
 
 class SolverOption(StrEnum):
@@ -45,14 +45,7 @@ class LeftoverOption(StrEnum):
 
 
 def allocate(
-    queries: Annotated[
-        Path,
-        typer.Argument(
-            help="JSONL, CSV or Parquet with query_id and text; or with tau and (height, width) "
-            "or (alpha, beta). Optional columns: weight, floor, ceiling.",
-            show_default=False,
-        ),
-    ],
+    queries: Queries,
     budget: Annotated[
         int,
         typer.Option(
@@ -62,36 +55,15 @@ def allocate(
             show_default=False,
         ),
     ],
-    predictor: Annotated[
-        str | None,
-        typer.Option(
-            help="Predictor for texts: a name, a folder, or models:/NAME@ALIAS.",
-            show_default=DEFAULT_PREDICTOR,
-        ),
-    ] = None,
+    predictor: Predictor = None,
     model: ModelName = None,
     tracking_uri: TrackingUri = None,
     solver: Annotated[
         SolverOption, typer.Option(help="'both' solves twice and compares.")
     ] = SolverOption.AUTO,
-    floor: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MOST_TOKENS, help="Tokens every query gets, unless its row says otherwise."
-        ),
-    ] = 0,
-    ceiling: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=MOST_TOKENS,
-            help="Most tokens a query may get, unless its row says otherwise.",
-            show_default="none",
-        ),
-    ] = None,
-    block: Annotated[
-        int, typer.Option(min=1, max=MOST_TOKENS, help="Caps are multiples of this many tokens.")
-    ] = 1,
+    floor: Floor = 0,
+    ceiling: Ceiling = None,
+    block: Block = 1,
     leftover: Annotated[
         LeftoverOption,
         typer.Option(
@@ -121,14 +93,19 @@ def allocate(
     """
     from clear_opt.files import check_output, write_table
     from clear_opt.policies import spread_leftover
-    from clear_opt.tables import read_queries
 
     if out is not None:
         check_output(out, source=queries)
-    with working("Reading queries"):
-        table = read_queries(queries, floor=floor, ceiling=ceiling)
-    curves = _curves(table, predictor, model, tracking_uri)
-    problem = table.problem(curves, budget, block=block)
+    table, problem = read_problem(
+        queries,
+        budget,
+        predictor=predictor,
+        model=model,
+        tracking_uri=tracking_uri,
+        floor=floor,
+        ceiling=ceiling,
+        block=block,
+    )
     with working("Solving"):
         allocation, check = _solve(problem, solver)
         if leftover is LeftoverOption.SPREAD:
@@ -146,17 +123,6 @@ def allocate(
         print_allocation(allocation, table.query_ids, check, weighted=weighted)
     if out is not None:
         typer.echo(f"wrote {out} ({len(allocation):,} rows)", err=as_json)
-
-
-def _curves(
-    table: QueryTable, predictor: str | None, model: str | None, tracking_uri: str | None
-) -> ShiftedSurge:
-    if table.curves is None:
-        return predict_table(table, predictor or DEFAULT_PREDICTOR, model, tracking_uri)
-    note_unused(table)
-    if predictor is not None or model is not None:
-        note(f"predictor not used: {table.path} gives the curves")
-    return table.curves
 
 
 def _solve(

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from clear_opt.cli.allocate import allocate
+from clear_opt.cli.cheapest import cheapest
 from clear_opt.cli.demo import demo
 from clear_opt.cli.evaluate import evaluate
 from clear_opt.cli.group import OneLineErrors
 from clear_opt.cli.import_rollouts import import_rollouts
+from clear_opt.cli.path import path
 from clear_opt.cli.predict import predict
 from clear_opt.cli.register import register
 from clear_opt.cli.train import train
@@ -21,6 +23,8 @@ _EPILOG = """
 `clear-opt demo`
 
 `clear-opt allocate queries.jsonl --budget 30000 --out caps.csv`
+
+`clear-opt cheapest queries.jsonl --target 0.6`
 
 `clear-opt predict queries.jsonl --out curves.parquet`
 
@@ -58,6 +62,8 @@ def options(
 
 
 app.command()(allocate)
+app.command()(path)
+app.command()(cheapest)
 app.command()(predict)
 app.command()(train)
 app.command()(evaluate)
