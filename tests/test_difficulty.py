@@ -12,7 +12,7 @@ from tests.made_queries import two_kinds
 
 def attempts(pairs, correct, log_length):
     query, model = np.array(pairs).T
-    return Attempts(query, model, np.array(correct, float), np.array(log_length, float))
+    return Attempts(query, model, np.array(correct, float), *[np.array(log_length, float)] * 2)
 
 
 def test_a_query_is_not_harder_because_a_weak_model_was_asked():

@@ -14,7 +14,9 @@ def scores_of(ids, answered):
     }
     budgets = np.arange(1.0, filled["oracle"].shape[1] + 1)
     nothing = np.zeros(len(budgets))
-    return ModelScores(np.array(ids, dtype=object), budgets, filled, nothing, nothing, nothing)
+    return ModelScores(
+        np.array(ids, dtype=object), budgets, filled, filled, nothing, nothing, nothing
+    )
 
 
 def drawn_scores(seed, n, budgets=2, first=0):

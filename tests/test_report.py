@@ -93,7 +93,15 @@ def test_names_of_models_are_text_and_no_markup(page, found):
 
 def test_figures_hold_the_evaluations_numbers(page, found):
     drawn = page.data("figures")
-    assert set(drawn[""]) == {"frontier", "regret", "success", "within", "length", "coverage"}
+    assert set(drawn[""]) == {
+        "frontier",
+        "realised",
+        "regret",
+        "success",
+        "within",
+        "length",
+        "coverage",
+    }
     for model, figures in drawn.items():
         source = found if model == "" else found.models[model]
         lines = {trace.get("name"): trace for trace in figures["frontier"]["data"]}
@@ -146,7 +154,7 @@ def test_without_calibration_and_with_one_budget_there_is_a_page_still():
         models={name: replace(scores, calibration=None) for name, scores in found.models.items()},
     )
     page = Page(report_html(bare, title="Mine & yours"))
-    assert set(page.data("figures")[""]) == {"frontier", "regret"}
+    assert set(page.data("figures")[""]) == {"frontier", "realised", "regret"}
     assert "Mine & yours" in page.words
 
 

@@ -58,11 +58,11 @@ def _accuracies(found: Evaluation) -> Table:
 
 
 def _solutions(found: Evaluation) -> Table:
-    headings = ("of oracle", "abandoned", "price", "gap", "allocation", "prediction")
+    headings = ("of oracle", "abandoned", "price", "gap", "allocation", "prediction", "spent")
     table = _table(
         "the learned allocation, and what it loses by allocation and by prediction", headings
     )
-    regret, efficiency = found.regret, found.efficiency()
+    regret, efficiency, spent = found.regret, found.efficiency(), found.spend("learned")
     for row, budget in enumerate(found.budgets):
         table.add_row(
             f"{budget:g}",
@@ -72,6 +72,7 @@ def _solutions(found: Evaluation) -> Table:
             f"{found.gap[row]:.1g}",
             f"{regret.allocation[row]:.4f}",
             f"{regret.prediction[row]:.4f}",
+            f"{spent[row]:.1f}",
         )
     return table
 

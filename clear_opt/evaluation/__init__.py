@@ -18,6 +18,13 @@ from clear_opt.evaluation.comparison import (
 from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
 from clear_opt.evaluation.held_out import Batch, CurvePredictor, cross_validated, pooled, predicted
+from clear_opt.evaluation.realised import (
+    RealisedFrontier,
+    accuracy_at_spend,
+    oracle_realised,
+    realised_frontier,
+    uniform_realised,
+)
 from clear_opt.evaluation.recorded import Recorded
 from clear_opt.evaluation.replay import Replay, replay
 from clear_opt.evaluation.resampling import Intervals, ModelIntervals, bootstrap
@@ -36,10 +43,12 @@ __all__ = [
     "LengthCalibration",
     "ModelIntervals",
     "ModelScores",
+    "RealisedFrontier",
     "Recorded",
     "Regret",
     "Reliability",
     "Replay",
+    "accuracy_at_spend",
     "as_json",
     "bootstrap",
     "calibrate",
@@ -48,10 +57,13 @@ __all__ = [
     "cross_validated",
     "describe",
     "evaluate",
+    "oracle_realised",
     "pooled",
     "predicted",
     "query_folds",
+    "realised_frontier",
     "reliability",
     "replay",
     "score",
+    "uniform_realised",
 ]

@@ -30,6 +30,9 @@ class Comparison:
     answered
         For each policy of `POLICY_NAMES` the share of every query's samples that are correct
         within its cap, in [0, 1], shape (n,).
+    spend
+        For each policy the tokens each query would really have used, shape (n,): answers stop
+        before their caps.
     price
         Shadow price of the learned allocation, success per token.
     abandoned
@@ -40,6 +43,7 @@ class Comparison:
 
     budget: float
     answered: Mapping[str, np.ndarray]
+    spend: Mapping[str, np.ndarray]
     price: float
     abandoned: float
     gap: float
@@ -162,6 +166,7 @@ def _compare(curves: Curve, true_curves: Curve, recorded: Recorded, budget: floa
     return Comparison(
         budget=budget,
         answered={name: recorded.answered(caps[name]) for name in POLICY_NAMES},
+        spend={name: recorded.spend(caps[name]) for name in POLICY_NAMES},
         price=learned.price,
         abandoned=float(np.mean(~learned.funded)),
         gap=learned.relative_gap,

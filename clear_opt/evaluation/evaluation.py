@@ -72,6 +72,10 @@ class Evaluation:
         """Give a policy's accuracy at each budget, averaged over the models, shape (m,)."""
         return self._mean([scores.accuracy(policy) for scores in self.models.values()])
 
+    def spend(self, policy: str) -> np.ndarray:
+        """Give a policy's tokens really spent per query, averaged over the models, shape (m,)."""
+        return self._mean([scores.spend(policy) for scores in self.models.values()])
+
     def efficiency(self, policy: str = "learned") -> np.ndarray:
         """Give a policy's triage efficiency at each budget, averaged over the models, (m,)."""
         return self._mean([scores.efficiency(policy) for scores in self.models.values()])

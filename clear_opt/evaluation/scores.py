@@ -67,6 +67,8 @@ class ModelScores:
     answered
         For each of `POLICY_NAMES` the share of each query's samples that are correct within its
         cap, shape (n, m).
+    spent
+        For each policy the tokens each query would really have used, shape (n, m).
     price, abandoned
         Shadow price of the learned allocation and share of queries it does not fund, averaged
         over the batches by their number of queries, shape (m,).
@@ -80,6 +82,7 @@ class ModelScores:
     query_ids: np.ndarray
     budgets: np.ndarray
     answered: Mapping[str, np.ndarray]
+    spent: Mapping[str, np.ndarray]
     price: np.ndarray
     abandoned: np.ndarray
     gap: np.ndarray
@@ -93,6 +96,10 @@ class ModelScores:
     def accuracy(self, policy: str) -> np.ndarray:
         """Give a policy's accuracy at each budget: the mean over the queries, shape (m,)."""
         return self.answered[policy].mean(axis=0)
+
+    def spend(self, policy: str) -> np.ndarray:
+        """Give a policy's tokens really spent per query at each budget, shape (m,)."""
+        return self.spent[policy].mean(axis=0)
 
     def efficiency(self, policy: str = "learned") -> np.ndarray:
         """Give a policy's accuracy as a share of the oracle's, shape (m,)."""
@@ -137,12 +144,15 @@ def joined(
         Of the predictions over all batches.
     """
     size = np.array([len(ids) for ids, _ in parts], dtype=np.float64)
-    answered = {
-        policy: np.concatenate(
-            [np.stack([c.answered[policy] for c in found], axis=1) for _, found in parts]
-        )
-        for policy in POLICY_NAMES
-    }
+    answered, spent = (
+        {
+            policy: np.concatenate(
+                [np.stack([getattr(c, name)[policy] for c in found], axis=1) for _, found in parts]
+            )
+            for policy in POLICY_NAMES
+        }
+        for name in ("answered", "spend")
+    )
     price, abandoned, gap = (
         np.array([[getattr(c, name) for c in found] for _, found in parts])
         for name in ("price", "abandoned", "gap")
@@ -151,6 +161,7 @@ def joined(
         query_ids=np.concatenate([ids for ids, _ in parts]),
         budgets=np.asarray(list(budgets), dtype=np.float64),
         answered=answered,
+        spent=spent,
         price=np.average(price, axis=0, weights=size),
         abandoned=np.average(abandoned, axis=0, weights=size),
         gap=gap.max(axis=0),

@@ -52,6 +52,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "mean": {
             "budgets": [_whole(budget) for budget in evaluation.budgets.tolist()],
             **{policy: evaluation.accuracy(policy).tolist() for policy in SHOWN},
+            "spent": {policy: evaluation.spend(policy).tolist() for policy in SHOWN},
             "efficiency": evaluation.efficiency().tolist(),
             "abandoned": evaluation.abandoned.tolist(),
             "price": evaluation.price.tolist(),
@@ -70,6 +71,7 @@ def _model(scores: ModelScores, intervals: ModelIntervals) -> dict[str, Any]:
     return {
         "budgets": [_whole(budget) for budget in scores.budgets.tolist()],
         **{policy: scores.accuracy(policy).tolist() for policy in SHOWN},
+        "spent": {policy: scores.spend(policy).tolist() for policy in SHOWN},
         "triage_efficiency": scores.triage_efficiency,
         "n": scores.n,
         "abandoned": scores.abandoned.tolist(),

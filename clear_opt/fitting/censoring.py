@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr
 
 from clear_opt.fitting.fit import fit_curves
-
-if TYPE_CHECKING:
-    from clear_opt.rollouts import Rollouts
+from clear_opt.rollouts import Rollouts
 
 
 class Outcomes(NamedTuple):
     """What is known, or to be expected, of each rollout; arrays of shape (rows,).
 
     ``correct`` is the probability of a right answer in [0, 1], ``log_length`` the natural log of
-    the tokens of a right one.
+    the tokens of a right one, ``wrong_log_length`` that of a wrong one.
     """
 
     correct: np.ndarray
     log_length: np.ndarray
+    wrong_log_length: np.ndarray
 
 
 def expected_outcomes(rollouts: Rollouts) -> Outcomes:
@@ -29,8 +28,9 @@ def expected_outcomes(rollouts: Rollouts) -> Outcomes:
 
     A generation cut off at c tokens would have been right later with probability
     h (1 - F(c)) / (1 - h F(c)), where h F is the completion curve of the query, fitted by
-    `fit_curves` for each model; its log length is the mean of the part of F beyond c. Rollouts
-    that were not cut off stay as they are.
+    `fit_curves` for each model; its log length is the mean of the part of F beyond c. For the
+    length of a wrong answer the same is done with right and wrong exchanged. Rollouts that were
+    not cut off stay as they are.
 
     Parameters
     ----------
@@ -48,22 +48,36 @@ def expected_outcomes(rollouts: Rollouts) -> Outcomes:
     """
     correct = rollouts.correct.copy()
     log_length = np.log(np.maximum(rollouts.n_tokens, 1)).astype(np.float64)
+    wrong_log_length = log_length.copy()
     if rollouts.truncated is None or not rollouts.truncated.any():
-        return Outcomes(correct, log_length)
+        return Outcomes(correct, log_length, wrong_log_length)
     for name in rollouts.models or (None,):
         rows = np.arange(len(rollouts)) if name is None else np.flatnonzero(rollouts.model == name)
         own = rollouts.take(rows)
         cut = np.flatnonzero(own.truncated)
-        if not cut.size or not (own.correct > 0).any():
-            continue  # nothing was cut off, or nothing says how long right answers are
-        success, median, spread = fit_curves(own).completion
-        query = own.index_of(own.query_id[cut])
-        distance = (log_length[rows[cut]] - np.log(median[query])) / spread[query]
-        beyond = np.exp(log_ndtr(-distance))
-        chance = success[query]
-        correct[rows[cut]] = chance * beyond / (1.0 - chance * (1.0 - beyond))
-        # Mean of a normal above `distance`, by logarithms so that far tails do not become 0 / 0.
-        density = -0.5 * distance**2 - 0.5 * np.log(2.0 * np.pi)
-        excess = np.exp(density - log_ndtr(-distance))
-        log_length[rows[cut]] = np.log(median[query]) + spread[query] * excess
-    return Outcomes(correct, log_length)
+        if not cut.size:
+            continue
+        if (own.correct > 0).any():  # else nothing says how long right answers are
+            correct[rows[cut]], log_length[rows[cut]] = _completed(own, cut)
+        wrong = np.where(own.truncated, 0.0, 1.0 - own.correct)
+        if (wrong > 0).any():
+            exchanged = Rollouts(own.query_id, own.n_tokens, wrong, truncated=own.truncated)
+            wrong_log_length[rows[cut]] = _completed(exchanged, cut)[1]
+    return Outcomes(correct, log_length, wrong_log_length)
+
+
+def _completed(rollouts: Rollouts, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the chance and the log length of a right answer later of the rows that were cut off."""
+    success, median, spread = fit_curves(rollouts).completion
+    query = rollouts.index_of(rollouts.query_id[cut])
+    log_cap = np.log(np.maximum(rollouts.n_tokens[cut], 1)).astype(np.float64)
+    distance = (log_cap - np.log(median[query])) / spread[query]
+    beyond = np.exp(log_ndtr(-distance))
+    chance = success[query]
+    # Mean of a normal above `distance`, by logarithms so that far tails do not become 0 / 0.
+    density = -0.5 * distance**2 - 0.5 * np.log(2.0 * np.pi)
+    excess = np.exp(density - log_ndtr(-distance))
+    return (
+        chance * beyond / (1.0 - chance * (1.0 - beyond)),
+        np.log(median[query]) + spread[query] * excess,
+    )

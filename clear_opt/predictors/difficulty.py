@@ -13,8 +13,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from clear_opt.fitting import expected_outcomes
+
 if TYPE_CHECKING:
     from clear_opt.predictors.learners import Learner
+    from clear_opt.rollouts import Rollouts
 
 _FOLDS = 5  # in which the training queries' own difficulty is foretold without them
 _ROUNDS = 20  # of the additive fit; it closes in by a factor of about ten a round
@@ -25,13 +28,23 @@ class Attempts(NamedTuple):
     """Rollouts as the learners need them, all arrays of shape (rows,).
 
     ``query`` and ``model`` are places, ``correct`` is in [0, 1], ``log_length`` the natural log of
-    the completion's tokens.
+    the tokens of a right answer, and ``wrong_log_length`` that of a wrong one. The two are the same
+    where the rollout was not cut off.
     """
 
     query: np.ndarray
     model: np.ndarray
     correct: np.ndarray
     log_length: np.ndarray
+    wrong_log_length: np.ndarray
+
+    @classmethod
+    def of(cls, rollouts: Rollouts) -> Attempts:
+        """Read a table; a rollout that was cut off counts as what its query lets one expect."""
+        model = np.zeros(len(rollouts), dtype=np.int64)
+        if rollouts.models:
+            model = np.searchsorted(rollouts.models, rollouts.model.astype(str))
+        return cls(rollouts.index_of(rollouts.query_id), model, *expected_outcomes(rollouts))
 
     def take(self, rows: np.ndarray) -> Attempts:
         """Give some of the rows."""

@@ -25,12 +25,14 @@ from clear_opt.predictors.distribution import Doubt
 from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
+from clear_opt.predictors.length_head import LengthHead
+from clear_opt.predictors.length_shape import LengthShape, Scatter
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
 from clear_opt.tracking import SCHEME, fetched
 
-_FORMAT = "clear_opt surge predictor 2"
+_FORMAT = "clear_opt surge predictor 3"
 _INDEX = "predictor.json"
 _STATE = "predictor.skops"
 
@@ -40,10 +42,13 @@ _OWN_TYPES = [
         BoostedLearner,
         BoostedTrees,
         Doubt,
+        LengthHead,
+        LengthShape,
         LinearLearner,
         LogisticShare,
         ModelHead,
         QueryDifficulty,
+        Scatter,
         SentenceEmbedding,
         SurgePredictor,
         TextFeatures,

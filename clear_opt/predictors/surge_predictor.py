@@ -9,16 +9,19 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from clear_opt.curves import ShiftedSurge
+from clear_opt.curves import ShiftedSurge, TabularCurve
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting import Completion, expected_outcomes, surge_shape
+from clear_opt.fitting import Completion, surge_shape
+from clear_opt.lengths import MixedLengths
 from clear_opt.predictors import distribution
+from clear_opt.predictors.completion_curves import completion_curves
 from clear_opt.predictors.difficulty import Attempts, QueryDifficulty, query_targets
 from clear_opt.predictors.distribution import SurgeDistribution
 from clear_opt.predictors.head_fitting import TYPICAL, fit_heads, learn_doubt
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, Learner
 from clear_opt.predictors.queries import as_table, check_columns, query_features
+from clear_opt.predictors.spend_error import spend_errors
 from clear_opt.predictors.training_range import TrainingRange
 from clear_opt.rollouts import query_digests
 
@@ -39,8 +42,8 @@ class SurgePredictor(BaseEstimator):
     What the models of the rollouts have in common is learned first: how hard a query is, and how
     long its answer (`QueryDifficulty`). Each model has a small head on top of it (`ModelHead`),
     so that a model with few rollouts profits from those of the others. A head gives the
-    probability of success and a log-normal length of right answers; the surge is the
-    least-squares fit to the completion curve that they make.
+    probability of success and log-normal lengths of right and of wrong answers; the surge is the
+    least-squares fit to the completion curve that success and right lengths make.
 
     Parameters
     ----------
@@ -62,9 +65,12 @@ class SurgePredictor(BaseEstimator):
         The fitted `QueryDifficulty`.
     heads_
         A `ModelHead` for each model, by name, and one for a typical model.
-    spread_factor_
-        What the heads' spreads are multiplied by, so that 80 % of the right answers to queries
-        held out lie inside their 80 % interval.
+    right_scatter_, wrong_scatter_
+        How right and wrong answers to queries held out scatter around their predicted log length:
+        `Scatter`.
+    spend_error_
+        Relative error that predicted spends of a model share, by model and for a typical one: see
+        `predict_lengths`.
     doubt_
         How far a query's own curve lies from the predicted one: see `predict_distribution`.
     range_
@@ -139,7 +145,7 @@ class SurgePredictor(BaseEstimator):
                 value=TYPICAL,
                 remedy="call the model something else",
             )
-        attempts = _attempts(rollouts)
+        attempts = Attempts.of(rollouts)
         self.columns_ = [str(name) for name in table.columns]
         self.range_ = TrainingRange().fit(table)
         self.features_: Any = (
@@ -151,20 +157,17 @@ class SurgePredictor(BaseEstimator):
         )
         difficulty = self.difficulty_.out_of_fold_
         columns = np.hstack([columns, difficulty])
-        self.heads_, self.spread_factor_ = fit_heads(
+        self.heads_, self.right_scatter_, self.wrong_scatter_ = fit_heads(
             lambda: ModelHead(self._learner, self.seed, self.num_threads),
             columns,
             difficulty,
             attempts,
             rollouts.models,
         )
-        predicted = [head.predict(difficulty, columns) for head in self.heads_.values()]
-        self.doubt_ = learn_doubt(
-            [found._replace(spread=found.spread * self.spread_factor_) for found in predicted],
-            attempts,
-            rollouts,
-            self.seed,
-        )
+        predicted = [self._completion(h, difficulty, columns) for h in self.heads_.values()]
+        self.doubt_ = learn_doubt(predicted, attempts, rollouts, self.seed)
+        lengths = [self._lengths(h, difficulty, columns) for h in self.heads_.values()]
+        self.spend_error_ = dict(zip(self.heads_, spend_errors(lengths, attempts), strict=True))
         self.trained_on_ = {
             "queries": len(table),
             "rollouts": len(rollouts),
@@ -173,6 +176,14 @@ class SurgePredictor(BaseEstimator):
             "query_digests": query_digests(rollouts),
         }
         return self
+
+    @property
+    def spread_factor_(self) -> float:
+        """What the heads' spreads are multiplied by.
+
+        With it 80 % of the right answers to queries held out lie inside their 80 % interval.
+        """
+        return self.right_scatter_.factor
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -213,15 +224,66 @@ class SurgePredictor(BaseEstimator):
 
         The parameters are those of `predict`.
         """
-        check_is_fitted(self, "heads_")
-        head = self._head(model)
-        table = self._table(queries)
-        if not len(table):
-            return Completion(*(np.zeros(0) for _ in Completion._fields))
-        columns = _matrix(self.features_.transform(table))
-        difficulty = self.difficulty_.transform(columns)
-        found = head.predict(difficulty, np.hstack([columns, difficulty]))
-        return found._replace(spread=found.spread * self.spread_factor_)
+        return self._completion(*self._asked(queries, model))
+
+    def predict_lengths(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None = None
+    ) -> MixedLengths:
+        """Give the length of each query's next completion, right or wrong: what a cap will cost.
+
+        Curve and length come from one model of the completion: with the probability of success
+        the length is that of a right answer, else that of a wrong one. Each is log-normal but for
+        a longer tail, whose shape is learned from queries held out (`LengthShape`). The
+        parameters are those of `predict`.
+
+        Completions are taken to be independent. What all predictions for a model have wrong
+        together is ``spend_error_[model]`` of the total, one standard error: of a budget that
+        must not be overrun, however many queries share it, keep that much back besides.
+
+        Returns
+        -------
+        MixedLengths
+            Tokens; ``share`` is the probability of success, ``one`` the lengths of right answers,
+            ``other`` those of wrong ones.
+
+        Raises
+        ------
+        InvalidInputError
+            As for `predict`.
+
+        Examples
+        --------
+        >>> from clear_opt.rollouts import Rollouts
+        >>> texts = [f"Add {k} and {k + 1}." for k in range(8)]
+        >>> rollouts = Rollouts([f"q{k}" for k in range(8)], [90] * 8, [1, 0] * 4, texts)
+        >>> predictor = SurgePredictor().fit(rollouts.queries(), rollouts)
+        >>> predictor.predict_lengths(["Add 9 and 8."]).expected_spend([[50.0, 500.0]]).round()
+        array([[50., 90.]])
+        """
+        return self._lengths(*self._asked(queries, model))
+
+    def predict_completion_curves(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None = None
+    ) -> TabularCurve:
+        """Give each query's completion curve itself, on a grid: P(right and no longer than b).
+
+        `predict` gives the surge nearest to it. Where spend counts instead of caps, prefer these:
+        a surge ends at its peak, but a cap that costs nothing unless it is used should leave room
+        for the longest answers. The parameters are those of `predict`.
+
+        Returns
+        -------
+        TabularCurve
+            In agreement with `predict_lengths`: its ``share`` times the distribution of its
+            ``one``.
+
+        Raises
+        ------
+        InvalidInputError
+            As for `predict`.
+        """
+        asked = self._asked(queries, model)
+        return completion_curves(self._completion(*asked), self._lengths(*asked))
 
     def predict_distribution(
         self,
@@ -261,6 +323,40 @@ class SurgePredictor(BaseEstimator):
         check_is_fitted(self, "range_")
         return self.range_.outside(self._table(queries))
 
+    def _asked(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None
+    ) -> tuple[ModelHead, np.ndarray, np.ndarray]:
+        """Give the model's head, and difficulty (n, 2) and columns of the queries."""
+        check_is_fitted(self, "heads_")
+        head = self._head(model)
+        table = self._table(queries)
+        if not len(table):
+            return head, np.zeros((0, 2)), np.zeros((0, 0))
+        columns = _matrix(self.features_.transform(table))
+        difficulty = self.difficulty_.transform(columns)
+        return head, difficulty, np.hstack([columns, difficulty])
+
+    def _completion(
+        self, head: ModelHead, difficulty: np.ndarray, columns: np.ndarray
+    ) -> Completion:
+        if not len(difficulty):
+            return Completion(*(np.zeros(0) for _ in Completion._fields))
+        found = head.predict(difficulty, columns)
+        return found._replace(spread=found.spread * self.spread_factor_)
+
+    def _lengths(
+        self, head: ModelHead, difficulty: np.ndarray, columns: np.ndarray
+    ) -> MixedLengths:
+        right = self._completion(head, difficulty, columns)
+        wrong = np.zeros(0), np.zeros(0)
+        if len(difficulty):
+            wrong = head.wrong_.predict(difficulty, columns)
+        return MixedLengths(
+            right.success,
+            self.right_scatter_.shape.lengths(right.median, right.spread),
+            self.wrong_scatter_.lengths(*wrong),
+        )
+
     def _table(self, queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
         return check_columns(as_table(queries), self.columns_, self.range_.categories_)
 
@@ -285,10 +381,3 @@ class SurgePredictor(BaseEstimator):
 def _matrix(features: Any) -> np.ndarray:
     """Give what a transformer gives, which may be sparse or a table, as an array."""
     return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)
-
-
-def _attempts(rollouts: Rollouts) -> Attempts:
-    model = np.zeros(len(rollouts), dtype=np.int64)
-    if rollouts.models:
-        model = np.searchsorted(rollouts.models, rollouts.model.astype(str))
-    return Attempts(rollouts.index_of(rollouts.query_id), model, *expected_outcomes(rollouts))

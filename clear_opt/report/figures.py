@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from clear_opt.evaluation import Calibration, Evaluation, Reliability
 from clear_opt.evaluation.calibration import BINS, LEVELS, within_table
 from clear_opt.evaluation.resampling import ModelIntervals
-from clear_opt.evaluation.scores import Regret
+from clear_opt.evaluation.scores import ModelScores, Regret
 
 MEAN = ""
 """Key of the figures over all models."""
@@ -43,28 +43,24 @@ DARK_COLOURS = {look.colour: look.dark for look in LOOKS.values()} | {_LINE: _LI
 def figures(found: Evaluation) -> dict[str, dict[str, Any]]:
     """Give every figure as plotly's JSON, by model (and `MEAN`) and by name."""
     calibration, regret = found.calibration, found.regret
-    by_model = {MEAN: _set(found, _accuracy(found), found.intervals.mean, calibration, regret)}
+    by_model = {MEAN: _set(found, found, found.intervals.mean, calibration, regret)}
     for model, scores in found.models.items():
-        accuracy = {policy: scores.accuracy(policy) for policy in LOOKS}
-        by_model[model] = _set(
-            found, accuracy, found.intervals.models[model], scores.calibration, scores.regret
-        )
+        intervals = found.intervals.models[model]
+        by_model[model] = _set(found, scores, intervals, scores.calibration, scores.regret)
     return by_model
-
-
-def _accuracy(found: Evaluation) -> dict[str, np.ndarray]:
-    return {policy: found.accuracy(policy) for policy in LOOKS}
 
 
 def _set(
     found: Evaluation,
-    accuracy: Mapping[str, np.ndarray],
+    scores: Evaluation | ModelScores,
     intervals: ModelIntervals,
     calibration: Calibration | None,
     regret: Regret,
 ) -> dict[str, Any]:
+    accuracy = {policy: scores.accuracy(policy) for policy in LOOKS}
     made = {
         "frontier": frontier_figure(found.budgets, accuracy, intervals),
+        "realised": realised_figure({policy: scores.spend(policy) for policy in LOOKS}, accuracy),
         "regret": regret_figure(found.budgets, accuracy["learned"], regret),
     }
     if calibration is not None:
@@ -127,6 +123,35 @@ def frontier_figure(
         },
         yaxis=_share("accuracy"),
         hovermode="x unified",
+    )
+    return figure
+
+
+def realised_figure(
+    spend: Mapping[str, np.ndarray], accuracy: Mapping[str, np.ndarray]
+) -> go.Figure:
+    """Draw accuracy against tokens really spent per query, a point for each budget."""
+    figure = go.Figure()
+    for policy, look in LOOKS.items():
+        figure.add_trace(
+            go.Scatter(
+                x=spend[policy].tolist(),
+                y=accuracy[policy].tolist(),
+                name=look.label,
+                mode="lines+markers",
+                line={
+                    "color": look.colour,
+                    "dash": look.dash,
+                    "width": 3 if policy == "learned" else 2,
+                },
+                marker={"symbol": look.symbol, "size": 7, "color": look.colour},
+                hovertemplate="%{x:.0f} tokens spent<br>%{y:.1%}<extra></extra>",
+                showlegend=False,
+            )
+        )
+    figure.update_layout(
+        xaxis={"title": {"text": "tokens really spent per query"}, "rangemode": "tozero"},
+        yaxis=_share("accuracy"),
     )
     return figure
 
