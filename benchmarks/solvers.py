@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison, write the report, print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.solvers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--n", type=_sizes, default=(500, 5000), help="numbers of queries")
+    parser.add_argument("--n", type=sizes_of, default=(500, 5000), help="numbers of queries")
     parser.add_argument("--json", action="store_true", help="print the report itself")
     parser.add_argument("--out", type=Path, default=_RESULT)
     options = parser.parse_args(arguments)
@@ -146,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"wrote {options.out}", file=sys.stderr)
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def sizes_of(text: str) -> tuple[int, ...]:
+    """Read ``500,5000`` from the command line."""
     try:
         sizes = tuple(int(part) for part in text.split(","))
     except ValueError:

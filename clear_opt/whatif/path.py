@@ -31,7 +31,8 @@ class BudgetPath:
         Tokens, shape (m,).
     price
         Shadow price at each budget, weighted success per token, >= 0, shape (m,): that of
-        `clear_opt.solve`.
+        `clear_opt.solve` to rounding. (Within a token of what all queries can use it is next to
+        zero, and its last digits are as uncertain as those of the sum of the peaks.)
     dual_bound
         No allocation within the budget is worth more, weighted success, shape (m,).
     value
