@@ -19,10 +19,16 @@ def uniform_assignment(system: System) -> Assignment | None:
     Returns
     -------
     Assignment
-        ``None`` where no level keeps every row, e.g. because a guarantee asks for more.
+        ``None`` where no level keeps every row, e.g. because a guarantee asks for more, or funds
+        every pinned query.
     """
     found = [_uniform(system, k) for k in range(len(system.program.lanes))]
-    kept = [one for one in found if one is not None and one.keeps_all_rows()]
+    pinned = system.program.pinned
+    kept = [
+        one
+        for one in found
+        if one is not None and one.keeps_all_rows() and one.funded()[pinned].all()
+    ]
     return max(kept, key=lambda one: one.utility().sum(), default=None)
 
 

@@ -64,7 +64,7 @@ def margin_at(program: Program, variance: np.ndarray) -> Margin:
                 float(variance[index]),
                 program.overrun_probability,
                 program.overrun_bound,
-                _largest(plain, index),
+                plain.largest_excess(index),
             )
             rate[index], constant[index] = line
     return Margin(rate, constant)
@@ -74,12 +74,3 @@ def _least_variance(system: System) -> np.ndarray:
     """Give a variance that is above zero wherever any member's is: tangents need one, (m,)."""
     most = [lane.variance_at(lane.top_cap) for lane in system.program.lanes]
     return (system.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)
-
-
-def _largest(system: System, index: int) -> float:
-    """Give the most by which one member can exceed its expected use of a row, in units."""
-    excess = [
-        system.rate[index, k] * np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
-        for k, lane in enumerate(system.program.lanes)
-    ]
-    return float(np.max(excess, initial=0.0))

@@ -9,23 +9,23 @@ left of each limit then goes to whoever gains most from it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csr_matrix
 
 from clear_opt.program.assignment import IDLE, Assignment
 from clear_opt.program.system import System
+from clear_opt.solvers.coupled.branching import choose_states, relaxed_choice
+from clear_opt.solvers.coupled.enumeration import few_choices, try_all, worth_trying
 from clear_opt.solvers.coupled.improve import improve
 from clear_opt.solvers.coupled.prices import coupled_prices
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
 _TIE = 1e-7  # of the greatest success; best states closer than this count as tied
-_NODES = 500  # of branch and bound; a gap that is left shows in the certificate
+_NODES = 150  # of branch and bound; a gap that is left shows in the certificate
 _CLOSE = 1e-4  # of the window's value: what branch and bound may leave in a large batch
-_LADDER = 6  # caps tried between break-even and most for each query of a small batch
+_LADDER = 12  # caps tried between floor and most for each query of a small batch
 _SMALL = 12
 
 
@@ -134,8 +134,15 @@ def _decide(
     outside[window] = False
     left = system.limits - decided.use()[:, outside].sum(axis=1)
     tighter = np.zeros(system.m)
+    owner = np.searchsorted(np.sort(window), options.query)
+    states = options.value, options.use
+    few = few_choices(owner)
     for _ in range(3):
-        chosen = _integer_choice(options, window, left - tighter)
+        if few:
+            chosen = try_all(*states, left - tighter, owner)
+        else:
+            close = 0.0 if len(window) <= _SMALL else _CLOSE
+            chosen = choose_states(*states, left - tighter, owner, nodes=_NODES, close=close)
         if chosen is None:
             return None
         lane, caps = decided.lane.copy(), decided.caps.copy()
@@ -161,9 +168,10 @@ def _options(system: System, prices: np.ndarray, window: np.ndarray) -> _Options
         states.append((here, response, lane.open))
         states.append((here, entry, lane.open & (entry < response)))
         if len(window) <= _SMALL:
-            spends = np.linspace(lane.least, lane.most, _LADDER + 1)[1:]
-            rungs = [np.maximum(lane.cap_at(spend), entry) for spend in spends]
-            states += [(here, rung, lane.open) for rung in rungs]
+            # In a small batch even a cap below break-even can be the best use of what is left.
+            for rung in map(lane.cap_at, np.linspace(lane.start, lane.most, _LADDER + 1)[1:]):
+                gains = (rung >= entry) | (~system.program.pinned & (rung > system.program.floor))
+                states.append((here, rung, lane.open & gains))
     query, lanes, caps, value, use = [], [], [], [], []
     for lane, cap, exists in states:
         at = Assignment(system, np.where(exists, lane, IDLE), np.where(exists, cap, 0.0))
@@ -173,45 +181,17 @@ def _options(system: System, prices: np.ndarray, window: np.ndarray) -> _Options
         caps.append(cap[rows])
         value.append(at.utility()[rows])
         use.append(at.use()[:, rows])
-    return _Options(
+    found = _Options(
         np.concatenate(query),
         np.concatenate(lanes),
         np.concatenate(caps),
         np.concatenate(value),
         np.concatenate(use, axis=1),
     )
-
-
-def _program(
-    options: _Options, window: np.ndarray, left: np.ndarray
-) -> tuple[csr_matrix, np.ndarray, csr_matrix]:
-    """Give scaled rows, their right-hand sides, and who owns each state."""
-    size = np.maximum(np.abs(left), np.abs(options.use).max(axis=1, initial=0.0))
-    unit = np.where(size > 0, size, 1.0)
-    place = np.searchsorted(np.sort(window), options.query)
-    columns = np.arange(len(options.query))
-    owner = csr_matrix((np.ones(len(columns)), (place, columns)), (len(window), len(columns)))
-    return csr_matrix(options.use / unit[:, None]), left / unit, owner
-
-
-def _integer_choice(options: _Options, window: np.ndarray, left: np.ndarray) -> np.ndarray | None:
-    """Give the indices of the chosen states, one per query; ``None`` if no choice fits."""
-    rows, right, owner = _program(options, window, left)
-    scale = max(float(np.abs(options.value).max(initial=0.0)), 1e-300)
-    close = 0.0 if len(window) <= _SMALL else _CLOSE
-    # Presolve is off: some of its paths print.
-    found = milp(
-        -options.value / scale,
-        integrality=np.ones(len(options.value)),
-        bounds=Bounds(0, 1),
-        constraints=[_rows_at_most(rows, right), LinearConstraint(owner, 1, 1)],
-        options={"node_limit": _NODES, "mip_rel_gap": close, "presolve": False},
-    )
-    return None if found.x is None else np.flatnonzero(found.x > 0.5)
-
-
-def _rows_at_most(rows: csr_matrix, right: Any) -> LinearConstraint:
-    return LinearConstraint(rows, -np.inf, right)
+    if len(window) > _SMALL:
+        return found
+    kept = worth_trying(found.value, found.use, found.query)
+    return _Options(*(column[..., kept] for column in found))
 
 
 def relax(system: System, prices: np.ndarray) -> Relaxed:
@@ -236,18 +216,11 @@ def relax(system: System, prices: np.ndarray) -> Relaxed:
     if not query.size:
         return Relaxed(base, 0)
     options = _Options(query, state % k, state, value[state, query], use[:, state, query])
-    rows, right, owner = _program(options, np.unique(query), left)
-    room = right + 1e-7  # responses are exact to the prices' own digits only
-    found = linprog(
-        -options.value,
-        A_ub=rows,
-        b_ub=room,
-        A_eq=owner,
-        b_eq=np.ones(len(np.unique(query))),
-        bounds=(0, 1),
-        method="highs-ds",
-    )
-    if found.x is None:
+    names, owner = np.unique(query, return_inverse=True)
+    # Responses are exact to the prices' own digits only.
+    found = relaxed_choice(options.value, options.use, left, owner, room=1e-7)
+    if found is None:
         return Relaxed(-np.inf, 0)
-    inner = np.asarray((found.x > 1e-6) & (found.x < 1 - 1e-6))
-    return Relaxed(base - float(found.fun), int(np.unique(query[np.nonzero(inner)[0]]).size))
+    value, share = found
+    inner = np.minimum(share, 1.0 - share) > 1e-6
+    return Relaxed(base + value, len(names[np.unique(owner[inner])]))
