@@ -57,28 +57,30 @@ def optimal_value(
     Examples
     --------
     >>> import jax
+    >>> import numpy as np
     >>> from clear_opt import ShiftedSurge, double_precision
     >>> curves = ShiftedSurge.from_height(tau=[80, 90, 900], height=[0.9, 0.7, 0.2], width=60)
     >>> print(optimal_value(curves, 270.0).round(4))
-    1.5763
+    1.5755
     >>> with double_precision():
     ...     of_curves, of_budget = jax.grad(optimal_value, argnums=(0, 1))(curves, 270.0)
-    >>> print(of_curves.tau.round(5), of_budget.round(5))
-    [-0.00246 -0.00246  0.     ] 0.00246
+    >>> print(np.round(of_curves.tau, 5), np.round(of_budget, 5))
+    [-0.00259 -0.00259  0.     ] 0.00259
 
     Notes
     -----
-    Differentiable by ``jax.grad``, ``jax.jacobian`` and ``jax.hessian``, under ``jit`` and
-    ``vmap``, in everything but the choice of family. The derivative in the budget is the price. At
+    Differentiable by ``jax.grad`` and ``jax.jacobian``, under ``jit`` and ``vmap``, in all
+    parameters of the curves (grid and values of a `TabularCurve` too), the budget, the bounds and
+    the weights; and twice, unless the curves are of the family `Hill`. The derivative in the budget is the price. At
     a kink (the value is piecewise smooth) one of the one-sided derivatives, or a mean of them, is
     given; queries with equal abandonment prices share alike.
 
     Where all inputs are NumPy arrays or numbers it computes in 64 bits and gives a NumPy number.
     With JAX arrays, as inside any transformation, the precision is the one JAX is set to: put the
-    transformation into ``with double_precision():``. In 32 bits, JAX's default, the value is right to about
-    five digits. But a budget of ten million tokens is known to one token there, so that another
-    query may be taken for the one that is split: its gradient, and the price, are then off.
-    A first call compiles for its number of queries; ``jax.jit`` makes further ones quick.
+    transformation into ``with double_precision():``. In 32 bits, JAX's default, the value is right
+    to about five digits. But a budget of ten million tokens is known to one token there, so that
+    another query may be taken for the one that is split: its gradient, and the price, are then
+    off. A first call compiles for its number of queries; further ones are quick.
 
     Bounds are taken as they are, not rounded to whole tokens as `AllocationProblem` does.
     """
@@ -109,8 +111,8 @@ def optimal_price(
     >>> curves = ShiftedSurge.from_height(tau=[80, 90, 900], height=[0.9, 0.7, 0.2], width=60)
     >>> with double_precision():
     ...     price, slope = jax.value_and_grad(optimal_price, argnums=1)(curves, 270.0)
-    >>> print(price.round(5), slope.round(7))
-    0.00246 -9.96e-05
+    >>> print(f"{price:.5f} {slope:.2e}")
+    0.00259 -1.51e-04
 
     Notes
     -----
@@ -123,7 +125,7 @@ def optimal_price(
     - Tokens are to spare: zero, with all derivatives zero.
 
     Precision is that of `optimal_value`. Second derivatives are right for families whose response
-    to a price has a closed form, that is all but `Hill`.
+    to a price has a closed form: for all but `Hill`.
     """
     return _answer(curves, budget, floor, ceiling, weight).price
 

@@ -1,0 +1,251 @@
+"""Curves that are known to be uncertain: draws of each query's curve, and what to allocate by.
+
+Success is what an allocation adds up, and the expected success at a cap is the mean over the draws
+at that cap. So the mean curve is the right objective for expected accuracy. A quantile over the
+draws is the cautious one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from clear_opt.curves import Curve, TabularCurve
+from clear_opt.errors import InvalidInputError
+
+_POINTS = (
+    48  # of a grid: the optimum of a hull of so many differs by less than 0.1 % from that of 500
+)
+_SLOPES = (1.0, 0.7, 0.45, 0.25, 0.12, 0.05, 0.01)
+"""Of the greatest one: where a draw's slope has fallen to these, a grid point may lie."""
+
+_TAIL = 2.0  # a draw that never quite peaks is followed up to this many times its last slope's cap
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UncertainCurves:
+    """For each of n queries S curves, any of which may be its own.
+
+    Parameters
+    ----------
+    curves
+        n * S curves of one family, query by query: those of query i are at ``i * S`` to
+        ``(i + 1) * S - 1``.
+    draws
+        S, the number of curves per query, >= 1.
+    weights
+        How likely each draw is, >= 0, shape (S,) or (n, S), in any unit; ``None`` where all are
+        equally likely.
+
+    Raises
+    ------
+    InvalidInputError
+        If the curves cannot be dealt out evenly, or weights are negative or all zero.
+
+    Examples
+    --------
+    One query that takes 100 or 300 tokens, nobody knows which:
+
+    >>> from clear_opt import AllocationProblem, Triangular, solve
+    >>> either = Triangular.from_height(tau=[90.0, 290.0], height=1.0, width=10.0)
+    >>> uncertain = UncertainCurves(either, draws=2)
+    >>> uncertain
+    UncertainCurves(n=1, draws=2)
+    >>> uncertain.expected().value(100.0), uncertain.conservative().value(100.0)
+    (array([0.5]), array([0.]))
+    >>> solve(AllocationProblem(uncertain.expected(), budget=200)).tokens
+    array([100])
+    """
+
+    curves: Curve
+    draws: int
+    weights: Any = None
+
+    def __post_init__(self) -> None:
+        rows, draws = len(self.curves), self.draws
+        if not (isinstance(draws, int | np.integer) and draws >= 1) or rows % draws:
+            raise InvalidInputError(
+                f"must be a whole number >= 1 that divides the {rows} curves",
+                column="draws",
+                value=draws,
+                remedy="give the same number of curves for each query",
+            )
+        object.__setattr__(self, "weights", self._checked_weights(rows // draws))
+
+    def _checked_weights(self, n: int) -> np.ndarray:
+        shape = (n, self.draws)
+        given = np.ones(shape) if self.weights is None else self.weights
+        try:
+            weights = np.broadcast_to(np.asarray(given, dtype=np.float64), shape)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"cannot be read as {n} times {self.draws} numbers",
+                column="weights",
+                remedy="give one weight per draw, shape (S,) or (n, S)",
+            ) from None
+        wrong = ~(np.isfinite(weights) & (weights >= 0))
+        if wrong.any():
+            row, place = np.argwhere(wrong)[0]
+            raise InvalidInputError(
+                "must be a number >= 0",
+                column="weights",
+                row=int(row),
+                value=float(weights[row, place]),
+            )
+        total = weights.sum(axis=1, keepdims=True)
+        if (total == 0).any():
+            raise InvalidInputError(
+                "are all zero",
+                column="weights",
+                row=int(np.argmin(total)),
+                remedy="give one draw at least some weight",
+            )
+        return weights / total
+
+    @classmethod
+    def from_arrays(
+        cls, make: Callable[..., Curve], *, weights: Any = None, **parameters: Any
+    ) -> Self:
+        """Build from parameters with one row per query and one column per draw.
+
+        Parameters
+        ----------
+        make
+            What makes the curves: a family, or a constructor like `ShiftedSurge.from_height`.
+        weights
+            As for the class.
+        **parameters
+            Its arguments, each of shape (n, S), (S,) or a scalar; at least one of shape (n, S).
+
+        Examples
+        --------
+        >>> from clear_opt import ShiftedSurge
+        >>> tau = [[80.0, 120.0], [300.0, 500.0]]
+        >>> UncertainCurves.from_arrays(ShiftedSurge.from_height, tau=tau, height=0.9, width=60.0)
+        UncertainCurves(n=2, draws=2)
+        """
+        try:
+            named = {name: np.asarray(v, dtype=np.float64) for name, v in parameters.items()}
+            shape = np.broadcast_shapes(*(values.shape for values in named.values()))
+        except (TypeError, ValueError):
+            shape = ()
+        if len(shape) != 2:
+            shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in parameters.items())
+            raise InvalidInputError(
+                f"the parameters do not make one table of queries and draws: {shapes}",
+                remedy="give arrays of shape (n, S)",
+            )
+        flat = {name: np.broadcast_to(v, shape).ravel() for name, v in named.items()}
+        return cls(make(**flat), shape[1], weights)
+
+    def __len__(self) -> int:
+        return len(self.curves) // self.draws
+
+    def take(self, rows: Any) -> Self:
+        """Give some of the queries: ``rows`` is an index array, mask or slice."""
+        chosen = np.arange(len(self))[rows]
+        places = (chosen[:, None] * self.draws + np.arange(self.draws)).ravel()
+        return type(self)(self.curves.take(places), self.draws, self.weights[chosen])
+
+    def values(self, tokens: Any) -> np.ndarray:
+        """Give each draw's success at caps ``tokens``, a scalar or (n,); shape (n, S)."""
+        caps = np.broadcast_to(np.asarray(tokens, dtype=np.float64), (len(self),))
+        return np.asarray(self.curves.value(np.repeat(caps, self.draws))).reshape(-1, self.draws)
+
+    def expected(self, points: int = _POINTS) -> TabularCurve:
+        """Give the chance of a right answer within a cap, whichever draw is the query's own.
+
+        It is the mean over the draws, exact at the grid points, and what to allocate by where the
+        number of right answers to expect is what counts: it is linear in the curves.
+
+        Parameters
+        ----------
+        points
+            Points per query beside zero, >= 2. They are whole tokens, and lie where draws rise.
+
+        Raises
+        ------
+        InvalidInputError
+            If fewer than two points are asked for.
+        """
+        return self._tabulated(points, lambda values: (values * self.weights).sum(axis=1))
+
+    def conservative(self, level: float = 0.2, points: int = _POINTS) -> TabularCurve:
+        """Give the chance of a right answer that a cap reaches with probability 1 - level.
+
+        At each cap it is the quantile of that level over the draws. Allocating by it means: count
+        for a query only what can be relied on. It does not say that all queries of a batch reach
+        theirs together, and it expects fewer right answers than there will be.
+
+        Parameters
+        ----------
+        level
+            In (0, 1): a level of 0.2 is met or exceeded by draws of 80 % of the weight.
+        points
+            As for `expected`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the level lies outside (0, 1), or fewer than two points are asked for.
+        """
+        if not 0.0 < level < 1.0:
+            raise InvalidInputError(
+                "lies outside (0, 1)", column="level", value=level, remedy="e.g. 0.2"
+            )
+
+        def quantile(values: np.ndarray) -> np.ndarray:
+            order = np.argsort(values, axis=1)
+            reached = np.take_along_axis(self.weights, order, axis=1).cumsum(axis=1)
+            # The last draw that less than `level` of the weight lies below.
+            place = (reached <= level * (1 + 1e-12)).sum(axis=1).clip(max=self.draws - 1)
+            chosen = np.take_along_axis(order, place[:, None], axis=1)
+            return np.take_along_axis(values, chosen, axis=1)[:, 0]
+
+        return self._tabulated(points, quantile)
+
+    def _tabulated(self, points: int, summary: Callable[[np.ndarray], np.ndarray]) -> TabularCurve:
+        if not (isinstance(points, int | np.integer) and points >= 2):
+            raise InvalidInputError(
+                "must be a whole number >= 2", column="points", value=points, remedy="e.g. 48"
+            )
+        grid = self._grid(int(points))
+        values = np.stack([summary(self.values(caps)) for caps in grid.T], axis=1)
+        # More tokens need not be used: a larger cap is worth no less.
+        return TabularCurve(grid, np.maximum.accumulate(np.clip(values, 0.0, 1.0), axis=1))
+
+    def _grid(self, points: int) -> np.ndarray:
+        """Give caps at which the draws rise: zero and whole tokens, ascending, (n, points + 1)."""
+        n = len(self)
+        marks = self._landmarks().reshape(n, -1)
+        each = marks.shape[1] // self.draws
+        weight = np.repeat(self.weights / each, each, axis=1)
+        order = np.argsort(marks, axis=1)
+        marks = np.ceil(np.take_along_axis(marks, order, axis=1))
+        share = np.take_along_axis(weight, order, axis=1).cumsum(axis=1)
+        levels = np.linspace(0.0, 1.0, points) * (1 - 1e-9)
+        place = np.array([np.searchsorted(row, levels) for row in share], dtype=np.int64)
+        place = place.reshape(n, points).clip(max=marks.shape[1] - 1)
+        grid = np.maximum(np.take_along_axis(marks, place, axis=1), 1.0)
+        # Of equal caps one stays; the others follow the last, one token apart.
+        grid[:, 1:][np.diff(grid, axis=1) == 0] = np.inf
+        grid.sort(axis=1)
+        extra = np.isinf(grid)
+        last = np.where(extra, 0.0, grid).max(axis=1, keepdims=True)
+        grid = np.where(extra, last + np.cumsum(extra, axis=1), grid)
+        return np.concatenate([np.zeros((n, 1)), grid], axis=1)
+
+    def _landmarks(self) -> np.ndarray:
+        """Give caps from where each draw begins to where it is done, shape (n * S, k)."""
+        curves = self.curves
+        if isinstance(curves, TabularCurve):
+            return np.asarray(curves.grid)
+        steepest = curves.marginal(curves.threshold)
+        marks = [curves.threshold, *(curves.response(share * steepest) for share in _SLOPES)]
+        return np.stack([*marks, np.minimum(curves.peak, _TAIL * marks[-1])], axis=1)
+
+    def __repr__(self) -> str:
+        return f"UncertainCurves(n={len(self)}, draws={self.draws})"
