@@ -1,5 +1,7 @@
 """Problems to try a solver on: random ones of every kind, and named ones with known optima."""
 
+from clear_opt.instances.instance import Instance
+from clear_opt.instances.named import INSTANCES, named_instance
 from clear_opt.instances.random import FAMILIES, random_problem
 
-__all__ = ["FAMILIES", "random_problem"]
+__all__ = ["FAMILIES", "INSTANCES", "Instance", "named_instance", "random_problem"]

@@ -35,7 +35,7 @@ def named_instance(name: str) -> Instance:
     >>> from clear_opt import solve
     >>> trap = named_instance("rescaled-demand")
     >>> trap
-    Instance('rescaled-demand', n=6, value=1.6, bound=1.6)
+    Instance('rescaled-demand', n=6, value=1.6, bound=1.729)
     >>> round(solve(trap.problem).expected_utility, 9) == trap.value
     True
     """
