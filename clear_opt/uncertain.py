@@ -127,13 +127,13 @@ class UncertainCurves:
         >>> UncertainCurves.from_arrays(ShiftedSurge.from_height, tau=tau, height=0.9, width=60.0)
         UncertainCurves(n=2, draws=2)
         """
+        shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in parameters.items())
         try:
             named = {name: np.asarray(v, dtype=np.float64) for name, v in parameters.items()}
             shape = np.broadcast_shapes(*(values.shape for values in named.values()))
         except (TypeError, ValueError):
-            shape = ()
+            named, shape = {}, ()
         if len(shape) != 2:
-            shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in parameters.items())
             raise InvalidInputError(
                 f"the parameters do not make one table of queries and draws: {shapes}",
                 remedy="give arrays of shape (n, S)",

@@ -250,7 +250,9 @@ def test_numpy_is_computed_in_64_bits_and_transformations_as_jax_is_set():
     rough = slopes_of(*jax.tree_util.tree_map(jnp.asarray, arguments))
     assert rough[1].dtype == np.float32
     for ours, theirs in zip(*map(jax.tree_util.tree_leaves, (rough, exact)), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
+        np.testing.assert_allclose(
+            np.asarray(ours), theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max()
+        )
 
 
 def test_edges_have_values_too():

@@ -71,9 +71,9 @@ def optimal_value(
     -----
     Differentiable by ``jax.grad`` and ``jax.jacobian``, under ``jit`` and ``vmap``, in all
     parameters of the curves (grid and values of a `TabularCurve` too), the budget, the bounds and
-    the weights; and twice, unless the curves are of the family `Hill`. The derivative in the budget is the price. At
-    a kink (the value is piecewise smooth) one of the one-sided derivatives, or a mean of them, is
-    given; queries with equal abandonment prices share alike.
+    the weights; and twice, unless the curves are of the family `Hill`. The derivative in the
+    budget is the price. At a kink (the value is piecewise smooth) one of the one-sided derivatives,
+    or a mean of them, is given; queries with equal abandonment prices share alike.
 
     Where all inputs are NumPy arrays or numbers it computes in 64 bits and gives a NumPy number.
     With JAX arrays, as inside any transformation, the precision is the one JAX is set to: put the
