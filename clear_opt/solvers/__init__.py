@@ -43,7 +43,10 @@ def choose_solver(problem: AllocationProblem | Program) -> Choice:
        exact to rounding and its time grows as n log n.
     2. A program of several offers or constraints, or of expected spend: the dual solver again, by
        one price per constraint. Its time grows as n times the number of offers.
-    3. (The conic solver is chosen on request, and by `cross_check`, as the second opinion.)
+    3. (The conic solver is chosen on request, and by `cross_check`, as the second opinion. For a
+       program of several offers or constraints it takes surge, quadratic, triangular and tabular
+       curves, and every curve where expected spend counts; it refuses Hill and logistic curves
+       where caps count, which only the dual solver takes.)
 
     Examples
     --------

@@ -28,8 +28,11 @@ from clear_opt.defaults import (
     DPP_LIMIT,
 )
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
 from clear_opt.solvers.conic_forms import ConicForm, PointsForm, form_of
+from clear_opt.solvers.conic_program import solve_by_cones
+from clear_opt.solvers.coupled import in_terms_of
 from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.tangent_cuts import CutProgram, Window
 
@@ -87,16 +90,24 @@ class ConicSolver:
         """Name in results and messages."""
         return "conic"
 
-    def solve(self, problem: AllocationProblem, *, throw: bool = True) -> Allocation:
+    def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget; parameters, result and errors as for `DualSolver.solve`.
 
         Raises
         ------
         InfeasibleError
-            If the floors exceed the budget.
+            If the floors exceed the budget, or the constraints of a program contradict each other.
+        InvalidInputError
+            If curves of a program with several offers or constraints have no exact convex program
+            (`Hill`, `Logistic` where caps count): the dual solver takes them.
         SolverError
-            If the program's value does not meet the dual bound at its own price.
+            If the convex program's value does not meet the dual bound at its own price.
         """
+        if isinstance(problem, Program):
+            plain = problem.plain()
+            if plain is None:
+                return solve_by_cones(problem, self.backend, throw=throw)
+            return in_terms_of(problem, self.solve(plain, throw=throw))
         if len(problem) == 0:
             return empty_answer(problem, solver=self.name)
         if not problem.feasible:

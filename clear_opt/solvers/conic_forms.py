@@ -138,47 +138,67 @@ class _ThresholdForm(ConicForm):
 
 
 class SurgeForm(_ThresholdForm):
-    """Exponential-cone program of the shifted surge, exact (design, section 1.5).
-
-    With q = z exp(-y), z y = z log(z/q) = rel_entr(z, q) and the value is e h times
-    z y e^(-y) = -rel_entr(q, z). The bound q <= z (y >= 0) is needed: without it a query with a
-    small alpha would sell tokens.
-    """
+    """Exponential-cone program of the shifted surge, exact (design, section 1.5)."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
-        faded = cp.Variable(self.n, nonneg=True)
-        gain = cp.Variable(self.n)
         self.fade_most = cp.Parameter(self.n, nonneg=True)
-        return gain, [
-            at_most(faded, cp.multiply(self.fade_most, self.share)),
-            at_most(cp.rel_entr(self.share, faded), self.rise),
-            at_most(gain, -np.e * cp.rel_entr(faded, self.share)),
-        ]
+        return surge_perspective(self.share, self.rise, self.fade_most)
 
     def _load_floor(self, past: np.ndarray) -> None:
         self.fade_most.value = np.exp(-past)  # y >= past is q <= z exp(-past)
 
     def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
-        """Give z (y/z) e^(1 - y/z), shape (n,)."""
-        return rise * np.exp(1.0 - rise / share)
+        return surge_shape(share, rise)
 
 
 class QuadraticForm(_ThresholdForm):
-    """Second-order-cone program of the quadratic curve, exact: z s(y) = 2 r - r^2 / z."""
+    """Second-order-cone program of the quadratic curve, exact."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
         self.rise_least = cp.Parameter(self.n, nonneg=True)
-        square = cp.Variable(self.n)
-        cone = cp.SOC(self.share + square, cp.vstack([2 * self.rise, self.share - square]), axis=0)
-        least = at_most(cp.multiply(self.rise_least, self.share), self.rise)
-        return 2 * self.rise - square, [cone, least]
+        return quadratic_perspective(self.share, self.rise, self.rise_least)
 
     def _load_floor(self, past: np.ndarray) -> None:
         self.rise_least.value = past
 
     def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
-        """Give z s(r / z) with s(y) = 2 y - y^2, shape (n,)."""
-        return 2.0 * rise - rise**2 / share
+        return quadratic_shape(share, rise)
+
+
+def surge_perspective(
+    share: cp.Variable, rise: cp.Variable, fade_most: np.ndarray | cp.Parameter
+) -> tuple[cp.Expression, list[cp.Constraint]]:
+    """Give z s(y/z) of the surge's shape s(y) = y e^(1-y) at (rise, share), and its constraints.
+
+    With q = z exp(-y), z y = z log(z/q) = rel_entr(z, q) and the shape is e times
+    z y e^(-y) = -rel_entr(q, z). The bound q <= fade_most z, with fade_most <= 1 (y >= 0), is
+    needed: without it a query with a small alpha would sell tokens.
+    """
+    faded, net = cp.Variable(share.size, nonneg=True), cp.Variable(share.size)
+    return np.e * net, [
+        at_most(faded, cp.multiply(fade_most, share)),
+        cp.ExpCone(-rise, share, faded),  # rel_entr(share, faded) <= rise
+        cp.ExpCone(net, faded, share),  # net <= -rel_entr(faded, share)
+    ]
+
+
+def quadratic_perspective(
+    share: cp.Variable, rise: cp.Variable, rise_least: np.ndarray | cp.Parameter
+) -> tuple[cp.Expression, list[cp.Constraint]]:
+    """Give z s(y/z) of the parabola s(y) = 2 y - y^2, that is 2 r - r^2 / z, and constraints."""
+    square = cp.Variable(share.size)
+    cone = cp.SOC(share + square, cp.vstack([2 * rise, share - square]), axis=0)
+    return 2 * rise - square, [cone, at_most(cp.multiply(rise_least, share), rise)]
+
+
+def surge_shape(share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    """Give z (y/z) e^(1 - y/z) from numbers, shape (n,), shares > 0."""
+    return rise * np.exp(1.0 - rise / share)
+
+
+def quadratic_shape(share: np.ndarray, rise: np.ndarray) -> np.ndarray:
+    """Give z s(r / z) with s(y) = 2 y - y^2 from numbers, shape (n,), shares > 0."""
+    return 2.0 * rise - rise**2 / share
 
 
 class PointsForm(ConicForm):

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+import numpy as np
+
 from clear_opt.allocation import Allocation
+from clear_opt.certificate import Row
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program, System
 from clear_opt.solvers.conic import ConicSolver
+from clear_opt.solvers.conic_program import relax_program
+from clear_opt.solvers.coupled import in_terms_of
+from clear_opt.solvers.coupled.chance import chance_system
+from clear_opt.solvers.coupled.solver import finish
 from clear_opt.solvers.dual import DualSolver
 
-_NEGLIGIBLE = 1e-6  # prices below this share of the mean success per token count as zero
+_NEGLIGIBLE = 1e-6  # prices below this share of the mean success per unit count as zero
+_FLAT = 1e-9  # relative; dual bounds that differ by no more are the same
+_SAME_PRICE = 1e-4  # relative; below, nobody asks why prices differ
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,11 +34,14 @@ class CrossCheck:
     relaxed_value
         Optimum of the convex program as the conic solver found it, weighted success: it shares no
         formula with the dual bounds, which both come from the envelopes.
+    bound_between
+        Dual bound at the mean of the two solvers' prices; ``None`` where there is one row only.
     """
 
     dual: Allocation
     conic: Allocation
     relaxed_value: float
+    bound_between: float | None = None
 
     @property
     def value_difference(self) -> float:
@@ -46,39 +60,70 @@ class CrossCheck:
 
     @property
     def price_difference(self) -> float:
-        """Relative difference of the prices.
+        """Relative difference of the prices, the largest of `price_differences`.
 
         Where demand is flat at the budget a whole interval of prices is optimal, and the solvers
-        may pick different ones. Prices that are negligible beside the mean success per token
-        count as zero.
+        may pick different ones; with several rows `flat` tells.
         """
-        mean = self.dual.dual_bound / max(self.dual.budget, 1.0)
-        return _relative(self.dual.price, self.conic.price, scale=_NEGLIGIBLE * mean)
+        return max(self.price_differences.values())
+
+    @property
+    def price_differences(self) -> dict[str, float]:
+        """Relative difference of each row's prices by its name.
+
+        Prices that are negligible beside the mean success per unit count as zero.
+        """
+        return {
+            one.name: _relative(one.price, other.price, scale=self._negligible(one))
+            for one, other in zip(self.dual.rows, self.conic.rows, strict=True)
+        }
+
+    def _negligible(self, row: Row) -> float:
+        amount = row.amount if self.bound_between is not None else max(row.amount, 1.0)
+        return _NEGLIGIBLE * abs(self.dual.dual_bound) / amount if amount > 0 else 0.0
+
+    @property
+    def flat(self) -> bool:
+        """Whether both solvers' prices, and all between, give the same dual bound to 1e-9.
+
+        The bound is convex in the prices. Where it is the same at two points and half-way, it is
+        the same between them: both are optimal, and none is more right than the other.
+        """
+        if self.bound_between is None:
+            return False
+        bounds = self.dual.dual_bound, self.conic.dual_bound, self.bound_between
+        return max(bounds) - min(bounds) <= _FLAT * max(map(abs, bounds))
 
     def agrees(self, bound_tolerance: float = 1e-6, price_tolerance: float = 1e-4) -> bool:
-        """Whether bounds, relaxation and prices agree to the given relative tolerances."""
+        """Whether bounds, relaxation and prices agree to the given relative tolerances.
+
+        Prices of several rows that are not unique (`flat`) are not held to agree.
+        """
         return (
             self.bound_difference <= bound_tolerance
             and self.relaxation_difference <= bound_tolerance
-            and self.price_difference <= price_tolerance
+            and (self.price_difference <= price_tolerance or self.flat)
         )
 
     def summary(self) -> str:
         """Give a few lines of text with both answers and their differences."""
-        rows = (
-            ("value", self.dual.expected_utility, self.conic.expected_utility),
-            ("bound", self.dual.dual_bound, self.conic.dual_bound),
-            ("price", self.dual.price, self.conic.price),
-        )
-        lines = [f"{'':8}{'dual':>16}{'conic':>16}{'difference':>14}"]
-        lines += [
-            f"{label:8}{a:16.9g}{b:16.9g}{difference:14.1e}"
-            for (label, a, b), difference in zip(
-                rows,
-                (self.value_difference, self.bound_difference, self.price_difference),
-                strict=True,
+        dual, conic = self.dual, self.conic
+        rows = [
+            ("value", dual.expected_utility, conic.expected_utility, self.value_difference),
+            ("bound", dual.dual_bound, conic.dual_bound, self.bound_difference),
+        ]
+        several = len(dual.rows) > 1
+        rows += [
+            (f"price of {name}" if several else "price", price, conic.prices[name], difference)
+            for (name, price), difference in zip(
+                dual.prices.items(), self.price_differences.values(), strict=True
             )
         ]
+        wide = max(len(label) for label, *_ in rows) + 3
+        lines = [f"{'':{wide}}{'dual':>16}{'conic':>16}{'difference':>14}"]
+        lines += [f"{label:{wide}}{a:16.9g}{b:16.9g}{apart:14.1e}" for label, a, b, apart in rows]
+        if self.flat and self.price_difference > _SAME_PRICE:
+            lines.append("prices are not unique: both solvers' give the same bound, as all between")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -89,18 +134,21 @@ class CrossCheck:
         )
 
 
-def cross_check(problem: AllocationProblem) -> CrossCheck:
+def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     """Solve a problem by both solvers and compare.
 
     Parameters
     ----------
     problem
-        What to allocate.
+        What to allocate. Where limits hold with a probability, both solvers are given the margins
+        that the dual solver settled on.
 
     Raises
     ------
     InfeasibleError
-        If the floors exceed the budget.
+        If the floors exceed the budget, or the constraints of a program contradict each other.
+    InvalidInputError
+        If curves of a program have no exact convex program.
 
     Examples
     --------
@@ -109,12 +157,42 @@ def cross_check(problem: AllocationProblem) -> CrossCheck:
     >>> cross_check(AllocationProblem(curves, budget=300)).agrees()
     True
     """
+    if isinstance(problem, Program):
+        return _check_program(problem)
     dual = DualSolver().solve(problem)
     solver = ConicSolver()
     if len(problem) == 0:
         return CrossCheck(dual, solver.solve(problem), 0.0)
     relaxation = solver.relax(problem)
     return CrossCheck(dual, solver.finish(problem, relaxation), relaxation.value)
+
+
+def _check_program(program: Program) -> CrossCheck:
+    plain = program.plain()
+    if plain is not None:
+        check = cross_check(plain)
+        dual, conic = (in_terms_of(program, answer) for answer in (check.dual, check.conic))
+        return CrossCheck(dual, conic, check.relaxed_value)
+    dual = DualSolver().solve(program)
+    if len(program) == 0:
+        return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)
+    system = System(program)
+    if program.overrun_probability is not None:
+        system, _ = chance_system(program, None)
+    begun = time.perf_counter()
+    found = relax_program(system)
+    conic = finish(
+        system,
+        found.prices,
+        solver=ConicSolver().name,
+        converged=found.converged,
+        throw=True,
+        build_seconds=0.0,
+        begun=begun,
+    )
+    prices = np.array([dual.prices[str(row.name)] for row in program.constraints])
+    between = system.bound(0.5 * (prices + found.prices))
+    return CrossCheck(dual, conic, found.value, between)
 
 
 def _relative(a: float, b: float, scale: float = 0.0) -> float:

@@ -1,7 +1,8 @@
-"""Three small words for cvxpy programs, typed and with the None cases settled."""
+"""A few small words for cvxpy programs, typed and with the None cases settled."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import cvxpy as cp
@@ -16,6 +17,14 @@ def at_most(left: Any, right: Any) -> Inequality:
     return Inequality(cp.Expression.cast_to_const(left), cp.Expression.cast_to_const(right))
 
 
+def total(terms: Iterable[cp.Expression]) -> cp.Expression:
+    """Give the sum of one or more terms."""
+    first, *others = terms
+    for term in others:
+        first = first + term
+    return first
+
+
 def numbers(expression: cp.Expression) -> np.ndarray:
     """Give an expression's solved value; a `SolverError` if there is none."""
     if expression.value is None:
@@ -28,3 +37,10 @@ def dual_of(row: Inequality) -> float:
     if row.dual_value is None:
         raise SolverError("the convex program left no dual; try solver='dual'")
     return max(float(np.asarray(row.dual_value, dtype=np.float64)), 0.0)
+
+
+def duals_of(rows: Inequality) -> np.ndarray:
+    """Give the duals of several rows, >= 0, shape (m,); a `SolverError` if there are none."""
+    if rows.dual_value is None:
+        raise SolverError("the convex program left no dual; try solver='dual'")
+    return np.maximum(np.asarray(rows.dual_value, dtype=np.float64).ravel(), 0.0)

@@ -8,6 +8,8 @@ rounds bring the tangent to where the answer is. Whatever the rounds, the bound 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from clear_opt.overrun import linearised_margin
@@ -21,7 +23,11 @@ _ROUNDS = 4
 _SETTLED = 1e-3  # relative change of a variance that moves the margin by half as much
 
 
-def chance_system(program: Program, start: np.ndarray | None) -> tuple[System, CoupledPrices]:
+def chance_system(
+    program: Program,
+    start: np.ndarray | None,
+    find: Callable[[System, np.ndarray | None], CoupledPrices] = coupled_prices,
+) -> tuple[System, CoupledPrices]:
     """Find prices under limits that hold with the program's probability.
 
     Parameters
@@ -30,6 +36,8 @@ def chance_system(program: Program, start: np.ndarray | None) -> tuple[System, C
         With an overrun probability, n >= 1 queries.
     start
         Prices to start from, or ``None``.
+    find
+        What finds the prices of one round.
 
     Returns
     -------
@@ -39,7 +47,7 @@ def chance_system(program: Program, start: np.ndarray | None) -> tuple[System, C
         The evaluations are those of all rounds.
     """
     system = System(program)
-    found, evaluations = coupled_prices(system, start), 0
+    found, evaluations = find(system, start), 0
     variance, least = np.zeros(system.m), _least_variance(system)
     for _ in range(_ROUNDS):
         evaluations += found.evaluations
@@ -49,7 +57,7 @@ def chance_system(program: Program, start: np.ndarray | None) -> tuple[System, C
             break
         variance = now
         system = System(program, margin_at(program, variance))
-        found = coupled_prices(system, found.prices)
+        found = find(system, found.prices)
     return system, found._replace(evaluations=evaluations)
 
 
