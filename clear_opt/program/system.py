@@ -128,6 +128,15 @@ class System:
             most[k] = np.where(lane.open, used, np.where(lane.rests, rest, 0.0))
         return float(most.max(axis=0).sum())
 
+    def largest_excess(self, index: int) -> float:
+        """Give the most by which one member can exceed its expected use of a row, in units."""
+        excess = [
+            self.rate[index, k]
+            * np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
+            for k, lane in enumerate(self.program.lanes)
+        ]
+        return float(np.max(excess, initial=0.0))
+
     @cached_property
     def limits(self) -> np.ndarray:
         """Right-hand sides of the rows read as "at most", shape (m,)."""

@@ -135,13 +135,13 @@ def empty_answer(problem: AllocationProblem, *, solver: str) -> Allocation:
 
 def infeasible_answer(problem: AllocationProblem, *, solver: str, throw: bool) -> Allocation:
     """Answer, or raise, where the floors alone exceed the budget."""
-    message = (
-        f"infeasible: the floors of {len(problem)} queries sum to {problem.floor_total:,} tokens, "
+    detail = (
+        f"the floors of {len(problem)} queries sum to {problem.floor_total:,} tokens, "
         f"{problem.floor_total - problem.budget:,.0f} more than the budget of "
         f"{problem.budget:,.0f}; lower the floors, raise the budget, or leave out queries"
     )
     if throw:
-        raise InfeasibleError(message)
+        raise InfeasibleError(f"infeasible: {detail}")
     n = len(problem)
     nothing = np.zeros(n)
     return Allocation(
@@ -164,6 +164,7 @@ def infeasible_answer(problem: AllocationProblem, *, solver: str, throw: bool) -
         budget=problem.budget,
         build_seconds=0.0,
         solve_seconds=0.0,
+        detail=detail,
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from clear_opt.allocation import Allocation, Reason, Status
 from clear_opt.certificate import Certificate, Row
+from clear_opt.errors import InfeasibleError
 from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.conflict import Conflict
 from clear_opt.program.constraints import Limit
 from clear_opt.program.program import Program, unit_of
 from clear_opt.program.system import System
@@ -68,6 +70,53 @@ def program_answer(
         offer_codes=assignment.lane.astype(np.int64),
         offer_names=tuple(offer.name for offer in program.offers),
         spend=spend,
+    )
+
+
+def infeasible_program_answer(
+    program: Program, conflict: Conflict, *, solver: str, throw: bool
+) -> Allocation:
+    """Answer, or raise, where a program's constraints contradict each other.
+
+    Parameters
+    ----------
+    program
+        What cannot be allocated.
+    conflict
+        Which constraints, see `clear_opt.program.find_conflict`.
+    solver
+        Name of the solver that was asked.
+    throw
+        Whether to raise.
+
+    Raises
+    ------
+    InfeasibleError
+        If ``throw``: with the sentence that is the answer's ``detail`` otherwise.
+    """
+    if throw:
+        raise InfeasibleError(f"infeasible: {conflict}")
+    system, n = System(program), len(program)
+    none, idle = np.zeros(n), np.full(n, IDLE)
+    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in program.lanes])
+    rows = _rows(Assignment(system, idle, none), np.full(system.m, np.inf), np.zeros(system.m))
+    return Allocation(
+        tokens=none.astype(np.int64),
+        funded=none.astype(bool),
+        price=np.inf,
+        utility=none,
+        abandonment_price=entry.max(axis=0),
+        surplus=np.full(n, -np.inf),
+        reason_codes=np.full(n, int(Reason.NO_ROOM)),
+        certificate=Certificate(-np.inf, -np.inf, rows, none, 0.0),
+        status=Status.INFEASIBLE,
+        solver=solver,
+        budget=float(program.budget.amount),
+        build_seconds=0.0,
+        solve_seconds=0.0,
+        offer_codes=idle,
+        offer_names=tuple(offer.name for offer in program.offers),
+        detail=str(conflict),
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from clear_opt.allocation import Allocation, Status
 from clear_opt.errors import SolverError
 from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.conflict import find_conflict
 from clear_opt.program.program import Program
 from clear_opt.program.system import System
-from clear_opt.solvers.coupled.answer import program_answer
+from clear_opt.solvers.coupled.answer import infeasible_program_answer, program_answer
 from clear_opt.solvers.coupled.baseline import uniform_assignment
 from clear_opt.solvers.coupled.chance import chance_system
 from clear_opt.solvers.coupled.prices import coupled_prices
@@ -31,6 +32,13 @@ def solve_program(
         Whether an infeasible program or a failed solve raises; else its status says so.
     start
         Prices of a similar program, shape (constraints,), to start from.
+
+    Raises
+    ------
+    InfeasibleError
+        If ``throw`` and constraints contradict each other: the message names the smallest set.
+    SolverError
+        If ``throw`` and no whole caps were found, or the prices did not settle.
     """
     begun = time.perf_counter()
     system = System(program)
@@ -40,6 +48,9 @@ def solve_program(
             _nothing(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
         )
     built = time.perf_counter()
+    conflict = find_conflict(program, system)
+    if conflict is not None:
+        return infeasible_program_answer(program, conflict, solver="dual", throw=throw)
     if program.overrun_probability is None:
         found = coupled_prices(system, start)
     else:
