@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logit, ndtri
 
+from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting import Completion, fit_curves, surge_draws
+from clear_opt.fitting import Completion, SurgeParameters, fit_curves, surge_draws
+from clear_opt.uncertain import UncertainCurves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,8 @@ _UNKNOWN_LOGIT = 1.0  # spread of log odds where it cannot be: a chance of 50 % 
 _UNKNOWN_SHARE = 0.5  # of the variance of log lengths that is between queries, where unknown
 _UNKNOWN_SPREAD = 0.2  # relative doubt of the spread itself, where unknown
 _LEAST_WITHIN = 0.05
+_LEAST_SPREAD = 1e-3
+_LEAST_HEIGHT = 1e-6  # a curve needs a height above 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,14 +126,28 @@ def surge_distribution(
             value=list(levels),
             remedy="e.g. 0.1, 0.9",
         )
-    spread = np.maximum(predicted.spread, 1e-3)
-    chance = np.clip(predicted.success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)
-    own = np.log(np.maximum(doubt.within * spread, 1e-3))
-    state = np.column_stack([logit(chance), np.log(predicted.median), own])
-    draws = surge_draws(state, np.broadcast_to(doubt.covariance, (len(state), 3, 3)))
+    draws = _own_surges(predicted, doubt)
     tau, width, height = (np.quantile(values, asked, axis=1).T for values in draws)
+    spread = np.maximum(predicted.spread, _LEAST_SPREAD)
     length = predicted.median[:, None] * np.exp(spread[:, None] * ndtri(asked))
     return SurgeDistribution(asked, tau, width, height, length)
+
+
+def uncertain_surges(predicted: Completion, doubt: Doubt) -> UncertainCurves:
+    """Give evenly spread joint draws of each query's own surge around a prediction."""
+    tau, width, height = _own_surges(predicted, doubt)
+    return UncertainCurves.from_arrays(
+        ShiftedSurge.from_height, tau=tau, height=np.maximum(height, _LEAST_HEIGHT), width=width
+    )
+
+
+def _own_surges(predicted: Completion, doubt: Doubt) -> SurgeParameters:
+    """Give the parameters of the draws, arrays of shape (n, 256)."""
+    spread = np.maximum(predicted.spread, _LEAST_SPREAD)
+    chance = np.clip(predicted.success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)
+    own = np.log(np.maximum(doubt.within * spread, _LEAST_SPREAD))
+    state = np.column_stack([logit(chance), np.log(predicted.median), own])
+    return surge_draws(state, np.broadcast_to(doubt.covariance, (len(state), 3, 3)))
 
 
 def _within_spread(rollouts: Rollouts) -> float:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
     from clear_opt.rollouts import Rollouts
+    from clear_opt.uncertain import UncertainCurves
 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
 
@@ -313,6 +314,17 @@ class SurgePredictor(BaseEstimator):
         """
         predicted = self.predict_completion(queries, model)
         return distribution.surge_distribution(predicted, self.doubt_, levels)
+
+    def predict_draws(
+        self, queries: pd.DataFrame | Sequence[str], model: str | None = None
+    ) -> UncertainCurves:
+        """Give 256 evenly spread joint draws of each query's own curve.
+
+        They have the doubt that `predict_distribution` tells quantiles of. The parameters are
+        those of `predict`.
+        """
+        predicted = self.predict_completion(queries, model)
+        return distribution.uncertain_surges(predicted, self.doubt_)
 
     def outside_training(self, queries: pd.DataFrame | Sequence[str]) -> np.ndarray:
         """Say which queries are unlike those of training, booleans of shape (n,).
