@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         solve,
     )
     from clear_opt.solvers.gradients import optimal_price, optimal_value
+    from clear_opt.uncertain import UncertainCurves
     from clear_opt.whatif import (
         BudgetPath,
         CheapestBudget,
@@ -113,6 +114,7 @@ _HOME = {
         "solve",
     ),
     "clear_opt.solvers.gradients": ("optimal_price", "optimal_value"),
+    "clear_opt.uncertain": ("UncertainCurves",),
     "clear_opt.whatif": (
         "BudgetPath",
         "CheapestBudget",
@@ -157,6 +159,7 @@ __all__ = [
     "TabularCurve",
     "TabularLengths",
     "Triangular",
+    "UncertainCurves",
     "__version__",
     "budget_path",
     "cheapest_budget",

@@ -18,6 +18,7 @@ from clear_opt.errors import InvalidInputError
 
 _POINTS = 48  # of a grid: the optimum on it is within 0.02 % of that on 400 points
 _MARKS = 9  # caps per draw from which the grid is chosen; more where draws are few
+_GOLDEN = 0.5 * (5**0.5 - 1)
 _TAIL = 2.0  # a draw that never quite peaks is followed up to this many times its last slope's cap
 
 
@@ -240,11 +241,15 @@ class UncertainCurves:
         curves = self.curves
         if isinstance(curves, TabularCurve):
             return np.asarray(curves.grid)
-        # Evenly spaced slopes are about evenly spaced caps, whatever the family.
+        # Evenly spaced slopes are about evenly spaced caps, whatever the family. Each draw has its
+        # own slopes, so that draws that agree fill the gaps of one another.
+        count = max(_MARKS, -(-2 * points // self.draws))
+        stagger = np.tile(np.arange(self.draws) * _GOLDEN % 1.0, len(self))
         steepest = curves.marginal(curves.threshold)
-        shares = np.linspace(1.0, 0.01, max(_MARKS, -(-2 * points // self.draws)))
-        marks = [curves.threshold, *(curves.response(share * steepest) for share in shares)]
-        return np.stack([*marks, np.minimum(curves.peak, _TAIL * marks[-1])], axis=1)
+        slopes = [steepest * (1.0 - (k + stagger) / count) for k in range(count)]
+        caps = [curves.response(slope) for slope in slopes]
+        end = np.minimum(curves.peak, _TAIL * caps[-1])
+        return np.stack([curves.threshold, *caps, end], axis=1)
 
     def __repr__(self) -> str:
         return f"UncertainCurves(n={len(self)}, draws={self.draws})"
