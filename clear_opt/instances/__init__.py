@@ -3,5 +3,13 @@
 from clear_opt.instances.instance import Instance
 from clear_opt.instances.named import INSTANCES, named_instance
 from clear_opt.instances.random import FAMILIES, random_problem
+from clear_opt.instances.random_programs import random_program
 
-__all__ = ["FAMILIES", "INSTANCES", "Instance", "named_instance", "random_problem"]
+__all__ = [
+    "FAMILIES",
+    "INSTANCES",
+    "Instance",
+    "named_instance",
+    "random_problem",
+    "random_program",
+]

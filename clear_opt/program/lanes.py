@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,11 @@ class Lane(ABC):
     top_cap: np.ndarray
 
     @property
+    def table(self) -> Points | None:
+        """The funded states, where there are finitely many; ``None`` where spend is continuous."""
+        return None
+
+    @property
     def utility_top(self) -> float:
         """Greatest weighted success of any query in the lane."""
         return float(self.utility_at(self.top_cap).max(initial=0.0))
@@ -122,16 +128,25 @@ class CapLane(Lane):
     weight: np.ndarray
     block: int
 
+    @property
+    def table(self) -> Points | None:
+        """The corners of a hull."""
+        return self._corners
+
+    @cached_property
+    def _corners(self) -> Points | None:
+        if not isinstance(self.envelope, HullEnvelope):
+            return None
+        hull = self.envelope.hull
+        usable = (hull.values > hull.values[:, :1]) & self.open[:, None]
+        return Points(hull.tokens, hull.tokens, np.zeros_like(hull.tokens), hull.values, usable)
+
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
     ) -> Funded:
         """Give the response on the concave part; only a hull's corners need smoothing."""
-        if isinstance(self.envelope, HullEnvelope):
-            hull = self.envelope.hull
-            usable = (hull.values > hull.values[:, :1]) & self.open[:, None]
-            nothing = np.zeros_like(hull.tokens)
-            table = Points(hull.tokens, hull.tokens, nothing, hull.values, usable)
-            return table.funded(price, variance_price, temperature)
+        if self.table is not None:
+            return self.table.funded(price, variance_price, temperature)
         spend = self._response(price)
         value = self.weight * np.asarray(self.curves.value(spend))
         fall = np.maximum(spend - self._response(price * (1.0 + _NUDGE)), 0.0)
@@ -212,6 +227,11 @@ class PointLane(Lane):
     """A lane of finitely many caps, each with its spend and success; the first is the floor."""
 
     points: Points
+
+    @property
+    def table(self) -> Points:
+        """All points."""
+        return self.points
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0

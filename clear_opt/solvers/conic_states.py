@@ -18,9 +18,8 @@ from scipy.sparse import csr_matrix
 
 from clear_opt.curves import Quadratic, ShiftedSurge, Triangular
 from clear_opt.curves.threshold import ThresholdCurve
-from clear_opt.envelope import HullEnvelope
 from clear_opt.errors import InvalidInputError
-from clear_opt.program.lanes import CapLane, Lane, PointLane
+from clear_opt.program.lanes import CapLane, Lane
 from clear_opt.program.system import System
 from clear_opt.solvers.conic_forms import (
     quadratic_perspective,
@@ -172,10 +171,9 @@ def check_families(system: System) -> None:
 
 
 def _is_exact(lane: Lane) -> bool:
-    if not isinstance(lane, CapLane):
-        return True
     families = ShiftedSurge | Quadratic | Triangular
-    return isinstance(lane.envelope, HullEnvelope) or isinstance(lane.curves, families)
+    smooth = isinstance(lane, CapLane) and isinstance(lane.curves, families)
+    return smooth or lane.table is not None
 
 
 def _rests(system: System, unit: Units) -> Block:
@@ -185,16 +183,12 @@ def _rests(system: System, unit: Units) -> Block:
 
 def _points(system: System, k: int, lane: Lane, unit: Units) -> Block:
     """Give the funded states of a lane that has finitely many that matter."""
-    if isinstance(lane, PointLane):
-        _, spend, variance, value, usable = lane.points
-        # A grid may name a point twice; once is enough.
-        same = [np.diff(table, axis=1, prepend=np.nan) == 0 for table in (spend, variance, value)]
-        usable = usable & ~np.logical_and.reduce(same)
-    elif isinstance(lane, CapLane) and isinstance(lane.envelope, HullEnvelope):
-        hull = lane.envelope.hull
-        spend, value, variance = hull.tokens, hull.values, np.zeros_like(hull.tokens)
-        usable = (value > value[:, :1]) & lane.open[:, None]
-        usable[:, 1:] &= spend[:, 1:] > spend[:, :-1]
+    if lane.table is not None:
+        _, spend, variance, value, usable = lane.table
+        # A point may be named twice; once is enough.
+        same = [np.diff(table, axis=1) == 0 for table in (spend, variance, value)]
+        again = np.logical_and.reduce(same) & usable[:, :-1]
+        usable = np.concatenate([usable[:, :1], usable[:, 1:] & ~again], axis=1)
     else:
         # A line from the threshold to its peak: funded is funded fully.
         spend, variance = lane.most[:, None], np.zeros((len(lane.most), 1))
