@@ -127,10 +127,13 @@ class Relaxation:
         return _rounded(found.violation * float(self._unit[row]))
 
     def least_use(self, row: int, kept: int) -> float:
-        """Give the fewest units of a row that all queries together use, other rows aside."""
+        """Give the fewest units of a row that all queries together use, other rows aside.
+
+        Nothing that is kept back against overruns is in it.
+        """
         weights = np.zeros(self.system.m)
         weights[row] = 1.0
-        return self._cheapest(weights, kept)[1]
+        return self._cheapest(weights, kept, np.zeros(self.system.m))[1]
 
     def _groups(self, rows: tuple[int, ...]) -> np.ndarray:
         """Give the group of each query, by the rows that it is a member of, shape (n,)."""
@@ -176,10 +179,13 @@ class Relaxation:
             weights[chosen] = duals
         return _Mixture(violation, proof, best, totals)
 
-    def _cheapest(self, weights: np.ndarray, kept: int) -> tuple[np.ndarray, float]:
-        """Give the use of each query in the state that is least weighted, (m, n), and its sum."""
+    def _cheapest(
+        self, weights: np.ndarray, kept: int, spread: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float]:
+        """Give each query's use in the state whose weighted use is least, (m, n), and its sum."""
         system = self.system
-        n, spread = len(system.program), self._margin(kept)[0]
+        n = len(system.program)
+        spread = self._margin(kept)[0] if spread is None else spread
         signed = system.sign * weights
         least = np.full(n, np.inf)
         pick = np.zeros((2, n), dtype=np.int64)
