@@ -215,8 +215,9 @@ class System:
         use = np.concatenate([self.funded_use(funded), self.rest_use], axis=1)
         use = np.where(share > 0, use, 0.0)
         mean = (use * share).sum(axis=1)
-        flat = (use * np.sqrt(share)).reshape(self.m, -1)
-        hessian = (flat @ flat.T - mean @ mean.T) / temperature
+        # Deviations from the mean, and not a difference of squares: never indefinite.
+        away = ((use - mean[:, None, :]) * np.sqrt(share)).reshape(self.m, -1)
+        hessian = away @ away.T / temperature
         signed_rate, signed_spread = (
             self.sign[:, None, None] * table for table in (self.rate, self.spread_rate)
         )
