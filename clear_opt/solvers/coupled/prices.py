@@ -22,6 +22,7 @@ _LINE_STEPS = 40
 _CLOSE = 1e-3  # Newton decrement, in units of the temperature, at which to cool further
 _LAST_CLOSE = 1e-9
 _NEAR, _LEAST = 1e-15, 1e-200  # of the farthest price: how close rounding may come to a barrier
+_DIGITS = 1e-9  # relative; how exactly the least of equally good prices is found
 _FAR = 1e5  # no price is sought beyond this many times what a first unit can be worth
 
 
@@ -36,7 +37,9 @@ class CoupledPrices(NamedTuple):
     """How often all queries were asked."""
 
 
-def coupled_prices(system: System, start: np.ndarray | None = None) -> CoupledPrices:
+def coupled_prices(
+    system: System, start: np.ndarray | None = None, *, coldest: float = _COLDEST
+) -> CoupledPrices:
     """Find the prices that minimise the dual bound of a feasible program.
 
     Parameters
@@ -46,6 +49,8 @@ def coupled_prices(system: System, start: np.ndarray | None = None) -> CoupledPr
     start
         Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
         answer.
+    coldest
+        Temperature at which to end, as a share of the greatest success of a query.
     """
     scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
     far = _FAR * price_scale(system)
@@ -56,14 +61,14 @@ def coupled_prices(system: System, start: np.ndarray | None = None) -> CoupledPr
         prices = np.clip(start, 1e-9 * far / _FAR, 0.5 * far)
     evaluations, converged = 0, False
     while True:
-        last = temperature <= _COLDEST * scale
+        last = temperature <= coldest * scale
         prices, steps, converged = _minimise(
             system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
         )
         evaluations += steps
         if last:
             break
-        temperature = max(_COOLING * temperature, _COLDEST * scale)
+        temperature = max(_COOLING * temperature, coldest * scale)
     return CoupledPrices(_without_traces(system, prices), converged, evaluations)
 
 
@@ -72,8 +77,9 @@ def price_scale(system: System) -> np.ndarray:
     scale = np.zeros(system.m)
     for index in range(system.m):
         for k, lane in enumerate(system.program.lanes):
-            gain = lane.entry_price * (lane.least - lane.start)
-            use = system.rate[index, k] * (lane.least - lane.start) + system.fixed[index, k]
+            # A floor past the threshold is left token by token.
+            run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
+            gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
             member = (use > 0) & lane.open
             worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
             scale[index] = max(scale[index], worth.max(initial=0.0))
@@ -121,7 +127,7 @@ def _with_barrier(
 
 def _newton_direction(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
     """Solve in units in which the Hessian's diagonal is one; it is positive definite."""
-    unit = 1.0 / np.sqrt(np.diag(hessian))
+    unit = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     scaled = hessian * unit[:, None] * unit[None, :]
     scaled[np.diag_indices_from(scaled)] += 1e-14
     try:
@@ -139,12 +145,37 @@ def _longest(prices: np.ndarray, direction: np.ndarray, far: np.ndarray) -> floa
 
 
 def _without_traces(system: System, prices: np.ndarray) -> np.ndarray:
-    """Set prices to zero that only the barrier keeps above it: the bound must not rise."""
+    """Take off prices what only the barriers keep there: the bound must not rise.
+
+    Close to zero that is a trace. Far above what a first unit can be worth it is a stretch of
+    prices that are all as good, because a row leaves no choice: the least of them is what one unit
+    more would gain.
+    """
     prices, bound = prices.copy(), system.bound(prices)
+    usual = price_scale(system)
     for index in np.argsort(prices * np.abs(system.amount)):
-        without = prices.copy()
-        without[index] = 0.0
-        lower = system.bound(without)
-        if lower <= bound + 1e-12 * abs(bound):
-            prices, bound = without, min(lower, bound)
+        found = _lowered(system, prices, bound, index, 0.0)
+        if found is not None:
+            prices[index], bound = 0.0, min(found, bound)
+        elif prices[index] > usual[index]:
+            low = 0.0
+            while prices[index] - low > _DIGITS * prices[index]:
+                middle = 0.5 * (low + float(prices[index]))
+                found = _lowered(system, prices, bound, index, middle)
+                if found is None:
+                    low = middle
+                else:
+                    prices[index], bound = middle, found
     return prices
+
+
+def _lowered(
+    system: System, prices: np.ndarray, bound: float, index: int, price: float
+) -> float | None:
+    """Give the bound at a lower price of one row, ``None`` if it rises."""
+    other = prices.copy()
+    other[index] = price
+    found = system.bound(other)
+    # What large prices add and take away again is only known to its own rounding.
+    noise = 1e-12 * abs(bound) + 1e-14 * float(prices @ np.abs(system.limits))
+    return found if found <= bound + noise else None
