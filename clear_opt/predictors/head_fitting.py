@@ -11,7 +11,7 @@ from clear_opt.fitting import Completion
 from clear_opt.predictors.distribution import Doubt, doubt_of_queries
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.length_head import LengthHead, drawn_quantiles, weighted_quantiles
-from clear_opt.predictors.length_shape import Scatter, fit_shape
+from clear_opt.predictors.length_shape import LengthShape, fit_shape
 from clear_opt.rollouts import Rollouts
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ TYPICAL = "typical"
 _CALIBRATION_FOLDS = 3
 _CALIBRATED_LEVEL = 0.8  # share of right answers inside the interval that the factor is set by
 _FACTOR_WORTH = 50.0  # queries that the other kind's factor counts as
+_OWN_SHAPE = 20.0  # queries below which a model has the usual shape
 _SHIFT_WORTH = 2.0  # rollouts of no shift
 _MOST_UNITS = 4000  # pairs of query and model from which the doubt is learned
 
@@ -33,8 +34,10 @@ class Heads(NamedTuple):
     """The heads by name, the typical one last, and what calibrates their spreads."""
 
     by_model: dict[str, ModelHead]
-    right: Scatter
-    wrong: Scatter
+    spread_factor: float
+    """On the log-spread of right answers."""
+    wrong_spread_factor: float
+    """On that of wrong ones."""
 
 
 class _Answers(NamedTuple):
@@ -50,7 +53,7 @@ class _Lengths(NamedTuple):
 
     heads: list[LengthHead]
     typical: LengthHead
-    scatter: Scatter
+    factor: float
 
 
 def fit_heads(
@@ -90,7 +93,7 @@ def fit_heads(
         LengthHead(like.learner, like.seed, like.num_threads), columns, difficulty, parts
     ).fit(_Answers(query, attempts.log_length, weight * correct))
     # What features tell beyond the line of the few wrong answers was measured to be nothing that
-    # changes an allocation; it would add a third to the files.
+    # changes an allocation; it would add nearly half to the files.
     wrong = _LengthFitting(LengthHead(None, like.seed), columns, difficulty, parts).fit(
         _Answers(query, attempts.wrong_log_length, weight * (1.0 - correct)), known=right
     )
@@ -99,7 +102,7 @@ def fit_heads(
     ):
         head.take_lengths(of_right, of_wrong)
     by_model = {**dict(zip(models, heads, strict=False)), TYPICAL: typical}
-    return Heads(by_model, right.scatter, wrong.scatter)
+    return Heads(by_model, right.factor, wrong.factor)
 
 
 class _LengthFitting:
@@ -142,8 +145,17 @@ class _LengthFitting:
             own = rows[weight[rows] > 0]
             head.fit_quantiles(self._columns[query[own]], left[own], weight[own], usual)
         typical.fit_quantiles(self._columns[query[some]], left[some], share, elsewhere)
-        scatter = self._scatter(query[some], left[some], share, known)
-        return _Lengths(heads, typical, scatter)
+
+        # What is missed on queries held out, by whoever knows the models together.
+        misses = self._held_out_misses(query[some], left[some], share)
+        factor = self._factor(misses, share, known)
+        typical.shape_ = fit_shape(misses / factor, share[: len(misses)])
+        placed = np.full(len(query), np.nan)
+        placed[some[: len(misses)]] = misses
+        for rows, head in zip(self._parts, heads, strict=True):
+            own = rows[np.isfinite(placed[rows])]
+            head.shape_ = _own_shape(placed[own], weight[own], typical.shape_)
+        return _Lengths(heads, typical, factor)
 
     def _new(self) -> LengthHead:
         return LengthHead(self._like.learner, self._like.seed, self._like.num_threads)
@@ -164,22 +176,16 @@ class _LengthFitting:
             if not some:
                 head.line_ = np.mean(lines, axis=0)
 
-    def _scatter(
-        self, query: np.ndarray, left: np.ndarray, weight: np.ndarray, known: _Lengths | None
-    ) -> Scatter:
-        """Learn from queries held out how far, and in what shape, lengths scatter.
-
-        The factor makes the 80 % interval hold.
-        """
-        misses = self._held_out_misses(query, left, weight)
+    def _factor(self, misses: np.ndarray, weight: np.ndarray, known: _Lengths | None) -> float:
+        """Give the factor on the spread that makes the 80 % interval hold."""
         factor = 1.0
         if len(misses):
             reach = weighted_quantiles(np.abs(misses), weight, [_CALIBRATED_LEVEL])[0]
             factor = float(np.clip(reach / ndtri(0.5 + _CALIBRATED_LEVEL / 2.0), 0.5, 2.0))
         if known is not None:  # few answers tell a factor badly
             trust = weight.sum() / (weight.sum() + _FACTOR_WORTH)
-            factor = float(factor**trust * known.scatter.factor ** (1.0 - trust))
-        return Scatter(factor, fit_shape(misses / factor, weight[: len(misses)]))
+            factor = float(factor**trust * known.factor ** (1.0 - trust))
+        return factor
 
     def _held_out_misses(
         self, query: np.ndarray, left: np.ndarray, weight: np.ndarray
@@ -196,6 +202,16 @@ class _LengthFitting:
             median, spread = head.predict_left_over(self._columns[query[out]])
             misses[out] = (left[out] - median) / np.maximum(spread, 1e-9)
         return misses
+
+
+def _own_shape(misses: np.ndarray, weight: np.ndarray, usual: LengthShape) -> LengthShape:
+    """Give a model's shape: that of its misses, brought to the middle and reach its head has."""
+    if weight.sum() < _OWN_SHAPE:
+        return usual
+    away = misses - weighted_quantiles(misses, weight, [0.5])[0]
+    reach = weighted_quantiles(np.abs(away), weight, [_CALIBRATED_LEVEL])[0]
+    scale = max(reach / float(ndtri(0.5 + _CALIBRATED_LEVEL / 2.0)), 1e-9)
+    return fit_shape(away / scale, weight, usual)
 
 
 def learn_doubt(

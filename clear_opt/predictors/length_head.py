@@ -13,10 +13,12 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
 from clear_opt.defaults import MOST_TOKENS
+from clear_opt.predictors.length_shape import LengthShape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clear_opt.lengths import MixedLengths
     from clear_opt.predictors.learners import Learner
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -51,7 +53,11 @@ class LengthHead(BaseEstimator):
         Quantiles of what the line leaves, shape (len(LEVELS),).
     residuals_
         Fitted regressors, one per level, or empty.
+    shape_
+        How log lengths of queries held out scatter around what is predicted.
     """
+
+    shape_: LengthShape
 
     def __init__(self, learner: Learner | None, seed: int = 0, num_threads: int = 1) -> None:
         self.learner = learner
@@ -124,6 +130,13 @@ class LengthHead(BaseEstimator):
                 regressor.fit(columns, left_over, weight, offset=np.full(len(left_over), offset))
             )
         return self
+
+    def lengths(self, difficulty: np.ndarray, columns: np.ndarray, factor: float) -> MixedLengths:
+        """Give the lengths of n queries; ``factor`` calibrates the spreads. As for `predict`."""
+        if not len(difficulty):
+            return self.shape_.lengths(np.zeros(0), np.zeros(0))
+        median, spread = self.predict(difficulty, columns)
+        return self.shape_.lengths(median, spread * factor)
 
     def predict(self, difficulty: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give the median length in tokens and the log-spread of each query, each of shape (n,).

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from clear_opt.fitting.surge_shape import SMALLEST_SPREAD
 from clear_opt.lengths import LogNormalLengths, MixedLengths
 
-_NORMAL_WORTH = 30.0  # queries that a normal shape, known beforehand, counts as
+_PRIOR_WORTH = 30.0  # queries that a shape known beforehand counts as
 _NORMAL_POINTS = ndtri((np.arange(60) + 0.5) / 60.0)
 _FARTHEST = 8.0  # spreads; a single miss beyond counts as this
 _ROUNDS = 300  # of expectation-maximisation, more than it needs
@@ -49,30 +49,12 @@ class LengthShape:
         return MixedLengths(1.0 - self.tail, *parts)
 
 
-@dataclass(frozen=True)
-class Scatter:
-    """How answers of one kind, right or wrong, scatter around their predicted log length.
-
-    Attributes
-    ----------
-    factor
-        On the predicted spread; with it 80 % of the answers lie inside their 80 % interval.
-    shape
-        In units of the spread after that.
-    """
-
-    factor: float
-    shape: LengthShape
-
-    def lengths(self, median: np.ndarray, spread: np.ndarray) -> MixedLengths:
-        """Give lengths around medians in tokens and log-spreads as predicted, shape (n,)."""
-        return self.shape.lengths(median, spread * self.factor)
+NORMAL = LengthShape(0.0, np.zeros(2), np.ones(2))
+"""Log-normal lengths."""
 
 
-def fit_shape(misses: np.ndarray, weight: np.ndarray) -> LengthShape:
+def fit_shape(misses: np.ndarray, weight: np.ndarray, prior: LengthShape = NORMAL) -> LengthShape:
     """Fit the shape to misses in units of the predicted spread, by expectation-maximisation.
-
-    Few misses are drawn towards a normal shape.
 
     Parameters
     ----------
@@ -80,6 +62,8 @@ def fit_shape(misses: np.ndarray, weight: np.ndarray) -> LengthShape:
         Shape (rows,).
     weight
         Of each, in queries, >= 0, shape (rows,).
+    prior
+        Towards which few misses are drawn.
 
     Examples
     --------
@@ -87,9 +71,10 @@ def fit_shape(misses: np.ndarray, weight: np.ndarray) -> LengthShape:
     >>> nothing.lengths(np.array([100.0]), np.array([0.3])).survival(100.0).round(2)
     array([0.5])
     """
-    points = np.concatenate([np.clip(misses, -_FARTHEST, _FARTHEST), _NORMAL_POINTS])
-    worth = np.full(len(_NORMAL_POINTS), _NORMAL_WORTH / len(_NORMAL_POINTS))
-    worth = np.concatenate([weight, worth])
+    known = prior.shift[:, None] + prior.scale[:, None] * _NORMAL_POINTS
+    worth = np.repeat([1.0 - prior.tail, prior.tail], len(_NORMAL_POINTS))
+    points = np.concatenate([np.clip(misses, -_FARTHEST, _FARTHEST), known.ravel()])
+    worth = np.concatenate([weight, worth * _PRIOR_WORTH / len(_NORMAL_POINTS)])
     share, shift, scale = np.array([0.85, 0.15]), np.array([-0.1, 0.6]), np.array([0.9, 1.6])
     for _ in range(_ROUNDS):
         away = (points[:, None] - shift) / scale

@@ -26,7 +26,7 @@ from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
 from clear_opt.predictors.length_head import LengthHead
-from clear_opt.predictors.length_shape import LengthShape, Scatter
+from clear_opt.predictors.length_shape import LengthShape
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
@@ -48,7 +48,6 @@ _OWN_TYPES = [
         LogisticShare,
         ModelHead,
         QueryDifficulty,
-        Scatter,
         SentenceEmbedding,
         SurgePredictor,
         TextFeatures,

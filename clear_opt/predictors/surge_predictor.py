@@ -66,9 +66,11 @@ class SurgePredictor(BaseEstimator):
         The fitted `QueryDifficulty`.
     heads_
         A `ModelHead` for each model, by name, and one for a typical model.
-    right_scatter_, wrong_scatter_
-        How right and wrong answers to queries held out scatter around their predicted log length:
-        `Scatter`.
+    spread_factor_
+        What the heads' spreads are multiplied by, so that 80 % of the right answers to queries
+        held out lie inside their 80 % interval.
+    wrong_spread_factor_
+        The same for wrong answers.
     spend_error_
         Relative error that predicted spends of a model share, by model and for a typical one: see
         `predict_lengths`.
@@ -158,7 +160,7 @@ class SurgePredictor(BaseEstimator):
         )
         difficulty = self.difficulty_.out_of_fold_
         columns = np.hstack([columns, difficulty])
-        self.heads_, self.right_scatter_, self.wrong_scatter_ = fit_heads(
+        self.heads_, self.spread_factor_, self.wrong_spread_factor_ = fit_heads(
             lambda: ModelHead(self._learner, self.seed, self.num_threads),
             columns,
             difficulty,
@@ -177,14 +179,6 @@ class SurgePredictor(BaseEstimator):
             "query_digests": query_digests(rollouts),
         }
         return self
-
-    @property
-    def spread_factor_(self) -> float:
-        """What the heads' spreads are multiplied by.
-
-        With it 80 % of the right answers to queries held out lie inside their 80 % interval.
-        """
-        return self.right_scatter_.factor
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -234,7 +228,7 @@ class SurgePredictor(BaseEstimator):
 
         Curve and length come from one model of the completion: with the probability of success
         the length is that of a right answer, else that of a wrong one. Each is log-normal but for
-        a longer tail, whose shape is learned from queries held out (`LengthShape`). The
+        a longer tail, whose shape is learned for each model (`LengthShape`). The
         parameters are those of `predict`.
 
         Completions are taken to be independent. What all predictions for a model have wrong
@@ -359,14 +353,10 @@ class SurgePredictor(BaseEstimator):
     def _lengths(
         self, head: ModelHead, difficulty: np.ndarray, columns: np.ndarray
     ) -> MixedLengths:
-        right = self._completion(head, difficulty, columns)
-        wrong = np.zeros(0), np.zeros(0)
-        if len(difficulty):
-            wrong = head.wrong_.predict(difficulty, columns)
         return MixedLengths(
-            right.success,
-            self.right_scatter_.shape.lengths(right.median, right.spread),
-            self.wrong_scatter_.lengths(*wrong),
+            self._completion(head, difficulty, columns).success,
+            head.right_.lengths(difficulty, columns, self.spread_factor_),
+            head.wrong_.lengths(difficulty, columns, self.wrong_spread_factor_),
         )
 
     def _table(self, queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
