@@ -86,7 +86,7 @@ def held_out(
             row = asked.index_of(asked.query_id).argsort()
             parts[model].append(
                 HeldOut(
-                    np.searchsorted(rollouts.query_ids, asked.query_ids),
+                    rollouts.index_of(asked.query_ids),
                     asked.n_tokens[row].astype(np.float64),
                     asked.correct[row],
                     fitted.predict_completion(table, model),
@@ -97,14 +97,17 @@ def held_out(
 
 
 def _joined(parts: Sequence[HeldOut]) -> HeldOut:
+    completions = zip(*(part.completion for part in parts), strict=True)
     return HeldOut(
-        *(np.concatenate([part[k] for part in parts]) for k in range(3)),
-        Completion(*map(np.concatenate, zip(*(part.completion for part in parts), strict=True))),
+        np.concatenate([part.query for part in parts]),
+        np.concatenate([part.length for part in parts]),
+        np.concatenate([part.correct for part in parts]),
+        Completion(*(np.concatenate(column) for column in completions)),
         {name: np.concatenate([part.own[name] for part in parts]) for name in parts[0].own},
     )
 
 
-def surges(completion: Completion, stretch: np.ndarray | float = 1.0) -> dict[str, np.ndarray]:
+def surges(completion: Completion, stretch: np.ndarray | float = 1.0) -> dict[str, Any]:
     """Give the surges of completions whose lengths are stretched, as `SurgePredictor` does.
 
     ``stretch`` is a scalar, or of shape (n,) or (n, S); the parameters have its shape.
@@ -190,7 +193,7 @@ def run(
         say(f"noise {amount:g}")
     own = {}
     for model, part in known.items():
-        draws = UncertainCurves.from_arrays(ShiftedSurge, **part.own)
+        draws = UncertainCurves.from_arrays(ShiftedSurge, weights=None, **part.own)
         own[model] = {
             PLAIN: ShiftedSurge.from_height(**surges(part.completion)),
             EXPECTED: draws.expected(),
