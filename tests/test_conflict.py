@@ -44,15 +44,18 @@ def program_of(constraints, *, offers=SMALL, **more):
     return Program(offers, constraints, block=BLOCK, **more)
 
 
-def break_even(curves, query, floor, caps):
-    """Give the first cap at or above the end of the steepest chord from the floor."""
-    fine = np.arange(floor, caps[-1] + 0.02, 0.05)
+def useful(curves, query, floor, highest):
+    """Give the caps that one query may get, and the first that breaks even, on a fine grid."""
+    fine = np.arange(floor, highest + 0.02, 0.05)
     value = np.asarray(curves.take(np.full(len(fine), query)).value(fine))
     gain = value[1:] - value[0]
     if not (gain > 0).any():
-        return np.inf
+        return np.array([float(floor)]), np.inf
+    # Beyond the peak a token is of no use, and none is given.
+    peak = fine[1:][np.argmax(gain)]
+    caps = np.arange(floor, min(highest, peak + BLOCK - 0.01) + 0.01, BLOCK)
     steepest = fine[1:][np.argmax(gain / (fine[1:] - floor))]
-    return caps[np.searchsorted(caps, steepest)]
+    return caps, caps[np.searchsorted(caps, steepest)]
 
 
 def options_of(program, query):
@@ -65,10 +68,9 @@ def options_of(program, query):
         if not offer.available[query]:
             continue
         top = min(program.ceiling[query], offer.ceiling[query], 400)
-        caps = np.arange(floor, top // BLOCK * BLOCK + 1, BLOCK)
-        if not len(caps):
+        if top < floor:
             continue
-        entry = break_even(offer.curves, query, floor, caps)
+        caps, entry = useful(offer.curves, query, floor, top // BLOCK * BLOCK)
         past = floor > 0 and floor > float(np.asarray(offer.curves.threshold)[query])
         if floor > 0 and (past or not pinned):
             found.append((offer, floor, past))
@@ -303,8 +305,7 @@ NEAR_MISSES = {
 
 
 def test_break_even_caps_are_as_used_above():
-    caps = np.arange(0.0, 260.0, BLOCK)
-    assert [break_even(CURVES, query, 0.0, caps) for query in range(3)] == [*BREAK_EVEN]
+    assert [useful(CURVES, query, 0.0, 250.0)[1] for query in range(3)] == [*BREAK_EVEN]
 
 
 @pytest.mark.parametrize("case", NEAR_MISSES)
@@ -448,9 +449,8 @@ def disjoint_demands(draw):
         Offer(f"offer {k}", ShiftedSurge.from_height(tau[k], height[k], width[k]))
         for k in range(draw(st.integers(1, 2)))
     ]
-    caps = np.arange(0.0, 610.0, BLOCK)
     entry = np.min(
-        [[break_even(o.curves, query, 0.0, caps) for query in range(n)] for o in offers], axis=0
+        [[useful(o.curves, query, 0.0, 600.0)[1] for query in range(n)] for o in offers], axis=0
     )
     rows, demand = [], {}
     floor = np.where(tenant == 2, rng.integers(1, 4, n) * BLOCK, 0)
