@@ -17,6 +17,7 @@ from clear_opt.program.system import System
 
 _COOLING = 0.2  # the next temperature as a share of the last
 _COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
+_COLD = 1e-9  # of the same: prices of such a temperature can be vouched for
 _STEPS = 60  # most Newton steps per temperature; three or four are the rule
 _LINE_STEPS = 40
 _CLOSE = 1e-3  # Newton decrement, in units of the temperature, at which to cool further
@@ -62,10 +63,13 @@ def coupled_prices(
     evaluations, converged = 0, False
     while True:
         last = temperature <= coldest * scale
-        prices, steps, converged = _minimise(
+        found, steps, settled = _minimise(
             system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
         )
         evaluations += steps
+        if converged and not settled and temperature <= _COLD * scale:
+            break  # differences drown in rounding from here on: the last prices stand
+        prices, converged = found, settled
         if last:
             break
         temperature = max(_COOLING * temperature, coldest * scale)
