@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator
 
 from clear_opt.predictors import LinearLearner, SurgePredictor
@@ -82,6 +82,10 @@ def test_poor_quantiles_of_a_learner_are_calibrated(widening):
     assert predictor.spread_factor_ == pytest.approx(1.0 / (1.0 + widening), rel=0.15)
     spread = predictor.predict_completion(rollouts.texts()).spread
     assert spread.mean() == pytest.approx(0.3, rel=0.1)
+    lengths = predictor.predict_lengths(rollouts.texts())
+    middle = predictor.predict_completion(rollouts.texts()).median
+    beyond = lengths.one.survival(middle * np.exp(0.3))  # one true spread above the middle
+    assert beyond.mean() == pytest.approx(ndtr(-1.0), abs=0.03)
 
 
 def test_quantiles_of_a_learner_may_cross():

@@ -142,10 +142,11 @@ def test_without_a_wrong_answer_wrong_ones_are_as_long_as_right_ones():
     )
 
 
-def test_a_model_with_few_wrong_answers_takes_their_length_from_the_others():
+@pytest.mark.parametrize("own", [0, 4])
+def test_a_model_with_few_wrong_answers_takes_their_length_from_the_others(own):
     usual = table(models=(("many", 1.0), ("few", 2.0)), queries=800)
     wrong = np.flatnonzero((usual.model == "few") & (usual.correct == 0))
-    kept = usual.take(np.setdiff1d(np.arange(len(usual)), wrong[4:]))
+    kept = usual.take(np.setdiff1d(np.arange(len(usual)), wrong[own:]))
     predictor = SurgePredictor(learner=LinearLearner()).fit(kept.queries(), kept)
     for hard in (False, True):
         other = predictor.predict_lengths(NEW[hard], "few").other

@@ -81,9 +81,9 @@ def accuracy_at_spend(
         raise InvalidInputError(
             f"has shape {reached.shape} for {len(spend)} spends", column="accuracy"
         )
-    # Of equal spends the best accuracy counts, so it must come last.
-    order = np.lexsort((reached, spend))
+    order = np.argsort(spend, kind="stable")
     spend, reached = spend[order], np.maximum.accumulate(np.append(0.0, reached[order]))[1:]
+    # Of equal spends the last has the best accuracy of them all.
     last = np.append(np.diff(spend) > 0, True)[: len(spend)]
     return np.interp(
         _spends(targets, "targets"), np.append(0.0, spend[last]), np.append(0.0, reached[last])
