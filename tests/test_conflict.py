@@ -24,6 +24,7 @@ from clear_opt import (
     Offer,
     Program,
     ShiftedSurge,
+    SolverError,
     Status,
     TabularCurve,
     cross_check,
@@ -32,6 +33,7 @@ from clear_opt import (
 )
 from clear_opt.overrun import overrun_margin
 from clear_opt.program import find_conflict
+from tests.enumerated import only, options_of, possible, use_of, useful, without
 
 BLOCK, LARGEST = 10, 250
 CURVES = ShiftedSurge.from_height([80.0, 90.0, 100.0], 0.9, 60.0)
@@ -42,108 +44,6 @@ LARGE = Offer("large", ShiftedSurge.from_height([60.0, 70.0, 80.0], 0.95, 50.0),
 def program_of(constraints, *, offers=SMALL, **more):
     more.setdefault("ceiling", LARGEST)
     return Program(offers, constraints, block=BLOCK, **more)
-
-
-def useful(curves, query, floor, highest):
-    """Give the caps that one query may get, and the first that breaks even, on a fine grid."""
-    fine = np.arange(floor, highest + 0.02, 0.05)
-    value = np.asarray(curves.take(np.full(len(fine), query)).value(fine))
-    gain = value[1:] - value[0]
-    if not (gain > 0).any():
-        return np.array([float(floor)]), np.inf
-    # Beyond the peak a token is of no use, and none is given.
-    peak = fine[1:][np.argmax(gain)]
-    caps = np.arange(floor, min(highest, peak + BLOCK - 0.01) + 0.01, BLOCK)
-    steepest = fine[1:][np.argmax(gain / (fine[1:] - floor))]
-    return caps, caps[np.searchsorted(caps, steepest)]
-
-
-def options_of(program, query):
-    """List what one query may do: (offer, cap, funded), None for an offer where it is not asked."""
-    floor, found = program.floor[query], []
-    pinned = program.pinned[query]
-    if floor == 0 and not pinned:
-        found.append((None, 0.0, False))
-    for offer in program.offers:
-        if not offer.available[query]:
-            continue
-        top = min(program.ceiling[query], offer.ceiling[query], 400)
-        if top < floor:
-            continue
-        caps, entry = useful(offer.curves, query, floor, top // BLOCK * BLOCK)
-        past = floor > 0 and floor > float(np.asarray(offer.curves.threshold)[query])
-        if floor > 0 and (past or not pinned):
-            found.append((offer, floor, past))
-        funded = [(offer, cap, bool(cap >= entry)) for cap in caps if cap > floor]
-        found += [option for option in funded if option[2] or not pinned]
-    return found
-
-
-def possible(program):
-    """Whether some choice of whole caps keeps every constraint, by trying all of them."""
-    n = len(program)
-    options = [options_of(program, query) for query in range(n)]
-    if not all(options):
-        return False
-    total = np.zeros([len(program.constraints)] + [len(own) for own in options])
-    for index, row in enumerate(program.constraints):
-        for query, own in enumerate(options):
-            used = [_use(row, option, query) for option in own]
-            shape = [1] * n
-            shape[query] = len(own)
-            if program.members[index, query]:
-                total[index] += np.reshape(used, shape)
-    kept = np.ones(total.shape[1:], dtype=bool)
-    for index, row in enumerate(program.constraints):
-        if isinstance(row, Limit):
-            kept &= total[index] <= row.amount + 1e-9
-        elif isinstance(row, Guarantee):
-            most = sum(
-                max(_use(row, option, query) for option in options[query])
-                for query in np.flatnonzero(program.members[index])
-            )
-            kept &= total[index] >= min(row.amount, most) - 1e-9
-        else:
-            kept &= total[index] >= np.ceil(row.share * program.members[index].sum() - 1e-9)
-    return bool(kept.any())
-
-
-def _use(row, option, query):
-    offer, cap, funded = option
-    if isinstance(row, FundedShare):
-        return float(funded)
-    if offer is None:
-        return 0.0
-    return float(cap * offer.rate_of(row.resource)[query] + offer.fixed_of(row.resource)[query])
-
-
-def without(program, name):
-    """Give the program without one of its constraints, a row or a rule."""
-    if name == "floors":
-        return replace(program, floor=0)
-    if name == "ceilings":
-        return replace(
-            program, ceiling=None, offers=[replace(o, ceiling=None) for o in program.offers]
-        )
-    if name == "pinned queries":
-        return replace(program, pinned=None)
-    if name == "availability of offers":
-        return replace(program, offers=[replace(o, available=None) for o in program.offers])
-    rows = [row for row in program.constraints if row.name not in (name, "no limit")]
-    return replace(program, constraints=[*rows, Limit(1e9, name="no limit")])
-
-
-def only(program, names):
-    """Give the program with these constraints and no others."""
-    every = {str(row.name) for row in program.constraints} | {
-        "floors",
-        "ceilings",
-        "pinned queries",
-        "availability of offers",
-    }
-    for name in sorted(every - set(names)):
-        program = without(program, name)
-    return program
 
 
 A, B, C = [0], [1], [2]
@@ -508,7 +408,7 @@ def all_states(program):
         for option in options_of(program, query):
             offer, cap, funded = option
             if funded or offer is None or cap == program.floor[query]:
-                use = [_use(row, option, query) for row in program.constraints]
+                use = [use_of(row, option, query) for row in program.constraints]
                 found.append((query, use * program.members[:, query]))
     return found
 
@@ -549,7 +449,7 @@ def test_crossing_groups_are_judged_as_by_the_whole_linear_program(seed):
     amount = []
     for index, row in enumerate(rows):
         most = sum(
-            max(_use(row, option, query) for option in options_of(program, query))
+            max(use_of(row, option, query) for option in options_of(program, query))
             for query in np.flatnonzero(program.members[index])
         )
         if isinstance(row, FundedShare):
@@ -571,3 +471,68 @@ def test_crossing_groups_are_judged_as_by_the_whole_linear_program(seed):
         assert find_conflict(only(program, conflict.names)) is not None
         for name in conflict.names:
             assert find_conflict(without(only(program, conflict.names), name)) is None
+
+
+def tight_program(seed, spare):
+    """Make a program that some choice of whole caps keeps with little to spare."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 5))
+    offers = [
+        Offer(
+            f"offer {k}",
+            ShiftedSurge.from_height(
+                rng.uniform(30, 90, n), rng.uniform(0.3, 0.9, n), rng.uniform(15, 40, n)
+            ),
+            rate={"cents": float(rng.uniform(0.5, 2.0))},
+            fixed={"cents": float(rng.choice([0.0, 10.0]))},
+        )
+        for k in range(int(rng.integers(1, 3)))
+    ]
+    floor = np.where(rng.random(n) < 0.3, BLOCK * rng.integers(1, 4, n), 0)
+    pinned = rng.random(n) < 0.3
+    shared = {"floor": floor, "pinned": pinned, "ceiling": 200, "block": BLOCK}
+    free = Program(offers, Limit(1e6), **shared)
+    options = [options_of(free, query) for query in range(n)]
+    chosen = [own[rng.integers(len(own))] for own in options]
+    tokens, cents = Limit(1), Limit(1, "cents")
+    spent, paid = (
+        np.array([use_of(row, option, query) for query, option in enumerate(chosen)])
+        for row in (tokens, cents)
+    )
+    group = rng.random(n) < 0.6
+    group[0] |= not group.any()
+    rows = [
+        Limit(spent.sum() + spare),
+        Limit(paid.sum() + spare + 1e-6, "cents"),
+        Guarantee(max(spent[group].sum() - spare, 0.0), group=group, name="guarantee"),
+        FundedShare(np.mean([funded for _, _, funded in chosen]), name="share"),
+    ]
+    kept = rng.random(4) < 0.8
+    return Program(offers, [row for k, row in enumerate(rows) if k == 0 or kept[k]], **shared)
+
+
+@pytest.mark.parametrize("spare", [0, BLOCK])
+def test_whole_caps_are_found_where_there_are_some(spare):
+    for seed in range(12):
+        program = tight_program(seed, spare)
+        assert possible(program)
+        assert find_conflict(program) is None
+        answer = solve(program, throw=False)
+        # With nothing to spare prices can be without bound, and are then reported as unsettled.
+        settled = answer.status in (Status.SOLVED, Status.BUDGET_SLACK)
+        assert settled or (spare == 0 and answer.status is Status.NOT_CONVERGED)
+        assert all(row.slack >= -1e-9 * max(row.amount, 1.0) for row in answer.rows)
+        assert (answer.tokens >= program.floor).all()
+        assert answer.funded[program.pinned].all()
+
+
+def test_whole_caps_that_do_not_exist_are_no_conflict_but_not_found():
+    # Break-even caps are 120 and 140 tokens. Of 135, all guaranteed, no choice of whole blocks uses
+    # just as much; shares of queries do.
+    group = [True, True, False]
+    program = program_of([Limit(135), Guarantee(135, group=group, name="a"), FundedShare(0.3)])
+    assert not possible(program)
+    assert find_conflict(program) is None
+    assert solve(program, throw=False).status is Status.UNROUNDED
+    with pytest.raises(SolverError, match="relax a guarantee"):
+        solve(program)
