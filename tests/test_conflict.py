@@ -308,13 +308,30 @@ def test_nobody_is_asked_where_resting_does(monkeypatch):
     assert find_conflict(program_of([Limit(200), Limit(3, "cents")], floor=50)) is None
 
 
-def test_a_set_that_is_not_proven_smallest_says_so(monkeypatch):
+@pytest.mark.parametrize("case", CASES)
+def test_a_set_that_is_not_proven_smallest_says_so_and_needs_each_part(case, monkeypatch):
     monkeypatch.setattr(conflict_module, "_CANDIDATES", 0)
-    program, names, _ = CASES["two guarantees above the budget"]
+    program = CASES[case][0]
     conflict = find_conflict(program)
-    assert set(conflict.names) == names
     assert not conflict.smallest
     assert "there may be a smaller set" in str(conflict)
+    assert not possible(only(program, conflict.names))
+    for name in conflict.names:
+        assert possible(without(only(program, conflict.names), name))
+
+
+def test_amounts_are_rounded_to_the_side_on_which_they_suffice():
+    rules = [Guarantee(90, group=A, name="first"), Guarantee(40, group=B, name="second")]
+    told = str(find_conflict(program_of([Limit(100.5), *rules])))
+    assert "at most 100.5 tokens" in told
+    assert "by 30 tokens" in told  # 29.5
+    assert "lower 'first' to 60 tokens" in told  # 60.5
+    assert "raise 'tokens' to 130 tokens" in told
+    # A share is lowered by whole queries, money to six digits.
+    told = str(find_conflict(program_of([Limit(3.2000001, "cents"), FundedShare(0.6)])))
+    assert "at most 3.2000001 cents" in told
+    assert "by 0.4 cents" in told
+    assert "lower 'funded share' to 1 of 3 queries, or raise 'cents' to 3.6 cents" in told
 
 
 def test_a_smaller_conflict_is_found_behind_a_larger_one():
@@ -377,7 +394,7 @@ def tight(offers, rows, floor, pinned, budget):
     return Program(offers, [limit, *rows], floor=floor, pinned=pinned, ceiling=600, block=BLOCK)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(disjoint_demands(), st.floats(0.02, 0.99))
 def test_the_smallest_set_of_demands_above_a_budget_is_found(made, share):
     *parts, demand = made
@@ -513,7 +530,7 @@ def tight_program(seed, spare):
 
 @pytest.mark.parametrize("spare", [0, BLOCK])
 def test_whole_caps_are_found_where_there_are_some(spare):
-    for seed in range(12):
+    for seed in range(8):
         program = tight_program(seed, spare)
         assert possible(program)
         assert find_conflict(program) is None

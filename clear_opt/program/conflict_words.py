@@ -108,9 +108,9 @@ def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
         return Part(str(row.name), numbers, remedy, gap, short)
     assert isinstance(row, Guarantee)
     unit = unit_of(row)
-    numbers = f"at least {_amount(amount, unit)}"
+    numbers = f"at least {_stated(amount, unit)}"
     if amount < row.amount:
-        numbers += f", all that its queries can use of {float(row.amount):,.6g}"
+        numbers += f", all that its queries can use of {float(row.amount):,.12g}"
     remedy = f"lower {name} to {_amount(max(amount - gap, 0.0), unit, up=False)}"
     return Part(str(row.name), numbers, remedy, gap, _amount(gap, unit))
 
@@ -118,7 +118,7 @@ def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
 def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
     row = relaxation.system.rows[index]
     amount, unit = float(row.amount), unit_of(row)
-    numbers = f"at most {_amount(amount, unit)}"
+    numbers = f"at most {_stated(amount, unit)}"
     if relaxation.system.program.overrun_probability is not None:
         kept = _amount(relaxation.reserve(index, rules), unit)
         numbers += f", {kept} of them kept back against overruns"
@@ -204,8 +204,20 @@ def _rows(chosen: np.ndarray) -> str:
     return f"rows {', '.join(map(str, rows[:_SHOWN]))} and {len(rows) - _SHOWN:,} more"
 
 
+def _stated(value: float, unit: str) -> str:
+    """Write an amount as it was given.
+
+    Examples
+    --------
+    >>> _stated(1234.5, "tokens"), _stated(1.0, "tokens")
+    ('1,234.5 tokens', '1 token')
+    """
+    one = {"tokens": "token", "queries": "query"}.get(unit, unit) if value == 1 else unit
+    return f"{value:,.12g} {one}"
+
+
 def _amount(value: float, unit: str, *, up: bool = True) -> str:
-    """Write an amount with its unit, tokens and queries in whole ones.
+    """Write an amount that was found, rounded to the side on which it suffices.
 
     Examples
     --------
