@@ -53,8 +53,8 @@ class UncertainCurves:
     UncertainCurves(n=1, draws=2)
     >>> uncertain.expected().value(100.0), uncertain.conservative().value(100.0)
     (array([0.5]), array([0.]))
-    >>> solve(AllocationProblem(uncertain.expected(), budget=200)).tokens
-    array([100])
+    >>> solve(AllocationProblem(uncertain.expected(), budget=200)).utility
+    array([0.5])
     """
 
     curves: Curve
@@ -228,8 +228,16 @@ class UncertainCurves:
         place = np.array([np.searchsorted(row, levels) for row in share], dtype=np.int64)
         place = place.reshape(n, points).clip(max=marks.shape[1] - 1)
         grid = np.maximum(np.take_along_axis(marks, place, axis=1), 1.0)
+        # Where there are few of them, all are taken.
+        marks = np.maximum(marks, 1.0)
+        marks[:, 1:][marks[:, 1:] == marks[:, :-1]] = np.inf
+        marks.sort(axis=1)
+        few = np.isfinite(marks).sum(axis=1) <= points
+        width = min(points, marks.shape[1])
+        grid[few] = np.inf
+        grid[few, :width] = marks[few, :width]
         # Of equal caps one stays; the others follow the last, one token apart.
-        grid[:, 1:][np.diff(grid, axis=1) == 0] = np.inf
+        grid[:, 1:][grid[:, 1:] == grid[:, :-1]] = np.inf
         grid.sort(axis=1)
         extra = np.isinf(grid)
         last = np.where(extra, 0.0, grid).max(axis=1, keepdims=True)

@@ -106,7 +106,7 @@ def test_the_grid_is_good_enough_to_allocate_by(family):
         assert 0.998 * fine <= coarse <= fine * (1 + 1e-3)
 
 
-def test_one_draw_is_the_curve_itself():
+def test_draws_that_agree_are_the_curve_itself():
     curves = ShiftedSurge.from_height([80.0, 90.0, 900.0], [0.9, 0.7, 0.2], [60.0, 70.0, 500.0])
     alone = UncertainCurves(curves, 1)
     plain = solve(AllocationProblem(curves, 270))

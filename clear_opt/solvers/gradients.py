@@ -177,7 +177,7 @@ def _optimum(
     sides = _sides(fixed, found)
     jump = (_at(fixed, found, sides.below).tokens - _at(fixed, found, sides.above).tokens).sum()
     price = _price(envelope, budget, found, sides, jump > 0)
-    value = _value(envelope, budget, price, sides, jump > 0)
+    value = _value(envelope, budget, price, sides)
     feasible = fixed.start.sum() <= amount
     return _Optimum(jnp.where(feasible, value, -jnp.inf), jnp.where(feasible, price, jnp.inf))
 
@@ -239,19 +239,12 @@ def _split_slope(envelope: Envelope, sides: _Sides) -> jax.Array:
     return jnp.where(split, slopes, 0.0).sum() / jnp.maximum(split.sum(), 1)
 
 
-def _value(
-    envelope: Envelope, budget: jax.Array, price: jax.Array, sides: _Sides, in_jump: jax.Array
-) -> jax.Array:
-    """Give the Lagrangian at the relaxed optimum.
+def _value(envelope: Envelope, budget: jax.Array, price: jax.Array, sides: _Sides) -> jax.Array:
+    """Give the dual function at the price.
 
-    It is stationary in the price, in the tokens and in the split, so that what they contribute to
-    its first derivative is zero, and what is left is the envelope theorem. Second derivatives
-    need them.
+    It is stationary in the tokens everywhere, and in the price where demand is smooth, so that
+    their own derivatives are multiplied by zero: the envelope theorem. At a jump its slope in the
+    price is what is demanded beyond the budget, and the price brings in the split query's share.
     """
-    above, below = _at(envelope, price, sides.above), _at(envelope, price, sides.below)
-    jump = jnp.where(in_jump, (below.tokens - above.tokens).sum(), 1.0)
-    share = jnp.clip((budget - above.tokens.sum()) / jump, 0.0, 1.0)
-    share = jnp.where(in_jump, share, 1.0)
-    tokens = above.tokens + share * (below.tokens - above.tokens)
-    utility = above.utility + share * (below.utility - above.utility)
-    return utility.sum() + price * (budget - tokens.sum())
+    below = _at(envelope, price, sides.below)
+    return below.utility.sum() + price * (budget - below.tokens.sum())
