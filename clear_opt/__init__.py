@@ -46,7 +46,16 @@ if TYPE_CHECKING:
     )
     from clear_opt.precision import double_precision
     from clear_opt.problem import AllocationProblem
-    from clear_opt.program import FundedShare, Guarantee, Limit, Offer, Program, per_tenant
+    from clear_opt.program import (
+        Conflict,
+        FundedShare,
+        Guarantee,
+        Limit,
+        Offer,
+        Program,
+        find_conflict,
+        per_tenant,
+    )
     from clear_opt.solvers import (
         ConicSolver,
         CrossCheck,
@@ -98,11 +107,13 @@ _HOME = {
     "clear_opt.precision": ("double_precision",),
     "clear_opt.problem": ("AllocationProblem",),
     "clear_opt.program": (
+        "Conflict",
         "FundedShare",
         "Guarantee",
         "Limit",
         "Offer",
         "Program",
+        "find_conflict",
         "per_tenant",
     ),
     "clear_opt.solvers": (
@@ -133,6 +144,7 @@ __all__ = [
     "Certificate",
     "CheapestBudget",
     "ClearOptError",
+    "Conflict",
     "ConicSolver",
     "CrossCheck",
     "Curve",
@@ -168,6 +180,7 @@ __all__ = [
     "cross_check",
     "double_precision",
     "entry_budgets",
+    "find_conflict",
     "optimal_price",
     "optimal_value",
     "per_tenant",
