@@ -6,10 +6,13 @@ many split queries as there are rows, so a dive to whole numbers is short.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+_MOST_ROUNDINGS = 64  # of one vertex: two states each for half a dozen split queries
 _WHOLE = 1e-6  # how far a linear program's share may be from 0 or 1 and count as that
 
 
@@ -66,6 +69,12 @@ def choose_states(
         if inner.max() <= _WHOLE:
             best, chosen = bound, np.flatnonzero(share > 0.5)
             continue
+        # Few queries are split: whole choices among their shares are nearly as good.
+        rounded = _rounded(value, use, limits, owner, share)
+        if rounded is not None and (worth := float(value[rounded].sum())) > best:
+            best, chosen = worth, rounded
+            if bound <= best + close * abs(most):
+                continue
         # Settle the query's largest share first: taken in one branch, ruled out in the other.
         split = int(np.argmax(np.where(inner > _WHOLE, share, 0.0)))
         without, taken = high.copy(), high.copy()
@@ -74,6 +83,23 @@ def choose_states(
         taken[split] = 1.0
         stack += [(low, without), (low, taken)]
     return chosen
+
+
+def _rounded(
+    value: np.ndarray, use: np.ndarray, limits: np.ndarray, owner: np.ndarray, share: np.ndarray
+) -> np.ndarray | None:
+    """Give the best whole choice among the states that have a share, ``None`` if none fits."""
+    having = np.flatnonzero(share > _WHOLE)
+    having = having[np.argsort(owner[having], kind="stable")]
+    options = np.split(having, np.flatnonzero(np.diff(owner[having])) + 1)
+    if np.prod([float(len(states)) for states in options]) > _MOST_ROUNDINGS:
+        return None
+    choices = np.array(list(product(*options)))
+    size = np.maximum(np.abs(use).max(axis=1, initial=0.0), np.abs(limits))
+    fits = (use[:, choices].sum(axis=2) <= (limits + 1e-12 * size)[:, None]).all(axis=0)
+    if not fits.any():
+        return None
+    return choices[np.argmax(np.where(fits, value[choices].sum(axis=1), -np.inf))]
 
 
 def relaxed_choice(
