@@ -300,6 +300,21 @@ def test_large_batches_are_counted_and_not_listed():
     assert "125,000 tokens for rows 0, 2, 4 and 2,497 more" in str(conflict)
 
 
+def test_a_long_conflict_is_told_by_its_ends():
+    n = 40
+    offer = Offer("small", ShiftedSurge.from_height(np.full(n, 80.0), 0.9, 60.0))
+    promises = [Guarantee(100, group=[k], name=f"promise {k}") for k in range(n)]
+    # Any 39 promises fit into the budget, so all 40 are needed.
+    conflict = find_conflict(Program(offer, [Limit(3_999, name="budget"), *promises]))
+    assert set(conflict.names) == {"budget", *(row.name for row in promises)}
+    assert conflict.shortfall == pytest.approx(dict.fromkeys(conflict.names, 1.0))
+    told = str(conflict)
+    assert "'promise 2' (at least 100 tokens), 35 more (names has all), 'promise 38'" in told
+    assert "contradict each other by 1 token" in told
+    assert len(told) < 500
+    assert find_conflict(Program(offer, [Limit(4_000, name="budget"), *promises])) is None
+
+
 def test_nobody_is_asked_where_resting_does(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a linear program was solved")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clear_opt.program.constraints import FundedShare
+from clear_opt.program.constraints import FundedShare, Guarantee
+from clear_opt.program.lanes import Lane
 from clear_opt.program.system import System
 
 IDLE = -1
@@ -54,7 +55,12 @@ class Assignment:
         return found
 
     def use(self) -> np.ndarray:
-        """Give what each query uses of each row, turned round as in `System`, shape (m, n)."""
+        """Give what each query uses of each row, turned round as in `System`, shape (m, n).
+
+        What a guarantee grants counts as far as it can be used: no tokens past a peak that lies
+        within a block, and a part only of the fixed use where a cap is below break-even. Else whole
+        caps could grant more than any mixture of states, and the dual bound would be none.
+        """
         system, funded = self.system, self.funded()
         found = np.zeros((system.m, len(self.lane)))
         for k, lane in enumerate(system.program.lanes):
@@ -65,6 +71,9 @@ class Assignment:
             for index, row in enumerate(system.rows):
                 if isinstance(row, FundedShare):
                     used = funded * system.fixed[index, k]
+                elif isinstance(row, Guarantee):
+                    used = system.rate[index, k] * np.minimum(spend, lane.most)
+                    used = used + system.fixed[index, k] * _begun(system, lane, spend)
                 else:
                     used = system.rate[index, k] * spend + system.fixed[index, k]
                     used = used + system.spread_rate[index, k] * variance
@@ -86,3 +95,10 @@ class Assignment:
     def keeps_all_rows(self) -> bool:
         """Whether every row holds, up to the rounding of sums of fractions."""
         return bool((self.slack() >= -_WITHIN * np.abs(self.system.limits)).all())
+
+
+def _begun(system: System, lane: Lane, spend: np.ndarray) -> np.ndarray:
+    """Give the part of the way to break-even, at most 1; 1 for those with a floor, shape (n,)."""
+    way = lane.least - lane.start
+    part = np.where(way > 0, (spend - lane.start) / np.where(way > 0, way, 1.0), 1.0)
+    return np.where(system.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))

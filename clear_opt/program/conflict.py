@@ -22,7 +22,8 @@ from clear_opt.program.relaxation import Relaxation
 from clear_opt.program.states import families_of, rules_in_force
 from clear_opt.program.system import System
 
-_CHECKS = 400  # most linear programs that the search for a smaller set may take
+_TOLD = 3  # parts that a message names from either end of a long list
+_CHECKS = 150  # most linear programs that the search for a smaller set may take
 _CANDIDATES = 50_000  # most sets of one size that are looked at
 
 
@@ -71,14 +72,18 @@ class Conflict:
         return {part.name: part.shortfall for part in self.parts if part.shortfall is not None}
 
     def __str__(self) -> str:
-        told = [str(part) for part in self.parts]
+        shown, told = self.parts, [str(part) for part in self.parts]
+        if len(told) > 2 * _TOLD:
+            shown = self.parts[:_TOLD] + self.parts[-_TOLD:]
+            left_out = f"{len(told) - len(shown)} more (names has all)"
+            told = [*map(str, self.parts[:_TOLD]), left_out, *map(str, self.parts[-_TOLD:])]
         gap = next((part.gap for part in reversed(self.parts) if part.gap), "")
         if len(told) == 1:
             clash = f"{told[0]} cannot be kept"
         else:
             clash = f"{', '.join(told[:-1])} and {told[-1]} contradict each other"
         doubt = "" if self.smallest else " (there may be a smaller set)"
-        return f"{clash}{gap and f' by {gap}'}{doubt}; {remedies(self.parts)}"
+        return f"{clash}{gap and f' by {gap}'}{doubt}; {remedies(shown)}"
 
 
 def find_conflict(program: Program, system: System | None = None) -> Conflict | None:
@@ -146,48 +151,59 @@ class _Search:
         m = len(self.rows)
         return frozenset(self.rows) | {m + bit for bit in range(4) if self.rules >> bit & 1}
 
-    def contradicts(self, parts: frozenset[int]) -> frozenset[int] | None:
+    def contradicts(self, parts: frozenset[int]) -> tuple[int, ...] | None:
         """Give those of the parts that contradict each other, ``None`` if they do not."""
         self.checks += 1
         proof = self.relaxation.proof_against(*self.split(parts))
         if proof is None:
             return None
         m = len(self.rows)
-        return frozenset(proof.rows) | {m + bit for bit in range(4) if proof.rules >> bit & 1}
+        return proof.rows + tuple(m + bit for bit in range(4) if proof.rules >> bit & 1)
 
     def smallest(self) -> tuple[frozenset[int], bool]:
         """Give a smallest set, or one in which each part is needed, and which of them it is."""
         found = self._irreducible()
         parts = sorted(self.all_parts)
-        for part in sorted(found):
-            self._remember(found - {part})
         for size in range(1, len(found)):
+            if size == 2:
+                # Sets within one that is known to be possible need no check of their own.
+                for part in sorted(found):
+                    self._remember(found - {part})
             if comb(len(parts), size) > _CANDIDATES:
                 return found, False
             for chosen in map(frozenset, combinations(parts, size)):
                 if any(chosen <= known for known in self.possible):
                     continue
-                if self.checks > _CHECKS:
+                if self.exhausted:
                     return found, False
                 if self.contradicts(chosen) is not None:
                     return chosen, True
-                self._remember(chosen)
+                if size > 1:
+                    self._remember(chosen)
         return found, True
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether enough has been tried. To try each part alone is always allowed."""
+        return self.checks > len(self.all_parts) + _CHECKS
+
     def _irreducible(self) -> frozenset[int]:
-        found = self.contradicts(self.all_parts)
-        assert found is not None
-        # Rows first: of two readings the one with fewer rows is easier to see through.
-        for part in sorted(found):
+        first = self.contradicts(self.all_parts)
+        assert first is not None
+        found = frozenset(first)
+        # What adds least goes first, and rules last: so few rows are left, those of most weight.
+        for part in first:
             if part in found:
-                found = self.contradicts(found - {part}) or found
+                found = frozenset(self.contradicts(found - {part}) or found)
         return found
 
     def _remember(self, chosen: frozenset[int]) -> None:
         """Keep a large set that contains ``chosen`` and does not contradict itself."""
         larger = self.all_parts
         while (bad := self.contradicts(larger)) is not None:
-            if bad <= chosen:  # possible by a hair, and proven impossible after all
+            rest = [part for part in bad if part not in chosen]
+            # None is left where a set is possible by a hair, and proven impossible after all.
+            if not rest or self.exhausted:
                 return
-            larger -= {min(bad - chosen)}
+            larger -= {rest[0]}
         self.possible.append(larger)
