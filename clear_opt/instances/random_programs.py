@@ -143,7 +143,9 @@ def _some_caps(rng: np.random.Generator, system: System) -> Assignment:
     n = len(program)
     opened = np.stack([lane.open for lane in program.lanes])
     lane = np.argmax(opened * rng.random(opened.shape), axis=0)
-    taken = opened.any(axis=0) & (rng.random(n) < rng.uniform(0.05, 1.0))
+    able, taken = opened.any(axis=0), rng.random(n) < rng.uniform(0.05, 1.0)
+    taken[np.argmax(able * rng.random(n))] = True  # at least one
+    taken &= able
     resting = np.where(program.floor > 0, np.argmax(system.rests, axis=0), IDLE)
     caps = program.floor.copy()
     part = rng.random(n) ** 2

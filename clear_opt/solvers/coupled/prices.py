@@ -24,6 +24,7 @@ _CLOSE = 1e-3  # Newton decrement, in units of the temperature, at which to cool
 _LAST_CLOSE = 1e-9
 _NEAR, _LEAST = 1e-15, 1e-200  # of the farthest price: how close rounding may come to a barrier
 _DIGITS = 1e-9  # relative; how exactly the least of equally good prices is found
+_LITTLE = 1e-4  # of the greatest success; below, payoffs of that size are known too coarsely
 _FAR = 1e5  # no price is sought beyond this many times what a first unit can be worth
 
 
@@ -51,18 +52,23 @@ def coupled_prices(
         Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
         answer.
     coldest
-        Temperature at which to end, as a share of the greatest success of a query.
+        Temperature at which to end, as a share of the greatest success of a query, or of the bound
+        where that is less.
     """
     scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
     far = _FAR * price_scale(system)
-    temperature = scale
+    temperature = worth = scale
     prices = far / _FAR
     if start is not None:
         temperature = 1e-4 * scale
         prices = np.clip(start, 1e-9 * far / _FAR, 0.5 * far)
     evaluations, converged = 0, False
     while True:
-        last = temperature <= coldest * scale
+        last = temperature <= coldest * worth
+        if last and worth == scale:
+            # Where limits are so tight that little can be reached, it is that little that counts.
+            worth = min(scale, max(system.bound(prices), _LITTLE * scale))
+            last = temperature <= coldest * worth
         found, steps, settled = _minimise(
             system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
         )
@@ -72,7 +78,7 @@ def coupled_prices(
         prices, converged = found, settled
         if last:
             break
-        temperature = max(_COOLING * temperature, coldest * scale)
+        temperature = max(_COOLING * temperature, coldest * worth)
     return CoupledPrices(_without_traces(system, prices), converged, evaluations)
 
 

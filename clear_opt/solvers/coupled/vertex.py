@@ -16,8 +16,8 @@ from scipy.sparse import csr_matrix
 
 from clear_opt.program.system import System
 
-_TIE = 1e-7  # of the greatest success; best states closer than this count as tied
-_ROOM = 1e-7  # relative; responses are exact to the prices' own digits only
+_TIE = 1e-7  # of the greatest success or the bound; best states closer than this count as tied
+_ROOMS = (1e-9, 1e-7, 1e-5)  # relative; responses are exact to the prices' own digits only
 _WHOLE = 1e-6  # a share this close to zero or one is whole
 
 
@@ -55,16 +55,19 @@ def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
     size = np.maximum(np.abs(system.limits), np.abs(states.use).max(axis=1, initial=0.0))
     unit = np.where(size > 0, size, 1.0)
     top = max(float(np.abs(states.worth).max(initial=0.0)), 1e-300)
-    found = linprog(
-        -states.worth / top,
-        A_ub=csr_matrix(states.use / unit[:, None]),
-        b_ub=system.limits / unit + _ROOM,
-        A_eq=owner,
-        b_eq=np.ones(n),
-        bounds=(0, 1),
-        method="highs-ds",
-    )
-    if found.x is None:
+    for room in _ROOMS:
+        found = linprog(
+            -states.worth / top,
+            A_ub=csr_matrix(states.use / unit[:, None]),
+            b_ub=system.limits / unit + room,
+            A_eq=owner,
+            b_eq=np.ones(n),
+            bounds=(0, 1),
+            method="highs-ds",
+        )
+        if found.x is not None:
+            break
+    else:
         return Vertex(-np.inf, 0)
     inner = (found.x > _WHOLE) & (found.x < 1 - _WHOLE)
     return Vertex(-float(found.fun) * top, int(np.unique(states.query[inner]).size))
@@ -73,7 +76,8 @@ def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
 def _nearly_best(system: System, prices: np.ndarray) -> _States:
     program = system.program
     payoff, funded = system.price_states(prices)
-    lanes, tie = len(program.lanes), _TIE * max(lane.utility_top for lane in program.lanes)
+    top, bound = max(lane.utility_top for lane in program.lanes), system.bound(prices)
+    lanes, tie = len(program.lanes), _TIE * min(top, max(bound, 0.0))
     least = payoff.max(axis=0) - tie
     found = []
     for k, (lane, state) in enumerate(zip(program.lanes, funded, strict=True)):
