@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt.curves import Hill, Logistic
 from clear_opt.errors import InvalidInputError
 from clear_opt.instances.random import FAMILIES
 from clear_opt.lengths import LogNormalLengths
@@ -99,8 +100,11 @@ def _offer(rng: np.random.Generator, name: str, n: int, family: str, basis: Basi
     if rng.random() < 0.3:
         fixed["tokens"] = np.round(rng.uniform(0.0, 200.0, n))
     offer = Offer(name, curves, rate={"money": rate}, fixed=fixed)
+    # A saturating curve's peak is where its last bit is reached: nobody would pay for that.
+    useful = _useful(offer)
+    offer = replace(offer, ceiling=np.where(useful < curves.peak, np.ceil(useful), np.inf))
     if basis == "expected":
-        median = _useful(offer) * 10 ** rng.uniform(-0.7, 0.3, n)
+        median = useful * 10 ** rng.uniform(-0.7, 0.3, n)
         lengths = LogNormalLengths(median, rng.uniform(0.2, 1.2, n))
         return replace(offer, lengths=lengths)
     return offer
@@ -108,8 +112,10 @@ def _offer(rng: np.random.Generator, name: str, n: int, family: str, basis: Basi
 
 def _useful(offer: Offer) -> np.ndarray:
     """Give caps that are plenty, tokens, shape (n,): saturating families never quite peak."""
-    curves = offer.curves
-    return np.minimum(curves.peak, 20.0 * np.asarray(curves.threshold) + 100.0)
+    peak, threshold = np.asarray(offer.curves.peak), np.asarray(offer.curves.threshold)
+    if isinstance(offer.curves, Hill | Logistic):
+        return np.minimum(peak, 20.0 * threshold + 100.0)
+    return peak
 
 
 def _shape(rng: np.random.Generator, n: int, useful: np.ndarray) -> dict[str, Any]:
@@ -161,5 +167,5 @@ def _settled(rng: np.random.Generator, row: Constraint, used: float, members: in
     if isinstance(row, Limit):
         return replace(row, amount=used * 10 ** rng.uniform(0.0, 0.4) + rng.uniform(1.0, 2.0))
     if isinstance(row, Guarantee):
-        return replace(row, amount=used * rng.uniform(0.3, 1.0))
-    return replace(row, share=np.floor(used * rng.uniform(0.5, 1.0)) / members)
+        return replace(row, amount=max(used, 0.0) * rng.uniform(0.3, 1.0))
+    return replace(row, share=np.floor(max(used, 0.0) * rng.uniform(0.5, 1.0)) / members)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import OverrunBound
 from clear_opt.problem import AllocationProblem
@@ -56,6 +57,9 @@ class Program:
     overrun_bound
         ``"normal"`` takes the total as normal, good for many queries. ``"bernstein"`` holds for
         every number of queries and keeps more back.
+    spend_error
+        Relative standard error that all predicted spend shares, >= 0, e.g. 0.03: a predictor's
+        ``spend_error_``. With an overrun probability, that much more is kept back.
 
     Raises
     ------
@@ -83,6 +87,7 @@ class Program:
     basis: Basis = "reserved"
     overrun_probability: float | None = None
     overrun_bound: OverrunBound = "normal"
+    spend_error: float = 0.0
 
     def __post_init__(self) -> None:
         offers = (self.offers,) if isinstance(self.offers, Offer) else tuple(self.offers)
@@ -118,6 +123,8 @@ class Program:
                     value=getattr(self, name),
                     remedy=f"use one of {', '.join(map(repr, get_args(known)))}",
                 )
+        error = np.array([self.spend_error], dtype=np.float64)
+        require("spend_error", error, lambda v: v >= 0, "must be a number >= 0", "e.g. 0.03")
         chance = self.overrun_probability
         if self.basis == "reserved":
             if chance is not None:

@@ -233,9 +233,10 @@ class Relaxation:
         rate, constant = np.zeros(self.system.m), np.zeros(self.system.m)
         for index, row in enumerate(self.system.rows):
             if isinstance(row, Limit):
+                shared = (program.spend_error * row.amount) ** 2
                 at_low, at_high = (
                     overrun_margin(
-                        float(variance[index]),
+                        float(variance[index]) + shared,
                         program.overrun_probability,
                         program.overrun_bound,
                         self.system.largest_excess(index),

@@ -29,6 +29,7 @@ from clear_opt.solvers.cvxpy_terms import at_most, duals_of, numbers, total
 
 _TOLERANCES = (1e-11, 1e-9, 1e-7)  # the next where an interior point breaks down short of one
 _SPARE = 1e-5  # a row this much below its right-hand side, relatively, does not bind
+_SAME = 1e-12  # relative; what rounding may add to a bound
 
 
 class RelaxedProgram(NamedTuple):
@@ -140,10 +141,22 @@ def relax_program(system: System, backend: str = "CLARABEL") -> RelaxedProgram:
 
 
 def _prices(rows: Inequality, system: System, unit: Units) -> np.ndarray:
-    """Give the solved rows' duals in success per unit; zero where there is something to spare."""
-    spare = -numbers(rows.expr)
-    scarce = spare <= _SPARE * np.maximum(np.abs(system.limits / unit.rows), 1.0)
-    return np.where(scarce, duals_of(rows) * unit.value / unit.rows, 0.0)
+    """Give the solved rows' duals in success per unit.
+
+    Where there is something to spare, an interior point leaves a small positive number: it becomes
+    zero if the dual bound does not rise. It would rise where a row is all but closed, and what it
+    keeps out is worth little beside what could be had without it.
+    """
+    prices = duals_of(rows) * unit.value / unit.rows
+    bound, spare = system.bound(prices), -numbers(rows.expr)
+    loose = spare > _SPARE * np.maximum(np.abs(system.limits / unit.rows), 1.0)
+    for index in np.flatnonzero(loose & (prices > 0)):
+        without = prices.copy()
+        without[index] = 0.0
+        lower = system.bound(without)
+        if lower <= bound + _SAME * abs(bound):
+            prices, bound = without, min(lower, bound)
+    return prices
 
 
 def _units(system: System) -> Units:

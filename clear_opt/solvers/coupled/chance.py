@@ -67,14 +67,16 @@ def margin_at(program: Program, variance: np.ndarray) -> Margin:
     plain = System(program)
     rate, constant = np.zeros(plain.m), np.zeros(plain.m)
     for index, row in enumerate(program.constraints):
-        if isinstance(row, Limit) and variance[index] > 0:
+        # An error that all queries share adds to the variance; no more than the amount is spent.
+        shared = (program.spend_error * row.amount) ** 2 if isinstance(row, Limit) else 0.0
+        if isinstance(row, Limit) and variance[index] + shared > 0:
             line = linearised_margin(
-                float(variance[index]),
+                float(variance[index]) + shared,
                 program.overrun_probability,
                 program.overrun_bound,
                 plain.largest_excess(index),
             )
-            rate[index], constant[index] = line
+            rate[index], constant[index] = line.rate, line.constant + line.rate * shared
     return Margin(rate, constant)
 
 

@@ -8,7 +8,6 @@ left of each limit then goes to whoever gains most from it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from clear_opt.program.system import System
 from clear_opt.solvers.coupled.branching import choose_states, relaxed_choice
 from clear_opt.solvers.coupled.enumeration import few_choices, try_all, worth_trying
 from clear_opt.solvers.coupled.improve import improve
-from clear_opt.solvers.coupled.prices import coupled_prices
+from clear_opt.solvers.coupled.patterns import spend_on, spent_on_patterns
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
@@ -70,32 +69,23 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
     while True:
         size = min(size, n)
         found = _decide(system, prices, decided, order[:size])
-        if found is not None:
-            return _spend_anew(improve(found, prices), prices)
-        if size == n:
-            return None
+        if found is not None or size == n:
+            break
         size *= 4
+    candidates = spent_on_patterns(system, prices)
+    if found is not None:
+        candidates += [improve(found, prices), spend_on(system, _states_of(found), prices)]
+    kept = [candidate for candidate in candidates if candidate is not None]
+    return max(kept, key=lambda candidate: candidate.utility().sum(), default=None)
 
 
-def _spend_anew(assignment: Assignment, prices: np.ndarray) -> Assignment:
-    """Keep who is funded by which offer, and spend the limits on them at prices of their own."""
-    system, n = assignment.system, len(assignment.lane)
-    k = len(system.program.lanes)
-    funded, query = assignment.funded() & (assignment.caps > system.program.floor), np.arange(n)
-    state = np.where(funded, assignment.lane, k + np.maximum(assignment.lane, 0))
-    allowed = np.zeros((2 * k, n), dtype=bool)
-    allowed[state, query] = True
-    own = coupled_prices(replace(system, allowed=allowed), prices).prices
-    _, responses = system.price_states(own)
-    caps = assignment.caps.copy()
-    for index, (response, lane) in enumerate(zip(responses, system.program.lanes, strict=True)):
-        cap = np.maximum(lane.cap_at(response.spend), lane.entry_cap)
-        caps = np.where(funded & (assignment.lane == index), cap, caps)
-    again = Assignment(system, assignment.lane, caps)
-    if not again.keeps_all_rows():
-        return assignment
-    again = improve(again, prices)
-    return again if again.utility().sum() > assignment.utility().sum() else assignment
+def _states_of(assignment: Assignment) -> np.ndarray:
+    """Give the state of each query as an index into the 2 K states of `System`, shape (n,)."""
+    funded = assignment.funded() & (assignment.caps > assignment.system.program.floor)
+    k = len(assignment.system.program.lanes)
+    # Without a floor all rests are one, that of the first lane.
+    lane = np.where(assignment.system.program.floor > 0, np.maximum(assignment.lane, 0), 0)
+    return np.where(funded, assignment.lane, k + lane)
 
 
 def best_states(system: System, prices: np.ndarray) -> tuple[Assignment, np.ndarray]:
@@ -167,6 +157,9 @@ def _options(system: System, prices: np.ndarray, window: np.ndarray) -> _Options
         here = np.full(n, k)
         states.append((here, response, lane.open))
         states.append((here, entry, lane.open & (entry < response)))
+        if (system.sign < 0).any():
+            # What is guaranteed may need the last block, of which only a part is of use.
+            states.append((here, lane.top_cap, lane.open & (lane.top_cap > response)))
         if len(window) <= _SMALL:
             # In a small batch even a cap below break-even can be the best use of what is left.
             for rung in map(lane.cap_at, np.linspace(lane.start, lane.most, _LADDER + 1)[1:]):

@@ -1,0 +1,130 @@
+"""Near the margin try queries both ways, and spend the limits anew on each choice.
+
+A choice of states (who is funded by whom) that uses a little more than a limit is not lost: the
+others give a little. At the prices that costs only to second order: the best states lose nothing by
+a small move along their curves. So choices are ranked by their payoffs less that second-order
+loss, and the best few get prices of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.system import System
+from clear_opt.solvers.coupled.improve import improve
+from clear_opt.solvers.coupled.prices import coupled_prices
+
+_TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
+_PAIRED = 40  # and of which all choices are ranked that change up to three
+_PRECISE = 1e-7  # of the greatest success: prices only shape caps here, they prove nothing
+_TRIED = 4  # choices that get prices of their own, in batches of up to
+_SMALL = 1000  # queries; beyond that one query's gap is negligible
+
+
+def spent_on_patterns(system: System, prices: np.ndarray) -> list[Assignment]:
+    """Give the best few choices around the margin, each with the limits spent on it.
+
+    Parameters
+    ----------
+    system
+        A program whose relaxation is feasible, n >= 1 queries.
+    prices
+        Of its rows, shape (m,).
+
+    Returns
+    -------
+    list of Assignment
+        Each keeps every row; may be empty.
+    """
+    if not 1 <= len(system.program) <= _SMALL:
+        return []
+    payoff, funded = system.price_states(prices)
+    order = np.argsort(-payoff, axis=0, kind="stable")
+    first, second = order[0], order[1]
+    query = np.arange(len(first))
+    loss = payoff[first, query] - payoff[second, query]
+    near = np.argsort(loss, kind="stable")[:_PAIRED]
+    near = near[np.isfinite(loss[near])]
+    use = np.concatenate([system.funded_use(funded), system.rest_use], axis=1)
+    excess = use[:, first, query].sum(axis=1) - system.limits
+    change = use[:, second, query] - use[:, first, query]
+    flips = _flips(len(near))
+    over = excess + flips @ change[:, near].T
+    give = _give(system, prices)
+    lost = flips @ loss[near] + _second_order(over, prices, give).sum(axis=1)
+    tried = []
+    for flip in flips[np.argsort(lost, kind="stable")[:_TRIED]]:
+        state = first.copy()
+        turned = near[flip.astype(bool)]
+        state[turned] = second[turned]
+        found = spend_on(system, state, prices)
+        if found is not None:
+            tried.append(found)
+    return tried
+
+
+def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Assignment | None:
+    """Spend the limits on given states, at prices of their own.
+
+    Parameters
+    ----------
+    system
+        The program.
+    state
+        Of each query, an index into the 2 K states of `System`, shape (n,).
+    prices
+        To start from, shape (m,).
+
+    Returns
+    -------
+    Assignment
+        Keeps every row; ``None`` where these states cannot.
+    """
+    k, n = len(system.program.lanes), len(state)
+    allowed = np.zeros((2 * k, n), dtype=bool)
+    allowed[state, np.arange(n)] = True
+    own = coupled_prices(replace(system, allowed=allowed), prices, coldest=_PRECISE).prices
+    lane = np.where((state < k) | (system.program.floor > 0), state % k, IDLE)
+    caps = system.program.floor.copy()
+    for index, (response, own_lane) in enumerate(
+        zip(system.price_states(own).funded, system.program.lanes, strict=True)
+    ):
+        cap = np.maximum(own_lane.cap_at(response.spend), own_lane.entry_cap)
+        caps = np.where(state == index, cap, caps)
+    found = Assignment(system, lane, caps)
+    return improve(found, own) if found.keeps_all_rows() else None
+
+
+@cache
+def _flips(count: int) -> np.ndarray:
+    """List choices of queries to turn, zeros and ones of shape (choices, count)."""
+    few = min(count, _TOGGLED)
+    every = np.zeros((1 << few, count), dtype=np.int8)
+    every[:, :few] = (np.arange(1 << few)[:, None] >> np.arange(few)) & 1
+    single = np.eye(count, dtype=np.int8)
+    one, other = np.triu_indices(count, 1)
+    pairs = single[one] + single[other]
+    triples = [pairs[one >= first + 1] + single[first] for first in range(count)]
+    return np.unique(np.concatenate([every, single, pairs, *triples]), axis=0)
+
+
+def _give(system: System, prices: np.ndarray) -> np.ndarray:
+    """Give how fast the use of each row falls in its price, shape (m,): what others can give."""
+    payoff, funded = system.price_states(prices)
+    best, give = payoff.argmax(axis=0), np.zeros(system.m)
+    for k, state in enumerate(funded):
+        give += (system.rate[:, k] ** 2) @ np.where(best == k, state.curvature[0], 0.0)
+    return give
+
+
+def _second_order(over: np.ndarray, prices: np.ndarray, give: np.ndarray) -> np.ndarray:
+    """Give what it costs that rows are over or under used, shape (choices, m)."""
+    with np.errstate(over="ignore"):  # where nobody can give, being over costs infinitely much
+        curved = 0.5 * over**2 / np.where(give > 0, give, 1e-300)
+    curved = np.where(curved < 1e200, curved, np.inf)  # sums of rows must not overflow
+    # Units that are left over lose their price at most.
+    return np.where(over > 0, curved, np.minimum(curved, prices * -over))
