@@ -1,0 +1,67 @@
+"""Each model's queries, predicted by what has not seen their answers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from sklearn.base import clone
+
+from clear_opt import Lengths, ShiftedSurge, TabularCurve
+from clear_opt.evaluation import query_folds
+from clear_opt.predictors import SurgePredictor
+from clear_opt.rollouts import Rollouts
+
+FOLDS = 5
+
+
+class Held(NamedTuple):
+    """What was predicted of one model's answers to n queries."""
+
+    surge: ShiftedSurge
+    completion: TabularCurve
+    lengths: Lengths
+    query_id: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Held:
+        """Give the queries of these rows, which may repeat."""
+        return jax.tree_util.tree_map(lambda part: np.asarray(part)[rows], self)
+
+
+def held_out(
+    rollouts: Rollouts, predictor: SurgePredictor, seed: int = 0
+) -> tuple[dict[str, Held], dict[str, float]]:
+    """Predict every model's queries, each by a predictor trained without it.
+
+    Returns
+    -------
+    A `Held` for each model, and each model's ``spend_error_``, averaged over the folds.
+    """
+    models = sorted(set(rollouts.model))
+    parts: dict[str, list[Held]] = {model: [] for model in models}
+    errors: dict[str, list[float]] = {model: [] for model in models}
+    folds = query_folds(rollouts.query_ids, FOLDS, seed)
+    for number, fold in enumerate(folds):
+        learning = rollouts.for_queries(np.concatenate(folds[:number] + folds[number + 1 :]))
+        fitted: Any = clone(predictor)
+        fitted.fit(learning.queries(), learning)
+        for model in models:
+            own = rollouts.for_queries(fold).for_model(model)
+            table = own.queries()
+            parts[model].append(
+                Held(
+                    fitted.predict(table, model),
+                    fitted.predict_completion_curves(table, model),
+                    fitted.predict_lengths(table, model),
+                    np.array(table.index, dtype=object),
+                )
+            )
+            known = fitted.spend_error_
+            errors[model].append(known.get(model, known["typical"]))
+    # Curves and lengths are pytrees of arrays over queries.
+    joined = {
+        model: jax.tree_util.tree_map(lambda *part: np.concatenate(part), *found)
+        for model, found in parts.items()
+    }
+    return joined, {model: float(np.mean(found)) for model, found in errors.items()}
