@@ -4,6 +4,7 @@ Each function dispatches on its first argument, so that another kind of problem 
 implementation, `budget_path.register(OtherProblem)`, and gives the same result types.
 """
 
+from clear_opt.whatif import programs as _programs  # noqa: F401 (registers Program)
 from clear_opt.whatif.cheapest import CheapestBudget, cheapest_budget
 from clear_opt.whatif.entry import entry_budgets, what_would_fund
 from clear_opt.whatif.path import BudgetPath, budget_path, budget_sweep

@@ -13,6 +13,7 @@ from clear_opt import defaults
 from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 from clear_opt.solvers import solve
 from clear_opt.whatif.caps import with_budget
 from clear_opt.whatif.clearing import PriceTable
@@ -31,10 +32,11 @@ class CheapestBudget:
     Attributes
     ----------
     budget
-        Tokens, in whole blocks; ``allocation`` spends at most this much.
+        Tokens, in whole blocks; ``allocation`` spends at most this much. For a `Program`, whole
+        tokens or units of its first limit, to five digits after the leading one.
     at_least
-        No budget below this many tokens, in whole blocks, reaches the target: proven by the dual
-        bound, whatever the allocation.
+        No budget below this many tokens (in whole blocks) or units reaches the target: proven by
+        the dual bound, whatever the allocation.
     allocation
         `solve`'s answer for ``budget``; it reaches the target.
     target
@@ -47,8 +49,8 @@ class CheapestBudget:
         How many budgets were solved on the way.
     """
 
-    budget: int
-    at_least: int
+    budget: float
+    at_least: float
     allocation: Allocation
     target: float
     measure: TargetMeasure
@@ -71,7 +73,7 @@ def cheapest_budget(
     Parameters
     ----------
     problem
-        An `AllocationProblem`; its own budget plays no part.
+        An `AllocationProblem` or a `Program`; its own budget, or first limit, plays no part.
     target
         In [0, 1].
     measure
@@ -110,7 +112,10 @@ def cheapest_budget(
     bisection, close in on a whole-token answer.
     """
     raise InvalidInputError(
-        "has no budgets", column="problem", value=problem, remedy="give an AllocationProblem"
+        "has no budgets",
+        column="problem",
+        value=problem,
+        remedy="give an AllocationProblem or a Program",
     )
 
 
@@ -118,7 +123,7 @@ def cheapest_budget(
 def _(
     problem: AllocationProblem, target: float, measure: TargetMeasure = "accuracy"
 ) -> CheapestBudget:
-    _check(problem, target, measure)
+    check_target(problem, target, measure)
     ladder, block = ladder_of(problem), problem.block
     ends = np.ceil(np.asarray(problem.envelope.end) / block) * block
     ample = min(np.maximum(np.minimum(ends, problem.ceiling), problem.floor).sum(), _most(block))
@@ -197,7 +202,8 @@ def _relaxed(ladder: Ladder, wanted: float) -> float:
     return tokens + (wanted - value) / at.price
 
 
-def _check(problem: AllocationProblem, target: Any, measure: str) -> None:
+def check_target(problem: AllocationProblem | Program, target: Any, measure: str) -> None:
+    """Refuse a target or measure that cannot be used, and a problem without queries."""
     if measure not in ("accuracy", "share"):
         raise InvalidInputError(
             "is not known", column="measure", value=measure, remedy="use 'accuracy' or 'share'"

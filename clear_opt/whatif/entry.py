@@ -12,6 +12,7 @@ from clear_opt import defaults
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
+from clear_opt.program import Program
 from clear_opt.solvers import solve
 from clear_opt.whatif.caps import past_threshold, with_budget
 from clear_opt.whatif.ladder import ladder_of
@@ -27,7 +28,8 @@ def entry_budgets(problem: Any, queries: Any = None) -> np.ndarray:
     Parameters
     ----------
     problem
-        An `AllocationProblem`; its own budget plays no part.
+        An `AllocationProblem`; its own budget plays no part. For a `Program` the answer is that
+        of `what_would_fund` for each query, at about twenty solves or fewer for each.
     queries
         Which queries: row numbers or a boolean mask; ``None`` for all of them.
 
@@ -56,13 +58,16 @@ def entry_budgets(problem: Any, queries: Any = None) -> np.ndarray:
     quadratic in the number of queries asked for, the memory linear.
     """
     raise InvalidInputError(
-        "has no entry budgets", column="problem", value=problem, remedy="give an AllocationProblem"
+        "has no entry budgets",
+        column="problem",
+        value=problem,
+        remedy="give an AllocationProblem or a Program",
     )
 
 
 @entry_budgets.register
 def _(problem: AllocationProblem, queries: Any = None) -> np.ndarray:
-    rows = _rows(problem, queries)
+    rows = rows_of(problem, queries)
     budgets = np.full(len(problem), np.inf)
     if len(rows):
         ladder = ladder_of(problem)
@@ -90,7 +95,8 @@ def what_would_fund(problem: Any, query: int) -> float:
     Parameters
     ----------
     problem
-        An `AllocationProblem`; its own budget plays no part.
+        An `AllocationProblem` or a `Program`, whose first limit varies; its own budget plays no
+        part.
     query
         Row of the query, funded or abandoned today.
 
@@ -98,7 +104,8 @@ def what_would_fund(problem: Any, query: int) -> float:
     -------
     Tokens, in whole blocks: `solve` funds the query at this budget and abandons it at one block
     less (unless the floors alone take this budget). Infinity where no budget up to 2^53 tokens
-    funds it.
+    funds it. For a program: units of its first limit, whole tokens or to a hundred-thousandth of
+    what all queries can use; infinity where what all can use does not fund the query.
 
     Raises
     ------
@@ -123,13 +130,16 @@ def what_would_fund(problem: Any, query: int) -> float:
     narrow; from the entry budget on a query is funded but for rounding.
     """
     raise InvalidInputError(
-        "cannot be asked", column="problem", value=problem, remedy="give an AllocationProblem"
+        "cannot be asked",
+        column="problem",
+        value=problem,
+        remedy="give an AllocationProblem or a Program",
     )
 
 
 @what_would_fund.register
 def _(problem: AllocationProblem, query: int) -> float:
-    row = _rows(problem, [query])
+    row = rows_of(problem, [query])
     entry = float(entry_budgets(problem, row)[0])
     block, least = problem.block, math.ceil(problem.floor_total / problem.block)
     most = defaults.MOST_TOKENS // block
@@ -159,7 +169,7 @@ def _(problem: AllocationProblem, query: int) -> float:
     return float(high * block)
 
 
-def _rows(problem: AllocationProblem, queries: Any) -> np.ndarray:
+def rows_of(problem: AllocationProblem | Program, queries: Any) -> np.ndarray:
     """Read which queries are meant: row numbers, shape (k,)."""
     n = len(problem)
     if queries is None:

@@ -46,7 +46,11 @@ class BudgetPath:
     total_weight
         What it would be worth if every answer were right: the sum of the weights.
     evaluations
-        Demand evaluations that all prices and caps together took.
+        Demand evaluations that all prices and caps together took; solves, for a program.
+    offer_codes
+        For a program, the offer of each query by its place, -1 for none, shape (m, n).
+
+    For a `Program` budgets and price are in the unit of its first limit.
     """
 
     budgets: np.ndarray
@@ -57,6 +61,7 @@ class BudgetPath:
     funded: np.ndarray
     total_weight: float
     evaluations: int
+    offer_codes: np.ndarray | None = None
 
     @property
     def n_funded(self) -> np.ndarray:
@@ -130,10 +135,11 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
     Parameters
     ----------
     problem
-        An `AllocationProblem`; its own budget plays no part.
+        An `AllocationProblem`, or a `Program`, whose first limit varies and where each budget takes
+        a solve; its own budget plays no part.
     budgets
-        Tokens, shape (m,), in any order; the same one may come twice. ``None`` takes the twenty of
-        `budget_sweep`.
+        Tokens (or units of the program's first limit), shape (m,), in any order; the same one may
+        come twice. ``None`` takes the twenty of `budget_sweep`.
 
     Returns
     -------
@@ -146,7 +152,8 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
     InvalidInputError
         Naming the first budget that is no number from 0 to 2^53.
     InfeasibleError
-        If the floors exceed one of the budgets.
+        If the floors exceed one of the budgets, or a program's constraints contradict each other
+        at one.
 
     Examples
     --------
@@ -168,7 +175,10 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
     smaller budget are kept where they are worth more.
     """
     raise InvalidInputError(
-        "has no budget path", column="problem", value=problem, remedy="give an AllocationProblem"
+        "has no budget path",
+        column="problem",
+        value=problem,
+        remedy="give an AllocationProblem or a Program",
     )
 
 

@@ -1,0 +1,261 @@
+"""What if, for programs: the first limit varies, in its own unit, and everything else stays.
+
+There is no ladder of demand where several rows are priced together, so each budget is a solve. A
+solve starts from the prices of the budget nearest to it, and no budget is solved twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clear_opt import defaults
+from clear_opt.allocation import Allocation, Status
+from clear_opt.errors import InfeasibleError, InvalidInputError
+from clear_opt.program import Program, System, find_conflict
+from clear_opt.program.offers import TOKENS
+from clear_opt.solvers.coupled import in_terms_of, solve_program
+from clear_opt.whatif.cheapest import CheapestBudget, TargetMeasure, cheapest_budget, check_target
+from clear_opt.whatif.entry import entry_budgets, rows_of, what_would_fund
+from clear_opt.whatif.path import BudgetPath, as_budgets, budget_path
+
+_POINTS = 20
+_DIGITS = 5  # amounts that are not tokens are searched in steps of the leading digit times 1e-5
+_TANGENTS = 12  # of the dual bound; each is nearer to the target, three or four are the rule
+_ROUNDING = 1e-12  # relative; a sum of many terms may fall short of itself by this much
+_SOLVES = 60
+_DOUBLINGS = 40
+
+
+class _Solves:
+    """Answers of a program by amount of its first limit, each solved once."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.answers: dict[float, Allocation] = {}
+
+    def at(self, amount: float, *, throw: bool = False) -> Allocation:
+        """Solve for an amount, from the prices of the nearest amount that has an answer."""
+        last = self.answers.get(amount)
+        if last is None or (throw and last.status is Status.INFEASIBLE):
+            known = [k for k, one in self.answers.items() if one.status is not Status.INFEASIBLE]
+            near = min(known, key=lambda other: abs(other - amount), default=None)
+            start = None if near is None else self._prices(self.answers[near])
+            program = self.program.with_budget(amount)
+            self.answers[amount] = solve_program(program, throw=throw, start=start)
+        return self.answers[amount]
+
+    def value(self, amount: float) -> float:
+        """Give the worth of the caps for an amount, ``-inf`` where there are none."""
+        answer = self.at(amount)
+        has_caps = answer.status not in (Status.INFEASIBLE, Status.UNROUNDED)
+        return answer.expected_utility if has_caps else -math.inf
+
+    def ample(self) -> float:
+        """Give a whole amount that no answer needs more than."""
+        program = self.program
+        index = program.constraints.index(program.budget)
+        system = System(program)
+        amount = math.ceil(system.usable(index))
+        # Whole blocks round peaks up.
+        amount += math.ceil(program.block * float(system.rate[index].max(axis=0).sum()))
+        for _ in range(_DOUBLINGS):  # margins come on top of expected spend
+            if program.overrun_probability is None or self.at(float(amount)).price == 0.0:
+                break
+            amount *= 2
+        return float(min(amount, defaults.MOST_TOKENS))
+
+    def step(self, scale: float) -> float:
+        """Give what budgets of about a scale are multiples of: a token, or five digits below."""
+        if self.program.budget.resource == TOKENS:
+            return 1.0
+        return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
+
+    def _prices(self, answer: Allocation) -> np.ndarray:
+        prices = {row.name: row.price for row in answer.rows}  # the first limit leads the rows
+        return np.array([prices[str(row.name)] for row in self.program.constraints])
+
+
+@budget_path.register
+def _path(program: Program, budgets: Any = None) -> BudgetPath:
+    if (plain := program.plain()) is not None:
+        return budget_path(plain, budgets)
+    solves = _Solves(program)
+    asked = _sweep(solves) if budgets is None else as_budgets(budgets)
+    rising, place = np.unique(asked, return_inverse=True)
+    m, n = len(rising), len(program)
+    price, value, bound = np.zeros(m), np.zeros(m), np.zeros(m)
+    tokens, offers = np.zeros((m, n), np.int64), np.full((m, n), -1)
+    funded = np.zeros((m, n), bool)
+    for k, amount in enumerate(rising.tolist()):
+        try:
+            answer = solves.at(amount, throw=True)
+        except InfeasibleError as error:
+            index = int(np.argmax(asked == amount))
+            detail = str(error).removeprefix("infeasible: ")
+            raise InfeasibleError(
+                f"infeasible: budget {amount:,.6g} (number {index}): {detail} Or leave that "
+                "budget out."
+            ) from None
+        price[k], bound[k] = answer.price, answer.dual_bound
+        if k and value[k - 1] > answer.expected_utility:  # what less money buys, this buys too
+            value[k], tokens[k] = value[k - 1], tokens[k - 1]
+            offers[k], funded[k] = offers[k - 1], funded[k - 1]
+        else:
+            value[k], tokens[k] = answer.expected_utility, answer.tokens
+            offers[k], funded[k] = answer.offer_codes, answer.funded
+    return BudgetPath(
+        budgets=asked,
+        price=price[place],
+        dual_bound=np.maximum(bound, value)[place],
+        value=value[place],
+        tokens=tokens[place],
+        funded=funded[place],
+        total_weight=float(program.weight.sum()),
+        evaluations=len(solves.answers),
+        offer_codes=offers[place],
+    )
+
+
+def _sweep(solves: _Solves) -> np.ndarray:
+    """Give twenty budgets, evenly spaced from the least that is feasible to ample."""
+    program, high = solves.program, solves.ample()
+    if len(program) == 0:
+        return np.zeros(1)
+    step = solves.step(high)
+    enough = solves.at(high, throw=True).rows[0].used
+    top, low = math.ceil(min(enough, high) / step * (1 - _ROUNDING)), 0
+    if find_conflict(program.with_budget(0.0)) is not None:
+        below, low = 0, math.ceil(high / step)
+        while low - below > 1:
+            middle = (low + below) // 2
+            feasible = find_conflict(program.with_budget(middle * step)) is None
+            below, low = (below, middle) if feasible else (middle, low)
+    share = np.arange(1, _POINTS + 1) / _POINTS
+    return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
+
+
+@cheapest_budget.register
+def _cheapest(
+    program: Program, target: float, measure: TargetMeasure = "accuracy"
+) -> CheapestBudget:
+    if (plain := program.plain()) is not None:
+        found = cheapest_budget(plain, target, measure)
+        return replace(found, allocation=in_terms_of(program, found.allocation))
+    check_target(program, target, measure)
+    solves = _Solves(program)
+    ample = solves.ample()
+    solves.at(ample, throw=True)  # what contradicts itself at every budget is told at once
+    most = solves.value(ample)
+    full = float(program.weight.sum()) if measure == "accuracy" else most
+    wanted = target * full
+    if wanted > most * (1 + _ROUNDING):
+        share = math.floor(most / full * 1e6) / 1e6
+        raise InvalidInputError(
+            f"cannot be reached: the most that was found for any budget is {share:.6g}",
+            column="target",
+            value=target,
+            remedy="ask for no more than that",
+        )
+    wanted = min(wanted, most) * (1 - _ROUNDING)
+    least, before = _proven(solves, wanted, ample)
+    step = solves.step(least if least > 0 else ample)
+    high = math.ceil(ample / step * (1 - _ROUNDING))
+    low = min(math.ceil(least / step * (1 - 1e-9)), high)
+    count = _reach(solves, wanted, low, high, step)
+    budget = count * step
+    allocation = solves.at(budget)
+    whole = step == 1.0 and program.budget.resource == TOKENS
+    return CheapestBudget(
+        budget=int(budget) if whole else budget,
+        at_least=int(low) if whole else min(least, budget),
+        allocation=allocation,
+        target=float(target),
+        measure=measure,
+        reached=allocation.expected_utility / full if full > 0 else 1.0,
+        solves=len(solves.answers) + before,
+    )
+
+
+def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
+    """Give an amount below which the target is out of reach, and the solves beyond ``solves``.
+
+    At any prices the dual bound is a straight line in the amount, and lies above what any amount
+    is worth. Where the line meets the target is a lower bound, and the next place to draw one. A
+    limit that holds with a probability is at least as tight as one that holds on average, whose
+    lines are drawn instead: margins are not linear.
+    """
+    program, lines = solves.program, solves
+    if program.overrun_probability is not None:
+        lines = _Solves(replace(program, overrun_probability=None))
+    least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
+    for _ in range(_TANGENTS):
+        answer = lines.at(amount)
+        if answer.status is Status.INFEASIBLE:  # and so is everything below
+            least, amount = max(least, amount), 0.5 * (amount + high)
+            continue
+        high = min(high, amount) if answer.dual_bound >= wanted else high
+        if answer.price > 0:
+            meets = amount + (wanted - answer.dual_bound) / answer.price
+            if meets <= least * (1 + _ROUNDING):
+                break
+            least = amount = min(meets, ample)
+        else:
+            amount = 0.5 * (least + amount)
+    return least, 0 if lines is solves else len(lines.answers)
+
+
+def _reach(solves: _Solves, wanted: float, low: int, high: int, step: float) -> int:
+    """Give a number of steps that reaches what is wanted; ``high`` is known to.
+
+    One step less does not, unless the search ran out of solves.
+    """
+    if solves.value(low * step) >= wanted:
+        return low
+    stride, begun = 1, len(solves.answers)
+    while low + stride < high and len(solves.answers) - begun < _SOLVES:
+        if solves.value((low + stride) * step) >= wanted:
+            high = low + stride
+            break
+        low, stride = low + stride, 2 * stride
+    while high - low > 1 and len(solves.answers) - begun < _SOLVES:
+        middle = (low + high) // 2
+        low, high = (low, middle) if solves.value(middle * step) >= wanted else (middle, high)
+    return high
+
+
+@entry_budgets.register
+def _entry(program: Program, queries: Any = None) -> np.ndarray:
+    if (plain := program.plain()) is not None:
+        return entry_budgets(plain, queries)
+    solves, rows = _Solves(program), rows_of(program, queries)
+    ample = solves.ample() if len(rows) else 0.0
+    return np.array([_first_funded(solves, int(row), ample) for row in rows], dtype=np.float64)
+
+
+@what_would_fund.register
+def _fund(program: Program, query: int) -> float:
+    if (plain := program.plain()) is not None:
+        return what_would_fund(plain, query)
+    row = rows_of(program, [query])
+    solves = _Solves(program)
+    return _first_funded(solves, int(row[0]), solves.ample())
+
+
+def _first_funded(solves: _Solves, row: int, ample: float) -> float:
+    """Give an amount that funds a query, one step above one that does not."""
+    step = solves.step(ample)
+    low, high = -1, math.ceil(ample / step * (1 - _ROUNDING))
+
+    def funds(count: int) -> bool:
+        return bool(solves.at(count * step).funded[row])
+
+    if not funds(high):
+        return math.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if funds(middle) else (middle, high)
+    return high * step
