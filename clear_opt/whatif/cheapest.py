@@ -33,7 +33,7 @@ class CheapestBudget:
     ----------
     budget
         Tokens, in whole blocks; ``allocation`` spends at most this much. For a `Program`, whole
-        tokens or units of its first limit, to five digits after the leading one.
+        tokens or units of its first limit, to four digits after the leading one.
     at_least
         No budget below this many tokens (in whole blocks) or units reaches the target: proven by
         the dual bound, whatever the allocation.
@@ -59,7 +59,7 @@ class CheapestBudget:
 
     def __repr__(self) -> str:
         return (
-            f"CheapestBudget(budget={self.budget}, at_least={self.at_least}, "
+            f"CheapestBudget(budget={self.budget:.15g}, at_least={self.at_least:.10g}, "
             f"{self.measure}={self.reached:.6g}, target={self.target:g})"
         )
 

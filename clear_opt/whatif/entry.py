@@ -104,7 +104,7 @@ def what_would_fund(problem: Any, query: int) -> float:
     -------
     Tokens, in whole blocks: `solve` funds the query at this budget and abandons it at one block
     less (unless the floors alone take this budget). Infinity where no budget up to 2^53 tokens
-    funds it. For a program: units of its first limit, whole tokens or to a hundred-thousandth of
+    funds it. For a program: units of its first limit, whole tokens or to a ten-thousandth of
     what all queries can use; infinity where what all can use does not fund the query.
 
     Raises

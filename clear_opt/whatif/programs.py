@@ -23,9 +23,10 @@ from clear_opt.whatif.entry import entry_budgets, rows_of, what_would_fund
 from clear_opt.whatif.path import BudgetPath, as_budgets, budget_path
 
 _POINTS = 20
-_DIGITS = 5  # amounts that are not tokens are searched in steps of the leading digit times 1e-5
+_DIGITS = 4  # amounts that are not tokens are searched in steps of the leading digit times 1e-4
 _TANGENTS = 12  # of the dual bound; each is nearer to the target, three or four are the rule
 _ROUNDING = 1e-12  # relative; a sum of many terms may fall short of itself by this much
+_CLOSE = 1e-9  # relative; where the line touches the bound itself
 _SOLVES = 60
 _DOUBLINGS = 40
 
@@ -69,7 +70,7 @@ class _Solves:
         return float(min(amount, defaults.MOST_TOKENS))
 
     def step(self, scale: float) -> float:
-        """Give what budgets of about a scale are multiples of: a token, or five digits below."""
+        """Give what budgets of about a scale are multiples of: a token, or four digits below."""
         if self.program.budget.resource == TOKENS:
             return 1.0
         return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
@@ -132,7 +133,7 @@ def _sweep(solves: _Solves) -> np.ndarray:
         below, low = 0, math.ceil(high / step)
         while low - below > 1:
             middle = (low + below) // 2
-            feasible = find_conflict(program.with_budget(middle * step)) is None
+            feasible = find_conflict(program.with_budget(_amount(middle, step))) is None
             below, low = (below, middle) if feasible else (middle, low)
     share = np.arange(1, _POINTS + 1) / _POINTS
     return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
@@ -166,7 +167,7 @@ def _cheapest(
     high = math.ceil(ample / step * (1 - _ROUNDING))
     low = min(math.ceil(least / step * (1 - 1e-9)), high)
     count = _reach(solves, wanted, low, high, step)
-    budget = count * step
+    budget = _amount(count, step)
     allocation = solves.at(budget)
     whole = step == 1.0 and program.budget.resource == TOKENS
     return CheapestBudget(
@@ -198,13 +199,15 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
             least, amount = max(least, amount), 0.5 * (amount + high)
             continue
         high = min(high, amount) if answer.dual_bound >= wanted else high
+        meets = -math.inf
         if answer.price > 0:
             meets = amount + (wanted - answer.dual_bound) / answer.price
-            if meets <= least * (1 + _ROUNDING):
-                break
+        if meets > least:
             least = amount = min(meets, ample)
-        else:
-            amount = 0.5 * (least + amount)
+        elif answer.dual_bound <= wanted * (1 + _CLOSE):
+            break
+        else:  # too far above for the line to say anything
+            amount = 0.5 * (least + high)
     return least, 0 if lines is solves else len(lines.answers)
 
 
@@ -213,17 +216,26 @@ def _reach(solves: _Solves, wanted: float, low: int, high: int, step: float) -> 
 
     One step less does not, unless the search ran out of solves.
     """
-    if solves.value(low * step) >= wanted:
+    if solves.value(_amount(low, step)) >= wanted:
         return low
     stride, begun = 1, len(solves.answers)
     while low + stride < high and len(solves.answers) - begun < _SOLVES:
-        if solves.value((low + stride) * step) >= wanted:
-            high = low + stride
+        # What is missing at the price of the last answer, or twice as far as before.
+        price, missing = (
+            solves.at(_amount(low, step)).price,
+            wanted - solves.value(_amount(low, step)),
+        )
+        jump = missing / price / step if 0 < price < math.inf and missing < math.inf else 0.0
+        count = low + max(stride, math.ceil(min(jump, high - low - 1)))
+        if solves.value(_amount(count, step)) >= wanted:
+            high = count
             break
-        low, stride = low + stride, 2 * stride
+        low, stride = count, 2 * stride
     while high - low > 1 and len(solves.answers) - begun < _SOLVES:
         middle = (low + high) // 2
-        low, high = (low, middle) if solves.value(middle * step) >= wanted else (middle, high)
+        low, high = (
+            (low, middle) if solves.value(_amount(middle, step)) >= wanted else (middle, high)
+        )
     return high
 
 
@@ -251,11 +263,16 @@ def _first_funded(solves: _Solves, row: int, ample: float) -> float:
     low, high = -1, math.ceil(ample / step * (1 - _ROUNDING))
 
     def funds(count: int) -> bool:
-        return bool(solves.at(count * step).funded[row])
+        return bool(solves.at(_amount(count, step)).funded[row])
 
     if not funds(high):
         return math.inf
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if funds(middle) else (middle, high)
-    return high * step
+    return _amount(high, step)
+
+
+def _amount(count: int, step: float) -> float:
+    """Give a number of steps without the digits that multiplying leaves behind."""
+    return float(f"{count * step:.15g}")
