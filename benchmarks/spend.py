@@ -3,10 +3,10 @@
     python -m benchmarks.spend [ROLLOUTS] [--batches 1000] [--json] [--out FILE]
 
 Predictors learn from the rollouts of four fifths of the queries and predict the rest. Each model is
-allocated alone. Budgets are swept for uniform caps, for the reserved basis (a limit on the sum of
-caps) and for the expected basis (a limit on expected spend), and the recorded answers are replayed;
-policies are compared at equal realised tokens, between two budgets in proportion. The oracle knows
-every answer beforehand.
+allocated alone. Prices of a token are swept in the reserved basis (a limit on the sum of caps) and
+in the expected basis (a limit on expected spend), uniform caps beside them, and the recorded
+answers are replayed; policies are compared at equal realised tokens, between two prices in
+proportion. The oracle knows every answer beforehand.
 
 Then batches of queries are drawn with replacement, and each gets a limit on its spend with
 ``overrun_probability=0.05``; counted is how many really spend more than the limit.
@@ -18,11 +18,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from benchmarks.spend_held import FOLDS, Held, held_out
@@ -31,13 +31,15 @@ from clear_opt.evaluation import Recorded, oracle_realised, realised_frontier, u
 from clear_opt.predictors import SurgePredictor
 from clear_opt.program.program import Basis
 from clear_opt.rollouts import Rollouts, read_rollouts
-from clear_opt.solvers.coupled import solve_program
 
 TARGETS = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 """Realised tokens per query at which the policies are compared."""
 
-SWEEP = tuple(np.geomspace(15, 1200, 24).tolist())
-"""Budgets that are solved for, tokens per query."""
+PRICES = np.geomspace(1e-5, 0.1, 200)
+"""Prices of a token that are swept, right answers per token."""
+
+CHECKED = 100.0
+"""Tokens per query at which `solve` is compared with the sweep."""
 
 LIMITS = (50.0, 100.0, 150.0)
 """Limits on spend with a chance bound, tokens per query."""
@@ -52,84 +54,121 @@ _BATCHES = 1_000
 _RESULT = Path(__file__).parent / "results" / "spend.json"
 _ZEROEVAL = Path(__file__).parents[2] / "shared" / "data" / "zeroeval_rollouts.parquet"
 _PAGE = Path(__file__).parents[1] / "docs" / "spend.md"
-_KNOWS_ERROR = "spend_error" in {field.name for field in fields(Program)}
 
 
-def program_of(
-    held: Held, budget: float, basis: Basis, chance: float | None = None, error: float = 0.0
-) -> Program:
-    """Give the program of one model with a limit on its queries' tokens together.
-
-    ``error`` is the relative standard error of the predicted spend that all queries share; it
-    matters where there is a ``chance`` to keep.
-    """
+def program_of(held: Held, budget: float, basis: Basis) -> Program:
+    """Give the program of one model with a limit on its queries' tokens together."""
     # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
     # used costs nothing and the whole completion curve is wanted.
     curves = held.surge if basis == "reserved" else held.completion
-    offer = Offer("model", curves, lengths=held.lengths)
-    more: dict[str, Any] = {"overrun_probability": chance}
-    if chance is not None and _KNOWS_ERROR:
-        more["spend_error"] = error
-    return Program(offer, Limit(budget), basis=basis, **more)
+    return Program(Offer("model", curves, lengths=held.lengths), Limit(budget), basis=basis)
 
 
-def swept(held: Held, basis: Basis, budgets: Sequence[float]) -> list[np.ndarray]:
-    """Give the caps at each budget, tokens per query, shape (n,) each."""
-    program = program_of(held, 0.0, basis)
-    size = len(held.query_id)
-    return [solve(program.with_budget(size * budget)).tokens for budget in budgets]
+def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarray:
+    """Give the caps at each price of a token, shape (prices, n).
+
+    They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
+    ``rate`` is what variance costs, tokens per squared token.
+    """
+    (lane,), n = program.lanes, len(program)
+    caps = np.zeros((len(prices), n))
+    for k, price in enumerate(prices):
+        found = lane.funded(np.full(n, price), np.full(n, price * rate))
+        caps[k] = np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
+    return caps
 
 
 def frontiers(
-    held: Held, own: Rollouts, budgets: Sequence[float], targets: Sequence[float]
-) -> dict[str, list[float]]:
-    """Give each policy's accuracy at given realised tokens per query."""
+    held: Held, own: Rollouts, prices: np.ndarray, targets: Sequence[float], checked: float
+) -> tuple[dict[str, list[float]], float]:
+    """Give each policy's accuracy at given realised tokens per query, and a check of the prices.
+
+    The check is what `solve` in the expected basis reaches at ``checked`` tokens per query, less
+    the frontier at what that spends.
+    """
     recorded = Recorded(held.query_id, own)
+    expected = program_of(held, checked * len(held.query_id), "expected")
     found = {
         UNIFORM: uniform_realised(recorded),
-        RESERVED: realised_frontier(swept(held, "reserved", budgets), recorded),
-        EXPECTED: realised_frontier(swept(held, "expected", budgets), recorded),
+        RESERVED: realised_frontier(priced(program_of(held, 0, "reserved"), prices), recorded),
+        EXPECTED: realised_frontier(priced(expected, prices), recorded),
         ORACLE: oracle_realised(recorded),
     }
-    return {policy: frontier.at(targets).tolist() for policy, frontier in found.items()}
+    caps = solve(expected).tokens
+    reached, spent = recorded.answered(caps).mean(), recorded.spend(caps).mean()
+    check = float(reached - found[EXPECTED].at([spent])[0])
+    return {policy: frontier.at(targets).tolist() for policy, frontier in found.items()}, check
 
 
 def overruns(
     held: Held,
     own: Rollouts,
     limit: float,
-    error: float = 0.0,
+    error: float,
     batches: int = _BATCHES,
     size: int = SIZE,
     seed: int = 0,
 ) -> dict[str, float]:
     """Allocate batches drawn with replacement under a chance bound, and replay each.
 
+    A batch takes the lowest price at which its expected spend and the margin fit the limit, with
+    the margin as `Program` has it: a normal quantile, and ``error`` of the limit as a standard
+    error that all queries share. Between two prices it takes part of the step, so that nothing is
+    left over.
+
     Returns
     -------
-    The share that spends more than the limit, and the mean realised spend as a share of it.
+    The share that spends more than the limit, the mean realised spend and the mean expected spend,
+    both as shares of the limit.
     """
+    program, n = program_of(held, 0.0, "expected"), len(held.query_id)
+    amount, weights = limit * size, np.full((1, n), size / n)
+    shared = (error * amount) ** 2
+    spend, variance, _ = _sums(held, own, priced(program, PRICES), weights)
+    place = _first_fit(spend, variance, shared, amount)[0]
+    # What variance costs only guides the choice: the margin is that of the caps chosen.
+    rate = -ndtri(CHANCE) / (2 * np.sqrt(variance[0, place] + shared))
+    prices = PRICES[place] * np.geomspace(1 / 3, 3, 200)
     rng = np.random.default_rng(seed)
-    spent, prices = np.empty(batches), None
-    for k in range(batches):
-        batch = held.take(rng.integers(len(held.query_id), size=size))
-        program = program_of(batch, limit * size, "expected", CHANCE, error)
-        # Batches are alike: the last one's prices are a good start for the next one's.
-        allocation = solve_program(program, start=prices)
-        prices = np.array([allocation.price])
-        spent[k] = Recorded(batch.query_id, own).spend(allocation.tokens).sum()
-    over = spent > limit * size
+    drawn = rng.multinomial(n=size, pvals=np.full(n, 1 / n), size=batches)
+    spend, variance, real = _sums(held, own, priced(program, prices, rate), drawn)
+    place, row = _first_fit(spend, variance, shared, amount), np.arange(batches)
+    need = spend + _margin(variance, shared)
+    before = np.maximum(place - 1, 0)
+    step = need[row, before] - need[row, place]
+    share = np.where(step > 0, (amount - need[row, place]) / np.where(step > 0, step, 1.0), 0.0)
+    mixed = [t[row, place] + share * (t[row, before] - t[row, place]) for t in (real, spend)]
     return {
         "limit": limit,
-        "overrun": float(over.mean()),
-        "spent": float(spent.mean() / (limit * size)),
+        "overrun": float((mixed[0] > amount).mean()),
+        "spent": float(mixed[0].mean() / amount),
+        "expected": float(mixed[1].mean() / amount),
     }
+
+
+def _sums(
+    held: Held, own: Rollouts, caps: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give batches' expected spend, its variance and the real spend, (batches, prices) each."""
+    recorded = Recorded(held.query_id, own)
+    spend = np.asarray(held.lengths.expected_spend(caps.T))
+    variance = np.asarray(held.lengths.spend_variance(caps.T))
+    real = np.stack([recorded.spend(row) for row in caps], axis=1)
+    return weights @ spend, weights @ variance, weights @ real
+
+
+def _margin(variance: np.ndarray, shared: float) -> np.ndarray:
+    return -ndtri(CHANCE) * np.sqrt(np.maximum(variance, 0.0) + shared)
+
+
+def _first_fit(spend: np.ndarray, variance: np.ndarray, shared: float, amount: float) -> np.ndarray:
+    fits = spend + _margin(variance, shared) <= amount
+    return np.where(fits.any(axis=1), fits.argmax(axis=1), fits.shape[1] - 1)
 
 
 def run(
     rollouts: Rollouts,
     predictor: SurgePredictor | None = None,
-    budgets: Sequence[float] = SWEEP,
     targets: Sequence[float] = TARGETS,
     limits: Sequence[float] = LIMITS,
     batches: int = _BATCHES,
@@ -145,8 +184,8 @@ def run(
         One of each query and model, with texts.
     predictor
         What learns; `SurgePredictor` with its defaults if it is left out.
-    budgets, targets, limits
-        See `SWEEP`, `TARGETS` and `LIMITS`.
+    targets, limits
+        See `TARGETS` and `LIMITS`.
     batches, size
         How many batches are drawn for each model and limit, and of how many queries.
     seed
@@ -160,10 +199,12 @@ def run(
     models = {}
     for name, part in held.items():
         own = rollouts.for_model(name)
+        accuracy, check = frontiers(part, own, PRICES, targets, CHECKED)
         models[name] = {
             "queries": len(part.query_id),
             "spend_error": errors[name],
-            "accuracy": frontiers(part, own, budgets, targets),
+            "accuracy": accuracy,
+            "solve_less_sweep": check,
             "overruns": [
                 overruns(part, own, limit, errors[name], batches, size, seed) for limit in limits
             ],
@@ -173,13 +214,12 @@ def run(
         "settings": {
             "folds": FOLDS,
             "seed": seed,
-            "budgets": list(budgets),
             "targets": list(targets),
             "limits": list(limits),
             "batches": batches,
             "size": size,
             "overrun_probability": CHANCE,
-            "spend_error": _KNOWS_ERROR,
+            "checked": CHECKED,
         },
         "machine": machine_facts(),
         "models": models,

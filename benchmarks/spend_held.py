@@ -24,10 +24,6 @@ class Held(NamedTuple):
     lengths: Lengths
     query_id: np.ndarray
 
-    def take(self, rows: np.ndarray) -> Held:
-        """Give the queries of these rows, which may repeat."""
-        return jax.tree_util.tree_map(lambda part: np.asarray(part)[rows], self)
-
 
 def held_out(
     rollouts: Rollouts, predictor: SurgePredictor, seed: int = 0
