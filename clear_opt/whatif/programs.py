@@ -56,13 +56,14 @@ class _Solves:
         return answer.expected_utility if has_caps else -math.inf
 
     def ample(self) -> float:
-        """Give a whole amount that no answer needs more than."""
+        """Give an amount that no answer needs more than."""
         program = self.program
         index = program.constraints.index(program.budget)
         system = System(program)
-        amount = math.ceil(system.usable(index))
+        amount = system.usable(index)
         # Whole blocks round peaks up.
-        amount += math.ceil(program.block * float(system.rate[index].max(axis=0).sum()))
+        amount += program.block * float(system.rate[index].max(axis=0).sum())
+        amount = float(math.ceil(amount)) if program.budget.resource == TOKENS else amount
         for _ in range(_DOUBLINGS):  # margins come on top of expected spend
             if program.overrun_probability is None or self.at(float(amount)).price == 0.0:
                 break
