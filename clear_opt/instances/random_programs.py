@@ -167,5 +167,5 @@ def _settled(rng: np.random.Generator, row: Constraint, used: float, members: in
     if isinstance(row, Limit):
         return replace(row, amount=used * 10 ** rng.uniform(0.0, 0.4) + rng.uniform(1.0, 2.0))
     if isinstance(row, Guarantee):
-        return replace(row, amount=max(used, 0.0) * rng.uniform(0.3, 1.0))
-    return replace(row, share=np.floor(max(used, 0.0) * rng.uniform(0.5, 1.0)) / members)
+        return replace(row, amount=abs(used) * rng.uniform(0.3, 1.0))
+    return replace(row, share=np.floor(abs(used) * rng.uniform(0.5, 1.0)) / members)
