@@ -23,6 +23,7 @@ _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
 _TIE = 1e-7  # of the greatest success; best states closer than this count as tied
 _NODES = 150  # of branch and bound; a gap that is left shows in the certificate
+_FEW_NODES = 12  # where choices around the margin are at hand already, and mostly better
 _CLOSE = 1e-4  # of the window's value: what branch and bound may leave in a large batch
 _LADDER = 12  # caps tried between floor and most for each query of a small batch
 _SMALL = 12
@@ -66,13 +67,14 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
     n = len(decided.lane)
     order = np.argsort(gap, kind="stable")
     size = max(_WINDOW, _PER_ROW * system.m, int((gap <= _tie(system)).sum()))
+    candidates: list[Assignment | None] = [*spent_on_patterns(system, prices)]
+    nodes = _FEW_NODES if candidates and n > _SMALL else _NODES
     while True:
         size = min(size, n)
-        found = _decide(system, prices, decided, order[:size])
-        if found is not None or size == n:
+        found = _decide(system, prices, decided, order[:size], nodes)
+        if found is not None or candidates or size == n:
             break
         size *= 4
-    candidates = spent_on_patterns(system, prices)
     if found is not None:
         candidates += [improve(found, prices), spend_on(system, _states_of(found), prices)]
     kept = [candidate for candidate in candidates if candidate is not None]
@@ -116,7 +118,7 @@ def _tie(system: System) -> float:
 
 
 def _decide(
-    system: System, prices: np.ndarray, decided: Assignment, window: np.ndarray
+    system: System, prices: np.ndarray, decided: Assignment, window: np.ndarray, nodes: int
 ) -> Assignment | None:
     """Choose the states of a window by an integer program; the others stay as decided."""
     options = _options(system, prices, window)
@@ -132,7 +134,7 @@ def _decide(
             chosen = try_all(*states, left - tighter, owner)
         else:
             close = 0.0 if len(window) <= _SMALL else _CLOSE
-            chosen = choose_states(*states, left - tighter, owner, nodes=_NODES, close=close)
+            chosen = choose_states(*states, left - tighter, owner, nodes=nodes, close=close)
         if chosen is None:
             return None
         lane, caps = decided.lane.copy(), decided.caps.copy()
