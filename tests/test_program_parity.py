@@ -485,3 +485,17 @@ def test_random_programs_are_the_same_for_the_same_seed():
     assert len(random_program(seed=8)) >= 3
     with pytest.raises(InvalidInputError, match="families"):
         random_program(seed=0, families=["cubic"])
+
+
+def test_tokens_past_a_peak_within_a_block_grant_nothing():
+    # The last two have their peaks at 30.5 and 20.5, so caps at 35 and 25 pass them. Did the
+    # tokens past a peak count for the guarantee, an answer could be worth more than the bound.
+    curves = ShiftedSurge.from_height([40.0, 20.0, 15.0], [0.9, 0.02, 0.5], [20.5, 10.5, 5.5])
+    rows = [Limit(2.2, "money"), Guarantee(45, group=[1, 2], name="granted")]
+    program = Program(Offer("only", curves, fixed={"money": 1.0}), rows, block=5)
+    answer = solve(program)
+    assert answer.tokens.tolist() == [0, 35, 25]
+    assert answer.rows[1].used == 51
+    prices = np.array([answer.prices[row.name] for row in rows])
+    assert prices[1] > 0
+    assert answer.dual_bound == pytest.approx(System(program).bound(prices), rel=1e-9)
