@@ -14,7 +14,7 @@ import numpy as np
 
 from clear_opt.program.assignment import IDLE, Assignment
 from clear_opt.program.system import System
-from clear_opt.solvers.coupled.branching import choose_states, relaxed_choice
+from clear_opt.solvers.coupled.branching import choose_states
 from clear_opt.solvers.coupled.enumeration import few_choices, try_all, worth_trying
 from clear_opt.solvers.coupled.improve import improve
 from clear_opt.solvers.coupled.patterns import spend_on, spent_on_patterns
@@ -27,15 +27,6 @@ _FEW_NODES = 12  # where choices around the margin are at hand already, and most
 _CLOSE = 1e-4  # of the window's value: what branch and bound may leave in a large batch
 _LADDER = 12  # caps tried between floor and most for each query of a small batch
 _SMALL = 12
-
-
-class Relaxed(NamedTuple):
-    """A vertex of the relaxed program at its prices."""
-
-    value: float
-    """Its value, weighted success: equal to the dual bound where prices are right."""
-    split: int
-    """Queries that are split between states: at most as many as constraints."""
 
 
 class _Options(NamedTuple):
@@ -187,35 +178,3 @@ def _options(system: System, prices: np.ndarray, window: np.ndarray) -> _Options
         return found
     kept = worth_trying(found.value, found.use, found.query)
     return _Options(*(column[..., kept] for column in found))
-
-
-def relax(system: System, prices: np.ndarray) -> Relaxed:
-    """Find a vertex of the relaxed program: a linear program over nearly best states.
-
-    Parameters
-    ----------
-    system, prices
-        As for `recover`.
-    """
-    payoff, funded = system.price_states(prices)
-    k, top = len(system.program.lanes), payoff.max(axis=0)
-    near = payoff >= top - _tie(system)
-    use = np.concatenate([system.funded_use(funded), system.rest_use], axis=1)
-    price = np.tensordot(prices, use, 1)
-    value = np.where(np.isfinite(payoff), payoff + price, 0.0)
-    sole = near.sum(axis=0) == 1
-    settled = near & sole
-    left = system.limits - (use * settled).sum(axis=(1, 2))
-    base = float(value[settled].sum())
-    state, query = np.nonzero(near & ~sole)
-    if not query.size:
-        return Relaxed(base, 0)
-    options = _Options(query, state % k, state, value[state, query], use[:, state, query])
-    names, owner = np.unique(query, return_inverse=True)
-    # Responses are exact to the prices' own digits only.
-    found = relaxed_choice(options.value, options.use, left, owner, room=1e-7)
-    if found is None:
-        return Relaxed(-np.inf, 0)
-    value, share = found
-    inner = np.minimum(share, 1.0 - share) > 1e-6
-    return Relaxed(base + value, len(names[np.unique(owner[inner])]))
