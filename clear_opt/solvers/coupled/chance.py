@@ -3,7 +3,8 @@
 The margin of a limit grows with the square root of the variance of what its members spend, so it
 depends on the answer. Its tangent at any variance lies above it (`linearised_margin`). With the
 tangent each query is charged for its own variance and the program stays linear in its states; a few
-rounds bring the tangent to where the answer is. Whatever the rounds, the bound holds.
+rounds bring the tangent to where the answer is. Whatever the rounds, the probability holds. The
+dual bound of the answer is that of the program under the tangent.
 """
 
 from __future__ import annotations
