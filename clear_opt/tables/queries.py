@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,15 @@ from pydantic import ValidationError
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.files import Record, Records, TableError, read_records
+from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import AllocationProblem
+from clear_opt.tables.given import LENGTHS, given_curves, given_lengths
 from clear_opt.tables.row import REMEDIES, QueryRow, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CURVE = ("tau", "alpha", "beta", "height", "width")
+_CURVE = ("tau", "alpha", "beta", "height", "width", *LENGTHS)
 _LIMITS = ("weight", "floor", "ceiling")
 
 
@@ -38,6 +41,8 @@ class QueryTable:
         Text of each query, or ``None`` where the table gives curves or has no texts.
     curves
         Curve of each query, or ``None`` where the table gives texts.
+    lengths
+        Completion length of each query, or ``None`` where the table gives none.
     weight
         What a right answer is worth, > 0.
     floor, ceiling
@@ -54,6 +59,7 @@ class QueryTable:
     query_ids: tuple[str, ...]
     texts: tuple[str, ...] | None
     curves: ShiftedSurge | None
+    lengths: LogNormalLengths | None
     weight: np.ndarray
     floor: np.ndarray
     ceiling: np.ndarray
@@ -111,23 +117,57 @@ class QueryTable:
         TableError
             Naming the row of the file whose floor and ceiling leave no whole block.
         """
-        try:
+        with self.placing_errors():
             return AllocationProblem(
                 curves, budget, self.floor, self.ceiling, self.weight, block=block
             )
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Turn errors about a row of arrays into errors about the row of the file."""
+        try:
+            yield
         except InvalidInputError as error:
             if error.row is None:
                 raise
-            raise self._placed(error) from None
+            raise TableError(
+                str(error).removeprefix(f"row {error.row}, "),
+                path=self.path,
+                place=self.places[error.row],
+                query_id=self.query_ids[error.row],
+            ) from None
 
-    def _placed(self, error: InvalidInputError) -> TableError:
-        row = error.row or 0
-        return TableError(
-            str(error).removeprefix(f"row {row}, "),
-            path=self.path,
-            place=self.places[row],
-            query_id=self.query_ids[row],
-        )
+    def labels(self, column: str) -> np.ndarray:
+        """Give a column of names, such as each query's tenant, as texts of shape (n,).
+
+        Parameters
+        ----------
+        column
+            Its name; whole numbers count as names.
+
+        Raises
+        ------
+        TableError
+            If the file has no such column, or naming the first row without a name in it.
+        """
+        labels = []
+        for record, query_id in zip(self.records.rows, self.query_ids, strict=True):
+            label = as_text(record.values.get(column))
+            if not (isinstance(label, str) and label.strip()):
+                there = column in self.records.columns
+                raise TableError(
+                    "is missing" if label is None else "is not a name",
+                    path=self.path,
+                    place=record.place if there else "",
+                    query_id=query_id if there else None,
+                    column=column,
+                    value=label,
+                    remedy="give every query a text or a whole number"
+                    if there
+                    else f"columns found: {', '.join(self.records.columns)}",
+                )
+            labels.append(label)
+        return np.array(labels, dtype=object)
 
     def __len__(self) -> int:
         return len(self.query_ids)
@@ -148,7 +188,8 @@ def read_queries(
         JSON Lines, CSV or Parquet (see `read_records`) with the column ``query_id`` (unique) and
         either ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``), or what a predictor
         makes a curve of: ``text`` and columns of numbers or categories. Optional ``weight``,
-        ``floor``, ``ceiling``. Where every row has a curve, texts are not used.
+        ``floor``, ``ceiling``; beside curves ``length_median`` and ``length_spread`` of log-normal
+        completion lengths. Where every row has a curve, texts are not used.
     floor
         Fewest tokens of queries whose row names none, >= 0.
     ceiling
@@ -183,7 +224,8 @@ def read_queries(
         path=records.path,
         query_ids=names,
         texts=None if has_curves or "text" not in records.columns else _texts(records, names),
-        curves=_curves(records, rows) if has_curves else None,
+        curves=given_curves(records, rows) if has_curves else None,
+        lengths=given_lengths(records, rows) if has_curves else None,
         **limits,
         unused_columns=tuple(name for name in records.columns if name not in used),
         places=tuple(record.place for record in records.rows),
@@ -264,43 +306,6 @@ def _texts(records: Records, query_ids: Sequence[str]) -> tuple[str, ...]:
             )
         texts.append(text)
     return tuple(texts)
-
-
-def _curves(records: Records, rows: list[QueryRow]) -> ShiftedSurge:
-    slopes = [_slopes(records, rows, index) for index in range(len(rows))]
-    alpha, beta = np.array(slopes).reshape(-1, 2).T
-    try:
-        return ShiftedSurge([row.tau for row in rows], alpha, beta)
-    except InvalidInputError as error:
-        where = error.row or 0
-        raise TableError(
-            str(error).removeprefix(f"row {where}, "),
-            path=records.path,
-            place=records.rows[where].place,
-            query_id=rows[where].query_id,
-        ) from None
-
-
-def _slopes(records: Records, rows: list[QueryRow], index: int) -> tuple[float, float]:
-    """Alpha and beta of one row, or the error that says why it has none."""
-    row = rows[index]
-    flaw, slopes = row.flaw_of_curve(), row.slopes()
-    if flaw is None and slopes is not None:
-        return slopes
-    remedy = "a curve is tau with height and width, or tau with alpha and beta"
-    if row.tau is None and row.text is not None:
-        by_tau = next(i for i, other in enumerate(rows) if other.tau is not None)
-        flaw = f"has a text but no tau, while {records.rows[by_tau].place} has a tau"
-        remedy = "give every row a curve, or take the curve columns out to use the texts"
-    elif slopes is not None and row.tau is not None:
-        remedy = "keep one of the two pairs of columns"
-    raise TableError(
-        flaw or "",
-        path=records.path,
-        place=records.rows[index].place,
-        query_id=row.query_id,
-        remedy=remedy,
-    )
 
 
 def _limits(

@@ -45,6 +45,8 @@ class QueryRow(BaseModel):
     beta: _Positive | None = None
     height: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     width: _Positive | None = None
+    length_median: _Positive | None = None
+    length_spread: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] | None = None
     weight: _Positive | None = None
     floor: _NotNegative | None = None
     ceiling: _NotNegative | None = None
@@ -97,6 +99,8 @@ REMEDIES = {
     "beta": "1/beta is the distance from threshold to peak in tokens, a number > 0",
     "height": "height is the success probability at the peak, in (0, 1]",
     "width": "width is the distance from threshold to peak in tokens, a number > 0",
+    "length_median": "length_median is in tokens, a number > 0: half of the answers are longer",
+    "length_spread": "length_spread is the standard deviation of the length's logarithm",
     "weight": "weight is what a right answer is worth, a number > 0; empty means 1",
     "floor": "floor is in tokens, a number >= 0; empty means the --floor option",
     "ceiling": "ceiling is in tokens, a number >= 0; empty means the --ceiling option",
