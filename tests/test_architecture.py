@@ -25,7 +25,7 @@ LAYERS = [
     {"policies", "whatif"},
     {"evaluation"},
     {"plots", "report", "tables"},
-    {"demo", "training"},
+    {"demo", "training", "plans"},
     {"cli", "__main__", "__init__"},
 ]
 OPTIMISATION = (

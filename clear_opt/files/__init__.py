@@ -11,7 +11,7 @@ except ImportError as error:
     raise MissingExtraError("pyarrow", "tables") from error
 
 from clear_opt.files.errors import TableError
-from clear_opt.files.records import Record, Records, read_parquet, read_records
+from clear_opt.files.records import Record, Records, read_parquet, read_records, read_text
 from clear_opt.files.write import check_output, make_folder, replacing, write_table
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "make_folder",
     "read_parquet",
     "read_records",
+    "read_text",
     "replacing",
     "write_table",
 ]

@@ -131,7 +131,15 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
+    """Read a file of UTF-8 text, with or without a byte order mark.
+
+    Raises
+    ------
+    TableError
+        If it is missing, a folder, or no such text; the line is named.
+    """
+    path = _existing(Path(path))
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -152,7 +160,7 @@ def _read_jsonl(path: Path) -> Records:
     rows: list[Record] = []
     columns: dict[str, None] = {}
     # Not splitlines(): JSON strings may hold other line separators, such as U+2028, as they are.
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         place = f"row {len(rows) + 1} (line {number})"
@@ -181,7 +189,7 @@ def _read_jsonl(path: Path) -> Records:
 
 
 def _read_csv(path: Path) -> Records:
-    text = _text(path)
+    text = read_text(path)
     with _cells_up_to(len(text)):
         lines = _csv_lines(path, text)
         try:
