@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.problems import (
-    Block,
-    Ceiling,
-    Floor,
-    ModelName,
-    Predictor,
-    Queries,
-    TrackingUri,
-    read_problem,
-)
+from clear_opt.cli.options import Asked, deliver, with_shared_options
+from clear_opt.cli.problems import Posed, read_problem
 from clear_opt.cli.steps import working
 
 if TYPE_CHECKING:
     from clear_opt.whatif import CheapestBudget
 
 
+@with_shared_options
 def cheapest(
-    queries: Queries,
+    asked: Asked,
     target: Annotated[
         float,
         typer.Option(
@@ -39,86 +30,74 @@ def cheapest(
     share: Annotated[
         bool, typer.Option("--share", help="The target is a share of the most there is to reach.")
     ] = False,
-    predictor: Predictor = None,
-    model: ModelName = None,
-    tracking_uri: TrackingUri = None,
-    floor: Floor = 0,
-    ceiling: Ceiling = None,
-    block: Block = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write one row per query, with its cap: .jsonl, .csv or .parquet.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a summary.")
-    ] = False,
 ) -> None:
     """Find the cheapest budget that reaches a target, and prove that none much smaller does.
+
+    Of a plan the first limit is what is to be cheap; that takes about twenty solves, as with
+    --basis expected.
 
     **Examples**
 
     `clear-opt cheapest queries.jsonl --target 0.6`
 
     `clear-opt cheapest curves.csv --target 0.9 --share --out caps.csv`
+
+    `clear-opt cheapest queries.jsonl --plan plan.toml --target 0.6`
     """
-    from clear_opt.files import check_output, write_table
     from clear_opt.whatif import cheapest_budget
 
-    if out is not None:
-        check_output(out, source=queries)
-    table, problem = read_problem(
-        queries,
-        0.0,
-        predictor=predictor,
-        model=model,
-        tracking_uri=tracking_uri,
-        floor=floor,
-        ceiling=ceiling,
-        block=block,
-    )
+    posed = read_problem(asked, None, varies=True)
     begun = time.perf_counter()
     with working("Solving"):
-        found = cheapest_budget(problem, target, "share" if share else "accuracy")
+        found = cheapest_budget(posed.problem, target, "share" if share else "accuracy")
     seconds = time.perf_counter() - begun
-    if out is not None:
-        write_table(found.allocation.to_table(list(table.query_ids)), out)
-    if as_json:
-        from clear_opt.cli.report import allocation_as_json
-
-        summary = {
-            "target": found.target,
-            "measure": found.measure,
-            "reached": found.reached,
-            "budget": found.budget,
-            "at_least": found.at_least,
-            "solves": found.solves,
-            "seconds": seconds,
-            "allocation": allocation_as_json(found.allocation),
-        }
-        typer.echo(json.dumps(summary, allow_nan=False))
-    else:
-        _print(found)
-    if out is not None:
-        typer.echo(f"wrote {out} ({len(table):,} rows)", err=as_json)
+    deliver(
+        asked,
+        lambda: found.allocation.to_table(list(posed.table.query_ids)),
+        lambda: _as_json(found, posed, seconds),
+        lambda: _print(found, posed),
+    )
 
 
-def _print(found: CheapestBudget) -> None:
+def _as_json(found: CheapestBudget, posed: Posed, seconds: float) -> dict[str, Any]:
+    from clear_opt.cli.report import allocation_as_json
+
+    return {
+        "target": found.target,
+        "measure": found.measure,
+        "reached": found.reached,
+        "budget": found.budget,
+        "at_least": found.at_least,
+        "solves": found.solves,
+        "seconds": seconds,
+        "allocation": allocation_as_json(found.allocation, plan=posed.plan),
+    }
+
+
+def _print(found: CheapestBudget, posed: Posed) -> None:
     from rich.console import Console
 
+    from clear_opt.cli.program_report import offers_in_words, prices_in_words, spending_in_words
     from clear_opt.cli.report import labelled, price_in_words
 
-    allocation = found.allocation
+    allocation, unit = found.allocation, posed.unit
     of = "of the most there is to reach" if found.measure == "share" else "accuracy"
+    plain = posed.plan is None
+    amounts = ",", ",.1f"
+    if unit != "tokens":
+        amounts = ",.6g", ",.4g"
+    more = {} if posed.plan is None else spending_in_words(allocation, posed.plan)
+    more.pop("budget", None)
     Console(highlight=False).print(
         labelled(
             target=f"{found.target:.6g} {of}",
-            budget=f"{found.budget:,} tokens ({found.budget / len(allocation):,.1f} per query)",
+            budget=f"{found.budget:{amounts[0]}} {unit} "
+            f"({found.budget / len(allocation):{amounts[1]}} per query)",
             reached=f"{found.reached:.6g}",
-            proof=f"no budget below {found.at_least:,} tokens reaches it",
+            proof=f"no budget below {found.at_least:{amounts[0]}} {unit} reaches it",
+            **more,
             funded=f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}",
-            price=price_in_words(allocation.price),
+            **({} if plain else offers_in_words(allocation)),
+            price=price_in_words(allocation.price) if plain else prices_in_words(allocation),
         )
     )

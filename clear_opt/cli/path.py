@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.problems import (
-    Block,
-    Ceiling,
-    Floor,
-    ModelName,
-    Predictor,
-    Queries,
-    TrackingUri,
-    read_problem,
-)
+from clear_opt.cli.options import Asked, deliver, with_shared_options
+from clear_opt.cli.problems import Posed, read_problem
 from clear_opt.cli.steps import working
 from clear_opt.defaults import MOST_TOKENS
 
@@ -29,78 +19,68 @@ if TYPE_CHECKING:
 _POINTS = 20
 
 
+@with_shared_options
 def path(
-    queries: Queries,
+    asked: Asked,
     budgets: Annotated[
         str | None,
         typer.Option(
-            help="Tokens for all queries together, as --budget of allocate; several, with commas "
-            "between them.",
+            help="Tokens for all queries together, as --budget of allocate (of a plan, units of "
+            "its first limit); several, with commas between them.",
             show_default="a sweep from scarce to ample",
         ),
     ] = None,
     points: Annotated[
         int | None,
-        typer.Option(min=1, max=100_000, help="Budgets of the sweep.", show_default=str(_POINTS)),
-    ] = None,
-    predictor: Predictor = None,
-    model: ModelName = None,
-    tracking_uri: TrackingUri = None,
-    floor: Floor = 0,
-    ceiling: Ceiling = None,
-    block: Block = 1,
-    out: Annotated[
-        Path | None,
         typer.Option(
-            help="Write one row per budget: .jsonl, .csv or .parquet.", show_default=False
+            min=1,
+            max=100_000,
+            help=f"Budgets of the sweep; a plan and --basis expected sweep {_POINTS}.",
+            show_default=str(_POINTS),
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
 ) -> None:
     """Say what each of many budgets buys: price, right answers, and how many queries are funded.
 
-    All budgets together cost a few solves. Budgets are totals, not tokens per query.
+    All budgets together cost a few solves; of a plan or of expected spend, one solve each. Budgets
+    are totals, not tokens per query. Of a plan the first limit varies.
 
     **Examples**
 
     `clear-opt path queries.jsonl --budgets 10000,20000,40000`
 
     `clear-opt path curves.parquet --points 50 --out path.csv`
-    """
-    from clear_opt.files import check_output, write_table
-    from clear_opt.whatif import budget_path, budget_sweep
 
+    `clear-opt path queries.jsonl --plan plan.toml --budgets 0.5,1,2`
+    """
     if budgets is not None and points is not None:
         raise typer.BadParameter("--budgets and --points exclude each other: give one of them")
-    asked = None if budgets is None else _read(budgets)
-    if out is not None:
-        check_output(out, source=queries)
-    table, problem = read_problem(
-        queries,
-        0.0,
-        predictor=predictor,
-        model=model,
-        tracking_uri=tracking_uri,
-        floor=floor,
-        ceiling=ceiling,
-        block=block,
-    )
+    if points is not None and asked.counts_otherwise:
+        raise typer.BadParameter(
+            f"--points: a plan and --basis expected sweep {_POINTS} budgets; give --budgets for "
+            "others"
+        )
+    amounts = None if budgets is None else _read(budgets)
+    posed = read_problem(asked, None, varies=True)
     begun = time.perf_counter()
     with working("Solving"):
-        found = budget_path(
-            problem, budget_sweep(problem, points or _POINTS) if asked is None else asked
-        )
+        found = _path(posed, amounts, points or _POINTS)
     seconds = time.perf_counter() - begun
-    if out is not None:
-        write_table(found.to_table(), out)
-    if as_json:
-        typer.echo(json.dumps(_as_json(found, len(table), seconds), allow_nan=False))
-    else:
-        _print(found, weighted=bool((table.weight != 1).any()))
-    if out is not None:
-        typer.echo(f"wrote {out} ({len(found):,} rows)", err=as_json)
+    deliver(
+        asked,
+        found.to_table,
+        lambda: _as_json(found, posed, seconds),
+        lambda: _print(found, posed),
+    )
+
+
+def _path(posed: Posed, budgets: list[float] | None, points: int) -> BudgetPath:
+    from clear_opt.problem import AllocationProblem
+    from clear_opt.whatif import budget_path, budget_sweep
+
+    if budgets is None and isinstance(posed.problem, AllocationProblem):
+        return budget_path(posed.problem, budget_sweep(posed.problem, points))
+    return budget_path(posed.problem, budgets)
 
 
 def _read(given: str) -> list[float]:
@@ -119,29 +99,36 @@ def _read(given: str) -> list[float]:
     return amounts
 
 
-def _as_json(found: BudgetPath, n_queries: int, seconds: float) -> dict[str, Any]:
+def _as_json(found: BudgetPath, posed: Posed, seconds: float) -> dict[str, Any]:
+    from clear_opt.cli.report import whole
+
     rows = found.to_table().to_pylist()
     for row in rows:
-        row["budget"] = int(row["budget"]) if row["budget"].is_integer() else row["budget"]
-    return {"n_queries": n_queries, "points": rows, "seconds": seconds}
+        row["budget"] = whole(row["budget"])
+    summary: dict[str, Any] = {"n_queries": len(posed.table), "points": rows, "seconds": seconds}
+    if posed.plan is not None:
+        summary |= {"basis": posed.plan.basis, "unit": posed.unit}
+    return summary
 
 
-def _print(found: BudgetPath, *, weighted: bool) -> None:
+def _print(found: BudgetPath, posed: Posed) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE)
-    headings = ("budget", "price", "tokens per right answer", "right answers", "accuracy")
+    unit = posed.unit
+    headings = ("budget", "price", f"{unit} per right answer", "right answers", "accuracy")
     for heading in (*headings, "gap", "funded"):
         table.add_column(heading, justify="right", overflow="fold")
     gap = found.gap
     for k, row in enumerate(found.to_table().to_pylist()):
-        price = row["price"]
+        price, budget = row["price"], row["budget"]
+        each = f",.{0 if unit == 'tokens' else 4}"
         table.add_row(
-            f"{row['budget']:,.0f}",
+            f"{budget:,.0f}" if unit == "tokens" else f"{budget:,.6g}",
             f"{price:.4g}",
-            f"{1 / price:,.0f}" if price > 0 else "",
+            f"{1 / price:{each}{'f' if unit == 'tokens' else 'g'}}" if price > 0 else "",
             f"{row['expected_utility']:,.2f}",
             f"{row['accuracy']:.1%}",
             f"{gap[k] / row['dual_bound']:.2%}" if gap[k] > 0 else "0",
@@ -149,5 +136,5 @@ def _print(found: BudgetPath, *, weighted: bool) -> None:
         )
     console = Console(highlight=False)
     console.print(table)
-    if weighted:
+    if posed.weighted:
         console.print("Right answers count by their weights.")

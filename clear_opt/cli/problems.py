@@ -1,121 +1,123 @@
-"""From a file of queries to the problem that ``allocate``, ``path`` and ``cheapest`` share."""
+"""From a file of queries, and perhaps a plan, to what ``allocate``, ``path`` and the rest solve."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from clear_opt.cli.steps import (
-    DEFAULT_PREDICTOR,
-    ModelName,
-    TrackingUri,
-    note,
-    note_unused,
-    predict_table,
-    working,
-)
-from clear_opt.defaults import MOST_TOKENS
+from clear_opt.cli.options import Asked
+from clear_opt.cli.steps import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
 
 if TYPE_CHECKING:
     from clear_opt.curves import ShiftedSurge
+    from clear_opt.plans import Plan
     from clear_opt.problem import AllocationProblem
+    from clear_opt.program import Program
     from clear_opt.tables import QueryTable
 
-__all__ = [
-    "Block",
-    "Ceiling",
-    "Floor",
-    "ModelName",
-    "Predictor",
-    "Queries",
-    "TrackingUri",
-    "read_problem",
-]
-
-Queries = Annotated[
-    Path,
-    typer.Argument(
-        help="JSONL, CSV or Parquet with query_id and text; or with tau and (height, width) "
-        "or (alpha, beta). Optional columns: weight, floor, ceiling.",
-        show_default=False,
-    ),
-]
-"""The argument QUERIES."""
-
-Predictor = Annotated[
-    str | None,
-    typer.Option(
-        help="Predictor for texts: a name, a folder, or models:/NAME@ALIAS.",
-        show_default=DEFAULT_PREDICTOR,
-    ),
-]
-"""The option --predictor."""
-
-Floor = Annotated[
-    int,
-    typer.Option(
-        min=0, max=MOST_TOKENS, help="Tokens every query gets, unless its row says otherwise."
-    ),
-]
-"""The option --floor."""
-
-Ceiling = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=MOST_TOKENS,
-        help="Most tokens a query may get, unless its row says otherwise.",
-        show_default="none",
-    ),
-]
-"""The option --ceiling."""
-
-Block = Annotated[
-    int, typer.Option(min=1, max=MOST_TOKENS, help="Caps are multiples of this many tokens.")
-]
-"""The option --block."""
+BUDGET = "budget"
+"""Name of the limit that --budget sets."""
 
 
-def read_problem(
-    queries: Path,
-    budget: float,
-    *,
-    predictor: str | None,
-    model: str | None,
-    tracking_uri: str | None,
-    floor: int,
-    ceiling: int | None,
-    block: int,
-) -> tuple[QueryTable, AllocationProblem]:
-    """Read a file of queries, predict curves where it has none, and set the problem up.
+class Posed(NamedTuple):
+    """What was asked, set up."""
+
+    table: QueryTable
+    problem: AllocationProblem | Program
+    plan: Plan | None
+    """``None`` where caps of one offer count against one budget."""
+
+    @property
+    def unit(self) -> str:
+        """What the budget counts."""
+        from clear_opt.program import Program
+
+        one = self.problem
+        return one.budget.resource if isinstance(one, Program) else "tokens"
+
+    @property
+    def weighted(self) -> bool:
+        """Whether some right answers are worth more than others."""
+        return bool((self.table.weight != 1).any())
+
+
+def read_problem(asked: Asked, budget: float | None, *, varies: bool = False) -> Posed:
+    """Read the queries, predict what the file does not give, and set the problem up.
 
     Parameters
     ----------
-    queries
-        The file.
+    asked
+        The shared options.
     budget
-        Tokens for all queries together.
-    predictor, model, tracking_uri
-        Where curves come from if the file gives texts; see `predict_table`.
-    floor, ceiling, block
-        Limits for every query whose row does not say otherwise; block size of caps.
+        Tokens for all queries together; ``None`` where the plan's limits are to do.
+    varies
+        Whether the budget is what is asked for: then any will do, and the first limit varies.
     """
     from clear_opt.tables import read_queries
 
+    plan = _plan(asked, budget, varies)
+    if plan is None and budget is None and not varies:
+        raise typer.BadParameter("--budget is missing: give the tokens for all queries together")
     with working("Reading queries"):
-        table = read_queries(queries, floor=floor, ceiling=ceiling)
-    curves = _curves(table, predictor, model, tracking_uri)
-    return table, table.problem(curves, budget, block=block)
+        table = read_queries(asked.queries, floor=asked.floor, ceiling=asked.ceiling)
+    if plan is None:
+        problem = table.problem(_curves(table, asked), budget or 0.0, block=asked.block)
+        return Posed(table, problem, None)
+    return Posed(table, _program(plan, table, asked), plan)
 
 
-def _curves(
-    table: QueryTable, predictor: str | None, model: str | None, tracking_uri: str | None
-) -> ShiftedSurge:
+def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
+    """Give the plan with what the options change of it."""
+    if not asked.counts_otherwise:
+        return None
+    from clear_opt.plans import Plan, PlannedLimit, read_plan
+
+    plan = Plan() if asked.plan is None else read_plan(asked.plan)
+    if plan.offers and asked.model is not None:
+        raise typer.BadParameter(f"--model: the offers of {asked.plan} say whose answers they are")
+    if budget is None and not plan.limits:
+        if not varies:
+            lacking = "" if asked.plan is None else f", for {asked.plan} has no limits"
+            raise typer.BadParameter(
+                f"--budget is missing: give the tokens for all queries together{lacking}"
+            )
+        budget = 0.0
+    limits = None
+    if budget is not None:
+        for number, limit in enumerate(plan.limits, start=1):
+            if limit.resource == "tokens" and limit.tenant is None:
+                raise typer.BadParameter(
+                    f"--budget: limit {number} of {asked.plan} is on the tokens of all queries "
+                    "already; give one of the two"
+                )
+        limits = (PlannedLimit(amount=float(budget), name=BUDGET), *plan.limits)
+    basis = None if asked.basis is None else asked.basis.value
+    return plan.changed(limits=limits, basis=basis, overrun_probability=asked.overrun_probability)
+
+
+def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
+    """Give the program of a plan for the queries of a file."""
+    from clear_opt.cli.forecasts import forecasts_of
+
+    tenants = table.labels(plan.tenant_column) if plan.has_tenants else None
+    forecasts = forecasts_of(plan, table, asked)
+    with table.placing_errors():
+        return plan.program(
+            forecasts,
+            tenants,
+            floor=table.floor,
+            ceiling=table.ceiling,
+            weight=table.weight,
+            block=asked.block,
+        )
+
+
+def _curves(table: QueryTable, asked: Asked) -> ShiftedSurge:
     if table.curves is None:
-        return predict_table(table, predictor or DEFAULT_PREDICTOR, model, tracking_uri)
+        name = asked.predictor or DEFAULT_PREDICTOR
+        return predict_table(table, name, asked.model, asked.tracking_uri)
     note_unused(table)
-    if predictor is not None or model is not None:
+    if asked.predictor is not None or asked.model is not None:
         note(f"predictor not used: {table.path} gives the curves")
     return table.curves

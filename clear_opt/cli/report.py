@@ -11,8 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clear_opt.cli.program_report import (
+    offers_in_words,
+    prices_in_words,
+    program_as_json,
+    spending_in_words,
+)
+
 if TYPE_CHECKING:
     from clear_opt.allocation import Allocation
+    from clear_opt.plans import Plan
     from clear_opt.solvers import CrossCheck
 
 _FIRST = 8  # queries shown of an allocation
@@ -21,11 +29,13 @@ _SNIPPET = 72  # characters of a text or a name
 _LABEL = 11  # columns, so that tables one below the other line up
 
 
-def allocation_as_json(allocation: Allocation, check: CrossCheck | None = None) -> dict[str, Any]:
-    """Give the numbers of an allocation, in plain Python types."""
+def allocation_as_json(
+    allocation: Allocation, check: CrossCheck | None = None, plan: Plan | None = None
+) -> dict[str, Any]:
+    """Give the numbers of an allocation, in plain Python types; those of a plan have more."""
     summary: dict[str, Any] = {
         "n_queries": len(allocation),
-        "budget": int(allocation.budget),
+        "budget": whole(allocation.budget),
         "spent": allocation.spent,
         "funded": allocation.n_funded,
         "abandoned": allocation.n_abandoned,
@@ -38,6 +48,8 @@ def allocation_as_json(allocation: Allocation, check: CrossCheck | None = None) 
         "solver": allocation.solver,
         "seconds": allocation.build_seconds + allocation.solve_seconds,
     }
+    if plan is not None:
+        summary |= program_as_json(allocation, plan)
     if check is not None:
         summary["cross_check"] = {
             "dual_bound_difference": check.bound_difference,
@@ -56,6 +68,11 @@ def allocation_as_json(allocation: Allocation, check: CrossCheck | None = None) 
     return summary
 
 
+def whole(amount: float) -> float:
+    """Give a whole number as such: 50, not 50.0."""
+    return int(amount) if amount == int(amount) else amount
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -66,6 +83,7 @@ def print_allocation(
     check: CrossCheck | None = None,
     *,
     weighted: bool = False,
+    plan: Plan | None = None,
 ) -> None:
     """Print the summary and the first few queries on stdout."""
     console = Console(highlight=False)
@@ -75,26 +93,34 @@ def print_allocation(
         return
     per_query = allocation.budget / n
     share = allocation.expected_utility / n
+    if plan is None:
+        spending = {
+            "budget": f"{allocation.budget:,.0f} tokens ({per_query:,.1f} per query)",
+            "spent": f"{allocation.spent:,} tokens",
+        }
+    else:
+        spending = spending_in_words(allocation, plan)
     console.print(
         labelled(
             queries=f"{n:,}",
-            budget=f"{allocation.budget:,.0f} tokens ({per_query:,.1f} per query)",
-            spent=f"{allocation.spent:,} tokens",
+            **spending,
             funded=f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}",
+            **({} if plan is None else offers_in_words(allocation)),
             expected=f"{allocation.expected_utility:,.2f} right answers, times their weights"
             if weighted
             else f"{allocation.expected_utility:,.2f} right answers ({share:.1%})",
         )
     )
-    console.print(facts(allocation, check))
+    prices = price_in_words(allocation.price) if plan is None else prices_in_words(allocation)
+    console.print(facts(allocation, check, prices))
     console.print(_first_queries(allocation, query_ids))
 
 
-def facts(allocation: Allocation, check: CrossCheck | None) -> Table:
+def facts(allocation: Allocation, check: CrossCheck | None, prices: str = "") -> Table:
     """Tabulate price, proof and status."""
     seconds = allocation.build_seconds + allocation.solve_seconds
     return labelled(
-        price=price_in_words(allocation.price),
+        price=prices or price_in_words(allocation.price),
         proof=proof_in_words(allocation),
         cross_check=cross_check_in_words(check) if check is not None else "",
         solver=f"{allocation.solver}, {seconds:.2f} s",
@@ -162,12 +188,16 @@ def _first_queries(allocation: Allocation, query_ids: Sequence[str]) -> Table:
     table = Table(box=SIMPLE, caption=f"and {rest:,} more" if rest else None)
     table.add_column("query_id", overflow="fold", max_width=24)
     table.add_column("max_tokens", justify="right", no_wrap=True)
+    if allocation.spend is not None:
+        table.add_column("expected tokens", justify="right", max_width=8)
     table.add_column("expected", justify="right", no_wrap=True)
     table.add_column("reason", overflow="fold")
     for index in range(shown):
+        spend = [] if allocation.spend is None else [f"{allocation.spend[index]:,.1f}"]
         table.add_row(
             Text(printable(query_ids[index], _SNIPPET)),
             f"{allocation.tokens[index]:,}",
+            *spend,
             f"{allocation.utility[index]:.3f}",
             Text(allocation.reasons[index]),
         )

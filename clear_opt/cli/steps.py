@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from clear_opt.curves import ShiftedSurge
     from clear_opt.evaluation.evaluate import Step
+    from clear_opt.plans import Forecast
     from clear_opt.predictors import SurgePredictor
+    from clear_opt.program.program import Basis
     from clear_opt.rollouts import Rollouts
     from clear_opt.tables import QueryTable
 
@@ -92,49 +94,58 @@ def predict_table(
 
     if not len(table):
         return ShiftedSurge([], [], [])
-    learned = _loaded(predictor, tracking_uri)
+    learned = load_learned(predictor, tracking_uri)
     note_unused(table, learned.columns_)
-    return _predicted(learned, table.queries(learned.columns_), model)
+    return _surges(learned, table.queries(learned.columns_), model)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:
     """Predict one curve for each text; see `predict_table`."""
     import pandas as pd
 
-    return _predicted(_loaded(predictor, None), pd.DataFrame({"text": list(texts)}), None)
+    return _surges(load_learned(predictor), pd.DataFrame({"text": list(texts)}), None)
 
 
-def _loaded(predictor: str, tracking_uri: str | None) -> SurgePredictor:
+def load_learned(predictor: str, tracking_uri: str | None = None) -> SurgePredictor:
+    """Load a predictor by name, folder, or ``models:/`` and the name of a registered one."""
     with working("Loading the predictor"):
         from clear_opt.predictors import load_predictor
 
         return load_predictor(predictor, tracking_uri=tracking_uri)
 
 
-def _predicted(learned: SurgePredictor, queries: pd.DataFrame, model: str | None) -> ShiftedSurge:
-    import numpy as np
+def _surges(learned: SurgePredictor, queries: pd.DataFrame, model: str | None) -> ShiftedSurge:
+    curves: Any = predict_in_chunks(learned, queries, model, "reserved").curves
+    note_outside(learned, queries)
+    return curves
 
-    from clear_opt.curves import ShiftedSurge
+
+def predict_in_chunks(
+    learned: SurgePredictor, queries: pd.DataFrame, model: str | None, basis: Basis
+) -> Forecast:
+    """Predict what a basis needs, with a progress bar; see `clear_opt.plans.forecast`."""
+    from clear_opt.plans import Forecast, forecast
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        parts = [
-            learned.predict(queries.iloc[start : start + _CHUNK], model)
-            for start in progress.track(
-                range(0, len(queries), _CHUNK), description="Predicting curves"
-            )
-        ]
+        return Forecast.joined(
+            [
+                forecast(learned, queries.iloc[start : start + _CHUNK], model, basis)
+                for start in progress.track(
+                    range(0, len(queries), _CHUNK), description="Predicting curves"
+                )
+            ]
+        )
+
+
+def note_outside(learned: SurgePredictor, queries: pd.DataFrame) -> None:
+    """Say how many of the queries the predictor can only guess about."""
     outside = int(learned.outside_training(queries).sum())
     if outside:
         note(
             f"{outside:,} of {len(queries):,} queries are unlike those the predictor was trained "
             "on: their curves are guesses"
         )
-    return ShiftedSurge(
-        tau=np.concatenate([part.tau for part in parts]),
-        alpha=np.concatenate([part.alpha for part in parts]),
-        beta=np.concatenate([part.beta for part in parts]),
-    )
 
 
 def read_budgets(given: str) -> list[float]:
