@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.clearing import PriceTable
+from clear_opt.solvers.ladder import Ladder, Taken
 from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.rounding import round_to_blocks
-from clear_opt.whatif.clearing import PriceTable
-from clear_opt.whatif.ladder import Ladder, Taken
 
 _NEGLIGIBLE = 1e-4  # a gap of this share of the bound is not worth more work
 _WORTH_A_SOLVE = 1e-2  # one of this share is worth all the work of a solve; rare above 100 queries

@@ -15,9 +15,9 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers import solve
+from clear_opt.solvers.clearing import PriceTable
+from clear_opt.solvers.ladder import Ladder, ladder_of
 from clear_opt.whatif.caps import with_budget
-from clear_opt.whatif.clearing import PriceTable
-from clear_opt.whatif.ladder import Ladder, ladder_of
 
 TargetMeasure = Literal["accuracy", "share"]
 

@@ -14,8 +14,8 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers import solve
+from clear_opt.solvers.ladder import ladder_of
 from clear_opt.whatif.caps import past_threshold, with_budget
-from clear_opt.whatif.ladder import ladder_of
 
 
 @singledispatch

@@ -11,9 +11,9 @@ import numpy as np
 from clear_opt import defaults
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.clearing import PriceTable
+from clear_opt.solvers.ladder import ladder_of
 from clear_opt.whatif.caps import past_threshold, point_at
-from clear_opt.whatif.clearing import PriceTable
-from clear_opt.whatif.ladder import ladder_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -169,7 +169,7 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
     Notes
     -----
     Demand is a ladder of steps, one per abandonment price, and smooth in between
-    (`clear_opt.whatif.ladder`). One table of demand at some of the breakpoints serves all budgets;
+    (`clear_opt.solvers.ladder`). One table of demand at some of the breakpoints serves all budgets;
     each then takes about two more evaluations to have its price exact to rounding. Caps are those
     of the queries above the price, rounded, with the remainder where it gains most; those of a
     smaller budget are kept where they are worth more.

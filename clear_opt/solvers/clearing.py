@@ -1,0 +1,167 @@
+"""Which price clears a budget, asked many times of one ladder.
+
+Demand at a few breakpoints is kept in a table that all searches share and add to. Between two
+entries of it the steps are known without looking, and only the smooth growth of what was taken
+before is not; it is assumed to be linear, which says almost exactly where a budget falls. One or
+two evaluations then prove it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from clear_opt.defaults import PRICE_STEPS
+from clear_opt.solvers.ladder import Ladder
+
+Measure = Literal["tokens", "value"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_TINY = 1e-300  # prices below are zero
+_SETTLED = 1e-10  # a secant step this small, relative to the price, lands far closer than that
+_PATIENCE = 3  # evaluations after which a bracket must have halved, or is halved
+
+
+class Clearing(NamedTuple):
+    """Where a level of tokens, or of value, falls on a ladder."""
+
+    price: float
+    """The clearing price, weighted success per token, >= 0."""
+    above: int
+    """Steps taken in full: those dearer than the price."""
+    upto: int
+    """Those and the ones at the price itself, which the level need not pay for in full."""
+
+
+class PriceTable:
+    """Clearing prices of many levels of one ladder.
+
+    Parameters
+    ----------
+    ladder
+        Of any problem.
+    measure
+        Whether levels count tokens, or the relaxed problem's value (weighted success).
+    entries
+        Breakpoints to tabulate before the first search; more of them pay off for many searches.
+    """
+
+    def __init__(self, ladder: Ladder, measure: Measure = "tokens", entries: int = 0) -> None:
+        self.ladder = ladder
+        tokens = measure == "tokens"
+        self._amount = ladder.tokens if tokens else ladder.value
+        step = ladder.width if tokens else ladder.rise
+        groups = len(ladder.prices)
+        climbed = np.concatenate([[0.0], np.cumsum(step)])
+        self._jumps = climbed[ladder.counts]  # of all steps dearer than each price
+        self._least = ladder.least if tokens else ladder.least_value
+        self._most = ladder.most if tokens else ladder.most_value
+        # Above the dearest step are the floors alone; below the cheapest, at no price, is it all.
+        self._known, self._above = [0, groups], [self._least, self._most]
+        for group in np.unique(np.linspace(0, groups, entries + 2).astype(int)[1:-1]):
+            if 0 < group < groups:
+                self._tabulate(int(group))
+
+    def clear(self, level: float) -> Clearing:
+        """Find the price at which the ladder meets a level, at least that of the floors.
+
+        Where a range of prices does, it is the lowest of them: the choice of `clear_opt.solve`.
+        """
+        ladder = self.ladder
+        if self._most <= level or not len(ladder.prices):
+            return Clearing(0.0, len(ladder.row), len(ladder.row))
+        group, beyond, above, most = self._bracket(level)
+        upto = above + self._jump(group)
+        price = float(ladder.prices[group])
+        if upto >= level:
+            return Clearing(price, int(ladder.counts[group]), int(ladder.counts[group + 1]))
+        count = int(ladder.counts[group + 1])
+        cheapest = self._price(beyond)
+        met = _meet(
+            lambda p: self._amount(count, p) - level, cheapest, price, most - level, upto - level
+        )
+        return Clearing(met, count, count)
+
+    def share(self, level: float, count: int, price: float) -> float:
+        """Find the price, at most the one given, at which some steps alone meet a level.
+
+        The first ``count`` steps are taken and no others; they ask for less than the level at the
+        price given. Where they never meet it, the answer is zero.
+        """
+        at_none = self._amount(count, 0.0) - level
+        at_price = self._amount(count, price) - level
+        if at_none <= 0 or at_price >= 0:
+            return 0.0 if at_none <= 0 else price
+        return _meet(lambda p: self._amount(count, p) - level, 0.0, price, at_none, at_price)
+
+    def _bracket(self, level: float) -> tuple[int, int, float, float]:
+        """Find the cheapest price above which the level is not exceeded, and the next one."""
+        known, tries, width = self._known, 0, np.inf
+        while True:
+            place = bisect_right(self._above, level) - 1
+            low, high = known[place], known[place + 1]
+            above, most = self._above[place], self._above[place + 1]
+            if high - low == 1 or above + self._jump(low) > level:
+                return low, high, above, most
+            if high - low <= 0.5 * width:
+                tries, width = 0, high - low
+            tries += 1
+            middle = (low + high) // 2
+            self._tabulate(
+                self._guess(level, low, high, above, most) if tries <= _PATIENCE else middle
+            )
+
+    def _guess(self, level: float, low: int, high: int, above: float, most: float) -> int:
+        between = np.arange(low + 1, high)
+        jumps = self._jumps[between] - self._jumps[low + 1]
+        upto = above + self._jump(low)
+        smooth = max(most - upto - (self._jumps[high] - self._jumps[low + 1]), 0.0)
+        fallen = self._price(low) - self.ladder.prices[between]
+        expected = upto + jumps + smooth * fallen / (self._price(low) - self._price(high))
+        return low + max(int(np.searchsorted(expected, level, side="right")), 1)
+
+    def _tabulate(self, group: int) -> None:
+        amount = self._amount(int(self.ladder.counts[group]), float(self.ladder.prices[group]))
+        place = bisect_right(self._known, group)
+        self._known.insert(place, group)
+        # Kept rising whatever the last digits of sums of different length say.
+        amount = min(max(amount, self._above[place - 1]), self._above[place])
+        self._above.insert(place, amount)
+
+    def _jump(self, group: int) -> float:
+        return float(self._jumps[group + 1] - self._jumps[group])
+
+    def _price(self, group: int) -> float:
+        return float(self.ladder.prices[group]) if group < len(self.ladder.prices) else 0.0
+
+
+def _meet(
+    excess: Callable[[float], float], low: float, high: float, at_low: float, at_high: float
+) -> float:
+    """Find where a falling function that is above zero at ``low`` and below at ``high`` is zero.
+
+    Secant steps inside the bracket; one that does not halve the last step gives way to bisection.
+    """
+    before, at_before, price, at_price, stride = low, at_low, high, at_high, np.inf
+    for _ in range(PRICE_STEPS):
+        rise = at_price - at_before
+        target = price - at_price * (price - before) / rise if rise != 0 else np.inf
+        step = abs(target - price)
+        inside = low <= target <= high
+        if inside and step <= _SETTLED * price and np.isfinite(stride):  # not the first, wide one
+            return target
+        if high - low <= 4 * _EPS * high or high <= _TINY:
+            break
+        if not (inside and step <= 0.5 * stride):
+            target = np.sqrt(low) * np.sqrt(high) if low > 0 else 1e-3 * high
+        stride = abs(target - price)
+        before, at_before = price, at_price
+        price, at_price = float(target), excess(float(target))
+        if at_price > 0:
+            low = price
+        else:
+            high = price
+    return high

@@ -1,0 +1,178 @@
+"""Demand as a ladder: what queries take, sorted from the dearest step to the cheapest.
+
+A step is what demand gains at once when the price falls past a breakpoint: a query's way from its
+floor to its tangent point, or one segment of a tabulated curve's hull. At a price the steps above
+it have been taken and no others, so they are a prefix of the ladder, and demand costs one look at
+that prefix. Everything a budget sweep asks is asked of one ladder, built once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from clear_opt.curves import Curve
+from clear_opt.envelope import HullEnvelope, TangentEnvelope
+from clear_opt.problem import AllocationProblem
+
+
+class Taken(NamedTuple):
+    """What some queries take; arrays have shape (k,)."""
+
+    rows: np.ndarray
+    """Which queries of the problem."""
+    tokens: np.ndarray
+    """Caps, in fractions of tokens."""
+
+
+class Ladder(ABC):
+    """The steps of a problem's demand, and what has been taken once some of them are climbed.
+
+    Attributes
+    ----------
+    problem
+        Of n queries; its budget plays no part.
+    row
+        Query of each step, shape (s,), dearest step first; equal prices in the order of queries.
+    width, rise
+        Tokens and weighted success that each step adds at its own price, shape (s,).
+    prices
+        Distinct prices of the steps, falling, all above zero, shape (g,).
+    counts
+        Steps dearer than each price, shape (g + 1,); the last entry counts them all.
+    least, least_value
+        Tokens of the floors, and the weighted success there.
+    most, most_value
+        Tokens and weighted success of the relaxed problem where tokens cost nothing.
+    evaluations
+        How often demand was evaluated so far.
+    """
+
+    row: np.ndarray
+    width: np.ndarray
+    rise: np.ndarray
+    most: float
+    most_value: float
+
+    def __init__(self, problem: AllocationProblem, price: np.ndarray) -> None:
+        self.problem = problem
+        self.evaluations = 0
+        self.least = float(problem.floor.sum())
+        self.least_value = float(np.asarray(problem.envelope.start_value).sum())
+        falling, sizes = np.unique(-price, return_counts=True)
+        self.prices = -falling
+        self.counts = np.concatenate([[0], np.cumsum(sizes)])
+
+    def tokens(self, count: int, price: float) -> float:
+        """Give the tokens of all queries once the first ``count`` steps are taken at a price."""
+        self.evaluations += 1
+        return self._tokens(count, price)
+
+    def value(self, count: int, price: float) -> float:
+        """Give the weighted success that goes with `tokens`."""
+        self.evaluations += 1
+        return self._value(count, price)
+
+    def taken(self, count: int, price: float) -> Taken:
+        """Give what the queries of the first ``count`` steps take at a price at most theirs."""
+        self.evaluations += 1
+        return self._taken(count, price)
+
+    @abstractmethod
+    def _tokens(self, count: int, price: float) -> float: ...
+
+    @abstractmethod
+    def _value(self, count: int, price: float) -> float: ...
+
+    @abstractmethod
+    def _taken(self, count: int, price: float) -> Taken: ...
+
+    @abstractmethod
+    def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
+        """Give the weighted success of the queries of ``taken`` at other caps, shape (k,)."""
+
+
+class TangentLadder(Ladder):
+    """Of curves: one step per query, whose cap then grows as the price falls on."""
+
+    def __init__(self, problem: AllocationProblem) -> None:
+        envelope = problem.envelope
+        assert isinstance(envelope, TangentEnvelope)
+        price = envelope.abandonment_price
+        order = np.argsort(-price, kind="stable")
+        self.row = order[: int((price > 0).sum())]
+        ranked = jax.tree_util.tree_map(lambda leaf: leaf[self.row], envelope)
+        super().__init__(problem, ranked.abandonment_price)
+        self._curves, self._weight = ranked.curves, ranked.weight
+        self._start, self._start_value = ranked.start, ranked.start_value
+        self._tangent, self._end = ranked.tangent, ranked.end
+        self.width = ranked.tangent - ranked.start
+        self.rise = ranked.abandonment_price * self.width
+        self.most = self._tokens(len(self.row), 0.0)
+        self.most_value = self._value(len(self.row), 0.0)
+
+    def _tokens(self, count: int, price: float) -> float:
+        more = self._taken(count, price).tokens - self._start[:count]
+        return self.least + float(more.sum())
+
+    def _value(self, count: int, price: float) -> float:
+        taken = self._taken(count, price)
+        gained = self.utility(taken, taken.tokens) - self._start_value[:count]
+        return self.least_value + float(gained.sum())
+
+    def _taken(self, count: int, price: float) -> Taken:
+        wanted = self._first(count).response(price / self._weight[:count])
+        tokens = np.minimum(np.maximum(wanted, self._tangent[:count]), self._end[:count])
+        return Taken(self.row[:count], tokens)
+
+    def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
+        """Give the weighted success of the first queries, as many as were taken, at caps."""
+        count = len(taken.rows)
+        return self._weight[:count] * self._first(count).value(tokens)
+
+    def _first(self, count: int) -> Curve:
+        return self._curves.take(slice(0, count))
+
+
+class HullLadder(Ladder):
+    """Of tabulated curves: one step per segment of a query's hull, and nothing between steps."""
+
+    def __init__(self, problem: AllocationProblem) -> None:
+        envelope = problem.envelope
+        assert isinstance(envelope, HullEnvelope)
+        hull = envelope.hull
+        slopes = hull.slopes.ravel()
+        order = np.argsort(-slopes, kind="stable")
+        order = order[: int((slopes > 0).sum())]
+        self.row = order // max(hull.slopes.shape[1], 1)
+        super().__init__(problem, slopes[order])
+        self.width = np.diff(hull.tokens, axis=1).ravel()[order]
+        self.rise = np.diff(hull.values, axis=1).ravel()[order]
+        self._climbed = np.concatenate([[0.0], np.cumsum(self.width)])
+        self._risen = np.concatenate([[0.0], np.cumsum(self.rise)])
+        self.most = self._tokens(len(order), 0.0)
+        self.most_value = self._value(len(order), 0.0)
+
+    def _tokens(self, count: int, price: float) -> float:
+        return self.least + float(self._climbed[count])
+
+    def _value(self, count: int, price: float) -> float:
+        return self.least_value + float(self._risen[count])
+
+    def _taken(self, count: int, price: float) -> Taken:  # all queries, funded or not
+        n = len(self.problem)
+        more = np.bincount(self.row[:count], self.width[:count], minlength=n)
+        return Taken(np.arange(n), self.problem.floor + more)
+
+    def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
+        """Give the weighted success of all queries at caps."""
+        return self.problem.utility(tokens)
+
+
+def ladder_of(problem: AllocationProblem) -> Ladder:
+    """Build the ladder of a problem's demand."""
+    hull = isinstance(problem.envelope, HullEnvelope)
+    return HullLadder(problem) if hull else TangentLadder(problem)
