@@ -3,13 +3,19 @@
 Caps fix what queries may spend, lengths what they are expected to spend. The sum of what they do
 spend, S, varies about its mean E S. A margin t is such that S exceeds E S + t with at most a given
 probability, if the queries are independent.
+
+The mean itself is a prediction, and what it has wrong for all queries together no batch averages
+out: it is the same in one batch after the other. So its share of the margin is added whole, and not
+in quadrature, which would keep the limit over many predictors but not in the batches of the one
+that is at hand.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args, overload
 
+import numpy as np
 from scipy.special import ndtri
 
 from clear_opt.errors import InvalidInputError
@@ -26,16 +32,36 @@ class LinearMargin(NamedTuple):
     """Tokens of margin at a variance of zero, >= 0."""
 
 
+@overload
 def overrun_margin(
-    variance: float, probability: float, bound: OverrunBound = "normal", largest: float = 0.0
-) -> float:
+    variance: float,
+    probability: float,
+    bound: OverrunBound = ...,
+    largest: float = ...,
+    shared: float = ...,
+) -> float: ...
+@overload
+def overrun_margin(
+    variance: np.ndarray,
+    probability: float,
+    bound: OverrunBound = ...,
+    largest: float = ...,
+    shared: float = ...,
+) -> np.ndarray: ...
+def overrun_margin(
+    variance: float | np.ndarray,
+    probability: float,
+    bound: OverrunBound = "normal",
+    largest: float = 0.0,
+    shared: float = 0.0,
+) -> float | np.ndarray:
     """Give the tokens above the expected total that the realised total stays below.
 
     Parameters
     ----------
     variance
-        Variance of the total, squared tokens >= 0: the sum of `Lengths.spend_variance` over
-        independent queries.
+        Variance of the total, squared tokens >= 0, a number or an array of any shape: the sum of
+        `Lengths.spend_variance` over independent queries.
     probability
         How often the total may exceed the expected one by more than the margin, in (0, 1/2).
     bound
@@ -46,11 +72,15 @@ def overrun_margin(
         For Bernstein: the most by which one query can exceed its own expected spend, tokens >= 0,
         the greatest value of cap - E min(L, cap) in the batch. That grows with the cap, so at
         the largest caps allowed it holds for all.
+    shared
+        Standard error of the expected total, what predictions for all queries have wrong
+        together, tokens >= 0. The bound then holds for every batch of a predictor that is out by
+        no more than it is with the same probability.
 
     Returns
     -------
-    float
-        Tokens >= 0.
+    float or np.ndarray
+        Tokens >= 0, of the shape of ``variance``.
 
     Raises
     ------
@@ -63,23 +93,32 @@ def overrun_margin(
     1860.9
     >>> round(overrun_margin(200 * 80.0**2, 0.05, "bernstein", largest=400), 1)
     3197.4
+    >>> round(overrun_margin(200 * 80.0**2, 0.05, shared=500.0), 1)
+    2683.4
 
     Notes
     -----
     Normal: t = z sqrt(V), with z the quantile at 1 - p. Bernstein: P(S - E S >= t) is at most
     exp(-t^2 / (2 V + 2 M t / 3)); this equals p at t = M l / 3 + sqrt((M l / 3)^2 + 2 V l) with
     l = log(1 / p) (Boucheron, Lugosi and Massart, Concentration Inequalities, 2013, section 2.8).
+    A shared error of e adds z e, or e sqrt(2 l), the same tail bound of one sub-Gaussian error.
     """
-    _check(variance, probability, bound, largest)
-    if bound == "normal":
-        return -float(ndtri(probability)) * math.sqrt(variance)
+    _check(variance, probability, bound, largest, shared)
     doubt = -math.log(probability)
-    jump = largest * doubt / 3.0
-    return jump + math.sqrt(jump**2 + 2.0 * variance * doubt)
+    quantile = -float(ndtri(probability)) if bound == "normal" else math.sqrt(2.0 * doubt)
+    jump = 0.0 if bound == "normal" else largest * doubt / 3.0
+    varying = jump + np.sqrt(jump**2 + quantile**2 * np.asarray(variance, dtype=np.float64))
+    # What cannot vary cannot jump either.
+    margin = np.where(np.asarray(variance) > 0, varying, 0.0) + quantile * shared
+    return margin if isinstance(variance, np.ndarray) else float(margin)
 
 
 def linearised_margin(
-    variance: float, probability: float, bound: OverrunBound = "normal", largest: float = 0.0
+    variance: float,
+    probability: float,
+    bound: OverrunBound = "normal",
+    largest: float = 0.0,
+    shared: float = 0.0,
 ) -> LinearMargin:
     """Give the tangent to the margin at a variance; the margin is concave, so it lies above.
 
@@ -92,7 +131,7 @@ def linearised_margin(
     ----------
     variance
         Where the tangent touches, squared tokens > 0.
-    probability, bound, largest
+    probability, bound, largest, shared
         As for `overrun_margin`.
 
     Returns
@@ -111,21 +150,24 @@ def linearised_margin(
     >>> round(line.constant + line.rate * 1e6, 1), round(overrun_margin(1e6, 0.05), 1)
     (1644.9, 1644.9)
     """
-    _check(variance, probability, bound, largest)
+    _check(variance, probability, bound, largest, shared)
     if not variance > 0:
         raise InvalidInputError(
             "must be > 0", column="variance", value=variance, remedy="take a typical variance"
         )
+    alike = overrun_margin(0.0, probability, bound, shared=shared)
     margin = overrun_margin(variance, probability, bound, largest)
     if bound == "normal":
-        return LinearMargin(margin / (2.0 * variance), margin / 2.0)
+        return LinearMargin(margin / (2.0 * variance), margin / 2.0 + alike)
     doubt = -math.log(probability)
     rate = doubt / (margin - largest * doubt / 3.0)
     # Rounding must not turn a margin of nothing into a bonus.
-    return LinearMargin(rate, max(margin - rate * variance, 0.0))
+    return LinearMargin(rate, max(margin - rate * variance, 0.0) + alike)
 
 
-def _check(variance: float, probability: float, bound: str, largest: float) -> None:
+def _check(
+    variance: float | np.ndarray, probability: float, bound: str, largest: float, shared: float
+) -> None:
     if bound not in get_args(OverrunBound):
         raise InvalidInputError(
             "is not known", column="bound", value=bound, remedy="use 'normal' or 'bernstein'"
@@ -137,8 +179,9 @@ def _check(variance: float, probability: float, bound: str, largest: float) -> N
             value=probability,
             remedy="say how often the budget may be exceeded, e.g. 0.05",
         )
-    for name, value in (("variance", variance), ("largest", largest)):
-        if not 0 <= value < math.inf:
+    given = (("variance", variance), ("largest", largest), ("shared", shared))
+    for name, values in given:
+        for value in np.ravel(values)[~((np.ravel(values) >= 0) & np.isfinite(np.ravel(values)))]:
             raise InvalidInputError(
                 "must be a number >= 0", column=name, value=value, remedy="lower the caps"
             )

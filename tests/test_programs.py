@@ -184,7 +184,7 @@ def test_an_error_that_all_spend_shares_is_kept_back_too():
         for error in (0.0, 0.05)
     )
     variance = offer.lengths.spend_variance(unsure.tokens).sum()
-    margin = 1.6449 * np.sqrt(variance + (0.05 * 8000) ** 2)
+    margin = 1.6449 * (np.sqrt(variance) + 0.05 * 8000)
     assert unsure.rows[0].reserve == pytest.approx(margin, rel=0.01)
     assert unsure.expected_spend <= 8000 - margin * (1 - 1e-4) < sure.expected_spend
 

@@ -6,53 +6,106 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clear_opt.program import Limit, Offer, Program
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clear_opt.curves import Curve
     from clear_opt.lengths import Lengths
     from clear_opt.predictors.difficulty import Attempts
 
-_CAP = 1.5  # mean lengths at which spend is compared: about what generous caps are
+_SHARES = np.array([0.1, 0.18, 0.32, 0.56, 1.0])  # of what is spent at the lowest price
+_PRICES = np.geomspace(0.01, 1.0, 24)  # of the dearest that a token is worth; below no limit binds
+_BEFOREHAND = 1.0  # squared: one query's spend misses what is expected of it by all of that
+_PRIOR_WORTH = 20.0  # queries that the other models' misses count as, and these what is beforehand
 
 
-def spend_errors(lengths: Sequence[Lengths], attempts: Attempts) -> list[float]:
+def spend_errors(
+    curves: Sequence[Curve], lengths: Sequence[Lengths], attempts: Attempts
+) -> list[float]:
     """Learn the relative error that predicted spends of one model share.
 
-    A model's level is known from finitely many rollouts; its standard error is that of their total
-    spend, at caps of one and a half predicted means, around what is predicted. For a typical model
-    it is how far the models' totals lie from those predicted for a typical one.
+    What a budget buys is chosen by price: few queries with tight caps where it is small, all of
+    them with generous ones where it is large. A model's level is known from finitely many
+    rollouts, so its totals are known to the standard error of a total of as many queries, around
+    what was predicted of them. It differs between budgets; the answer is the largest, from budgets
+    at which a token is still worth a hundredth of the dearest one down to a tenth of those, so that
+    it holds whatever the limit.
+
+    Misses of few queries tell little, and the fit has followed them: they are drawn towards those
+    of the other models. The error of a total then falls with the root of the number of queries, so
+    it is wide where a model has few.
+
+    For a typical model the error is that of a model never seen: how far the models' totals lie
+    from those predicted for a typical one.
 
     Parameters
     ----------
-    lengths
-        Of all queries, predicted for each model, and last for a typical one.
+    curves, lengths
+        Completion curves and lengths of all queries, predicted for each model, and last for a
+        typical one.
     attempts
-        The rollouts; difficulties behind the predictions were foretold without them.
+        The rollouts; difficulties behind the predictions were foretold without them. Rollouts of
+        one query count as one, with their mean.
 
     Returns
     -------
     list of float
         For each model, and last for a typical one.
     """
-    query, model, correct, log_length, wrong_log_length = attempts
-    length = correct * np.exp(log_length) + (1.0 - correct) * np.exp(wrong_log_length)
-    errors, totals = [], []
-    for k, predicted in enumerate(lengths[:-1] or lengths):
-        rows = np.flatnonzero(model == k)
-        spent, expected = _spends(predicted, query[rows], length[rows])
-        errors.append(float(np.sqrt(np.sum((spent - expected) ** 2)) / expected.sum()))
-        spent, expected = _spends(lengths[-1], query[rows], length[rows])
-        totals.append(spent.sum() / expected.sum())
-    typical = errors[0]
-    if len(errors) > 1:
-        typical = float(np.sqrt(np.mean((np.array(totals) - 1.0) ** 2)))
-    return [*errors[: len(lengths) - 1], typical]
+    models = max(len(lengths) - 1, 1)
+    parts = [np.flatnonzero(attempts.model == k) for k in range(models)]
+    caps = [_priced_caps(*pair) for pair in zip(curves, lengths, strict=True)]
+    known = np.array([len(np.unique(attempts.query[rows])) for rows in parts], dtype=np.float64)
+
+    squares = np.zeros((models, len(_SHARES)))
+    for k, rows in enumerate(parts):
+        expected, spent = _spends(lengths[k], caps[k], attempts.take(rows))
+        squares[k] = known[k] * ((spent - expected) ** 2).sum(axis=1) / expected.sum(axis=1) ** 2
+    usual = known @ squares + _PRIOR_WORTH * _BEFOREHAND
+    usual /= known.sum() + _PRIOR_WORTH
+    drawn = (known[:, None] * squares + _PRIOR_WORTH * usual) / (known[:, None] + _PRIOR_WORTH)
+    errors = np.sqrt(drawn.max(axis=1) / known)
+    if models == 1:
+        return [float(errors[0])] * len(lengths)
+
+    totals = np.zeros_like(squares)
+    for k, rows in enumerate(parts):
+        expected, spent = _spends(lengths[-1], caps[-1], attempts.take(rows))
+        totals[k] = spent.sum(axis=1) / expected.sum(axis=1)
+    # The typical model is the mean of the others: they lie nearer to it than one more would.
+    spread = ((totals - 1.0) ** 2).sum(axis=0) / (models - 1) * (models + 1) / models
+    return [*map(float, errors), float(np.sqrt(spread.max()))]
+
+
+def _priced_caps(curves: Curve, lengths: Lengths) -> np.ndarray:
+    """Give the caps chosen for budgets of the shares of the largest spend, (shares, n)."""
+    program = Program(Offer("model", curves, lengths=lengths), Limit(0), basis="expected")
+    (lane,), n = program.lanes, len(program)
+    caps, spend = np.zeros((len(_PRICES), n)), np.zeros(len(_PRICES))
+    for k, price in enumerate(_PRICES * lane.entry_price.max(initial=0.0)):
+        found = lane.funded(np.full(n, price), np.zeros(n))
+        paid = np.where(found.payoff >= 0, found.spend, 0.0)
+        caps[k], spend[k] = np.where(paid > 0, lane.cap_at(paid), 0.0), paid.sum()
+    nearest = np.abs(spend - _SHARES[:, None] * spend[0]).argmin(axis=1)
+    return caps[nearest]
 
 
 def _spends(
-    lengths: Lengths, query: np.ndarray, length: np.ndarray
+    lengths: Lengths, caps: np.ndarray, attempts: Attempts
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each rollout's spend under its cap, and what was expected, each of shape (rows,)."""
-    caps = _CAP * np.asarray(lengths.mean)
-    expected = np.asarray(lengths.expected_spend(caps))
-    return np.minimum(length, caps[query]), expected[query]
+    """Give what queries with rollouts were expected to spend, and spent: (shares, queries) each."""
+    correct = attempts.correct
+    length = correct * np.exp(attempts.log_length)
+    length += (1.0 - correct) * np.exp(attempts.wrong_log_length)
+    count = np.bincount(attempts.query, minlength=caps.shape[1])
+    spent = np.stack(
+        [
+            np.bincount(attempts.query, np.minimum(length, own[attempts.query]), len(count))
+            for own in caps
+        ]
+    )
+    known = count > 0
+    expected = np.asarray(lengths.expected_spend(caps.T)).T
+    return expected[:, known], spent[:, known] / count[known]

@@ -170,7 +170,9 @@ class SurgePredictor(BaseEstimator):
         predicted = [self._completion(h, difficulty, columns) for h in self.heads_.values()]
         self.doubt_ = learn_doubt(predicted, attempts, rollouts, self.seed)
         lengths = [self._lengths(h, difficulty, columns) for h in self.heads_.values()]
-        self.spend_error_ = dict(zip(self.heads_, spend_errors(lengths, attempts), strict=True))
+        curves = [completion_curves(*pair) for pair in zip(predicted, lengths, strict=True)]
+        errors = spend_errors(curves, lengths, attempts)
+        self.spend_error_ = dict(zip(self.heads_, errors, strict=True))
         self.trained_on_ = {
             "queries": len(table),
             "rollouts": len(rollouts),

@@ -12,7 +12,7 @@ import numpy as np
 from clear_opt import defaults
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
-from clear_opt.overrun import OverrunBound
+from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
 from clear_opt.problem import AllocationProblem
 from clear_opt.program.constraints import QUERIES, Constraint, FundedShare, Limit, members_of
 from clear_opt.program.lanes import Lane, cap_lane, spend_lane
@@ -59,7 +59,8 @@ class Program:
         every number of queries and keeps more back.
     spend_error
         Relative standard error that all predicted spend shares, >= 0, e.g. 0.03: a predictor's
-        ``spend_error_``. With an overrun probability, that much more is kept back.
+        ``spend_error_``. With an overrun probability p, limits are kept with that probability even
+        where spend is foretold too low by as much as happens with probability p: see `kept_back`.
 
     Raises
     ------
@@ -168,6 +169,51 @@ class Program:
         other = replace(self, constraints=rows)
         other.__dict__["lanes"] = self.lanes  # they do not depend on the constraints
         return other
+
+    def kept_back(self, limit: Limit, variance: np.ndarray, largest: float = 0.0) -> np.ndarray:
+        """Give what is kept back of a limit so that it holds with the overrun probability.
+
+        Parameters
+        ----------
+        limit
+            One of the limits.
+        variance
+            Of what its members spend together, in its units squared, an array of any shape.
+        largest
+            The most by which one member can exceed its expected spend, for Bernstein's bound.
+
+        Returns
+        -------
+        np.ndarray
+            Units >= 0: `overrun_margin`, with ``spend_error`` of the limit as the error shared.
+            Zeros without an overrun probability.
+
+        Examples
+        --------
+        >>> from clear_opt import Limit, LogNormalLengths, Offer, Program, ShiftedSurge
+        >>> curves = ShiftedSurge.from_height(tau=[80, 300], height=[0.7, 0.2], width=[60, 200])
+        >>> offer = Offer("m", curves, lengths=LogNormalLengths([100, 350], 0.3))
+        >>> chance = {"basis": "expected", "overrun_probability": 0.05, "spend_error": 0.02}
+        >>> program = Program(offer, Limit(1000), **chance)
+        >>> program.kept_back(program.budget, np.array([0.0, 900.0])).round(1)
+        array([32.9, 82.2])
+        """
+        if self.overrun_probability is None:
+            return np.zeros_like(variance)
+        return overrun_margin(np.asarray(variance), *self._chance(limit, largest))
+
+    def kept_back_line(self, limit: Limit, variance: float, largest: float = 0.0) -> LinearMargin:
+        """Give the tangent to `kept_back` at a variance; where nothing varies it is flat."""
+        if self.overrun_probability is None or not variance > 0:
+            return LinearMargin(0.0, float(self.kept_back(limit, np.zeros(()), largest)))
+        return linearised_margin(variance, *self._chance(limit, largest))
+
+    def _chance(self, limit: Limit, largest: float) -> tuple[float, OverrunBound, float, float]:
+        """Give the arguments of `overrun_margin` after the variance."""
+        assert self.overrun_probability is not None
+        # Of a limit that holds no more than its amount is expected to be spent.
+        shared = self.spend_error * float(limit.amount)
+        return self.overrun_probability, self.overrun_bound, largest, shared
 
     @cached_property
     def members(self) -> np.ndarray:

@@ -18,7 +18,6 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from clear_opt.overrun import overrun_margin
 from clear_opt.program.cheapest import CheapestStates
 from clear_opt.program.constraints import Limit
 from clear_opt.program.states import Family
@@ -228,21 +227,12 @@ class Relaxation:
 
     def _chords(self, kept: int) -> tuple[np.ndarray, np.ndarray]:
         program = self.system.program
-        assert program.overrun_probability is not None
         low, high = self._states.variance(kept)
         rate, constant = np.zeros(self.system.m), np.zeros(self.system.m)
         for index, row in enumerate(self.system.rows):
             if isinstance(row, Limit):
-                shared = (program.spend_error * row.amount) ** 2
-                at_low, at_high = (
-                    overrun_margin(
-                        float(variance[index]) + shared,
-                        program.overrun_probability,
-                        program.overrun_bound,
-                        self.system.largest_excess(index),
-                    )
-                    for variance in (low, high)
-                )
+                ends = np.array([low[index], high[index]])
+                at_low, at_high = program.kept_back(row, ends, self.system.largest_excess(index))
                 run = high[index] - low[index]
                 rate[index] = (at_high - at_low) / run if run > 0 else 0.0
                 constant[index] = at_low - rate[index] * low[index]

@@ -1,10 +1,10 @@
 """Limits that hold with a probability: what to keep back for the spread of realised spend.
 
 The margin of a limit grows with the square root of the variance of what its members spend, so it
-depends on the answer. Its tangent at any variance lies above it (`linearised_margin`). With the
-tangent each query is charged for its own variance and the program stays linear in its states; a few
-rounds bring the tangent to where the answer is. Whatever the rounds, the probability holds. The
-dual bound of the answer is that of the program under the tangent.
+depends on the answer. Its tangent at any variance lies above it (`Program.kept_back_line`). With it
+each query is charged for its own variance and the program stays linear in its states; a few rounds
+bring the tangent to where the answer is. Whatever the rounds, the probability holds. The dual bound
+of the answer is that of the program under the tangent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clear_opt.overrun import linearised_margin
 from clear_opt.program.constraints import Limit
 from clear_opt.program.program import Program
 from clear_opt.program.system import Margin, System
@@ -64,20 +63,13 @@ def chance_system(
 
 def margin_at(program: Program, variance: np.ndarray) -> Margin:
     """Give the tangents to the margins of all limits, (m,) each, at variances of shape (m,)."""
-    assert program.overrun_probability is not None
     plain = System(program)
     rate, constant = np.zeros(plain.m), np.zeros(plain.m)
     for index, row in enumerate(program.constraints):
-        # An error that all queries share adds to the variance; no more than the amount is spent.
-        shared = (program.spend_error * row.amount) ** 2 if isinstance(row, Limit) else 0.0
-        if isinstance(row, Limit) and variance[index] + shared > 0:
-            line = linearised_margin(
-                float(variance[index]) + shared,
-                program.overrun_probability,
-                program.overrun_bound,
-                plain.largest_excess(index),
+        if isinstance(row, Limit):
+            rate[index], constant[index] = program.kept_back_line(
+                row, float(variance[index]), plain.largest_excess(index)
             )
-            rate[index], constant[index] = line.rate, line.constant + line.rate * shared
     return Margin(rate, constant)
 
 
