@@ -87,7 +87,7 @@ def allocate(
             allocation = _spread(posed.problem, allocation)
     deliver(
         asked,
-        lambda: allocation.to_table(list(posed.table.query_ids)),
+        lambda: posed.rows(allocation),
         lambda: allocation_as_json(allocation, check, posed.plan),
         lambda: print_allocation(
             allocation, posed.table.query_ids, check, weighted=posed.weighted, plan=posed.plan

@@ -53,7 +53,7 @@ def cheapest(
     seconds = time.perf_counter() - begun
     deliver(
         asked,
-        lambda: found.allocation.to_table(list(posed.table.query_ids)),
+        lambda: posed.rows(found.allocation),
         lambda: _as_json(found, posed, seconds),
         lambda: _print(found, posed),
     )

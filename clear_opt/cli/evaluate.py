@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clear_opt.cli.options import BasisOption
 from clear_opt.cli.steps import (
     DEFAULT_BUDGETS,
     Budgets,
@@ -21,7 +22,7 @@ from clear_opt.cli.steps import (
 )
 
 if TYPE_CHECKING:
-    from clear_opt.evaluation import Evaluation
+    from clear_opt.predictors import SurgePredictor
     from clear_opt.rollouts import Rollouts
 
 _FOLDS = 5
@@ -60,6 +61,13 @@ def evaluate(
     alone: Annotated[
         bool, typer.Option("--alone", help="Train on each model's rollouts alone.")
     ] = False,
+    basis: Annotated[
+        BasisOption,
+        typer.Option(
+            help="What --budgets count: caps, or tokens really spent. 'expected' compares uniform "
+            "caps, both bases of allocate and an oracle at equal spend."
+        ),
+    ] = BasisOption.RESERVED,
     seed: Annotated[int, typer.Option(min=0, help="Of folds, predictor and bootstrap.")] = 0,
     report: Annotated[
         Path | None,
@@ -82,12 +90,17 @@ def evaluate(
     `clear-opt evaluate rollouts.parquet --predictor zeroeval-math --budgets 50,100,200 --json`
 
     `clear-opt evaluate rollouts.parquet --model gpt-4o-mini-2024-07-18 --alone`
+
+    `clear-opt evaluate rollouts.parquet --basis expected --budgets 50,100`
     """
     amounts = read_budgets(budgets)
     if predictor is not None and cv is not None:
         raise typer.BadParameter("--predictor and --cv exclude each other: give one of them")
     if predictor is not None and alone:
         raise typer.BadParameter("--alone trains anew and takes no --predictor")
+    spend = basis is BasisOption.EXPECTED
+    if report is not None and spend:
+        raise typer.BadParameter("--report shows the reserved basis only; use --json for figures")
     if report is not None:
         from clear_opt.files import check_output
         from clear_opt.report import check_installed
@@ -95,7 +108,22 @@ def evaluate(
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
     table = read_table(rollouts)
-    found = _evaluate(table, amounts, predictor, tracking_uri, cv, model, alone, seed)
+    learner = _learner(predictor, tracking_uri, seed)
+    asked: dict[str, Any] = {
+        "budgets": amounts,
+        "folds": (cv or _FOLDS) if predictor is None else None,
+        "models": None if model is None else [model],
+        "alone": alone,
+        "seed": seed,
+    }
+    if spend:
+        _compare_spend(table, learner, asked, as_json=as_json)
+        return
+    from clear_opt.evaluation import as_json as plain
+    from clear_opt.evaluation import evaluate
+
+    with evaluation_bar() as on_step:
+        found = evaluate(table, learner, **asked, on_step=on_step)
     for sentence in found.notes:
         note(sentence)
     if report is not None:
@@ -109,8 +137,6 @@ def evaluate(
         with working("Logging to MLflow"):
             log_evaluation(found, table, source=str(rollouts))
     if as_json:
-        from clear_opt.evaluation import as_json as plain
-
         typer.echo(json.dumps(plain(found), allow_nan=False))
     else:
         from clear_opt.cli.scores import print_evaluation
@@ -120,32 +146,27 @@ def evaluate(
         typer.echo(f"wrote {report}", err=as_json)
 
 
-def _evaluate(
-    table: Rollouts,
-    budgets: list[float],
-    predictor: str | None,
-    tracking_uri: str | None,
-    cv: int | None,
-    model: str | None,
-    alone: bool,
-    seed: int,
-) -> Evaluation:
-    from clear_opt.evaluation import evaluate
+def _learner(predictor: str | None, tracking_uri: str | None, seed: int) -> SurgePredictor:
     from clear_opt.predictors import SurgePredictor, load_predictor
 
-    learner: Any = (
-        SurgePredictor(seed=seed)
-        if predictor is None
-        else load_predictor(predictor, tracking_uri=tracking_uri)
-    )
+    if predictor is None:
+        return SurgePredictor(seed=seed)
+    return load_predictor(predictor, tracking_uri=tracking_uri)
+
+
+def _compare_spend(
+    table: Rollouts, learner: SurgePredictor, asked: dict[str, Any], *, as_json: bool
+) -> None:
+    from clear_opt.cli.scores import print_spend
+    from clear_opt.evaluation import evaluate_spend
+
+    if os.environ.get("MLFLOW_RUN_ID"):
+        note("not logged to MLflow: runs hold evaluations in the reserved basis")
     with evaluation_bar() as on_step:
-        return evaluate(
-            table,
-            learner,
-            budgets=budgets,
-            folds=(cv or _FOLDS) if predictor is None else None,
-            models=None if model is None else [model],
-            alone=alone,
-            seed=seed,
-            on_step=on_step,
-        )
+        found = evaluate_spend(table, learner, **asked, on_step=on_step)
+    for sentence in found.notes:
+        note(sentence)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        print_spend(found)

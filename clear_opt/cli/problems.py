@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
@@ -10,6 +13,9 @@ from clear_opt.cli.options import Asked
 from clear_opt.cli.steps import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from clear_opt.allocation import Allocation
     from clear_opt.curves import ShiftedSurge
     from clear_opt.plans import Plan
     from clear_opt.problem import AllocationProblem
@@ -40,6 +46,12 @@ class Posed(NamedTuple):
     def weighted(self) -> bool:
         """Whether some right answers are worth more than others."""
         return bool((self.table.weight != 1).any())
+
+    def rows(self, allocation: Allocation) -> pa.Table:
+        """Give an answer as a table, with the offers where there was a choice of them."""
+        found = allocation.to_table(list(self.table.query_ids))
+        chosen = self.plan is not None and self.plan.offers
+        return found if chosen or "offer" not in found.column_names else found.drop(["offer"])
 
 
 def read_problem(asked: Asked, budget: float | None, *, varies: bool = False) -> Posed:
@@ -102,7 +114,7 @@ def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
 
     tenants = table.labels(plan.tenant_column) if plan.has_tenants else None
     forecasts = forecasts_of(plan, table, asked)
-    with table.placing_errors():
+    with table.placing_errors(), _naming(asked.plan):
         return plan.program(
             forecasts,
             tenants,
@@ -111,6 +123,22 @@ def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
             weight=table.weight,
             block=asked.block,
         )
+
+
+@contextmanager
+def _naming(path: Path | None) -> Iterator[None]:
+    """Name the plan in errors that are about no query."""
+    from clear_opt.errors import InvalidInputError
+    from clear_opt.files import TableError
+
+    try:
+        yield
+    except InvalidInputError as error:
+        if path is None or error.row is not None:
+            raise
+        raise TableError(
+            error.problem, path=path, column=error.column, value=error.value, remedy=error.remedy
+        ) from None
 
 
 def _curves(table: QueryTable, asked: Asked) -> ShiftedSurge:

@@ -17,7 +17,7 @@ def program_as_json(allocation: Allocation, plan: Plan) -> dict[str, Any]:
         "basis": plan.basis,
         "overrun_probability": plan.overrun_probability,
         "expected_spend": None if allocation.spend is None else allocation.expected_spend,
-        "offers": answered_by(allocation),
+        "offers": answered_by(allocation) if plan.offers else {},
         "limits": [
             {
                 "name": row.name,
@@ -70,7 +70,7 @@ def spending_in_words(allocation: Allocation, plan: Plan) -> dict[str, str]:
             f"{row.reserve:,.4g} {row.unit} of {row.name}" for row in allocation.rows if row.reserve
         )
         found["kept_back"] = (
-            f"{kept or 'nothing'}, so that a limit is exceeded at most "
-            f"{plan.overrun_probability:.4g} of the time"
+            f"{kept or 'nothing'}, so that a limit is exceeded "
+            f"{100 * plan.overrun_probability:.4g} % of the time at most"
         )
     return found

@@ -15,7 +15,7 @@ from clear_opt.cli.report import printable
 if TYPE_CHECKING:
     import numpy as np
 
-    from clear_opt.evaluation import Calibration, Cell, Evaluation
+    from clear_opt.evaluation import Calibration, Cell, Evaluation, SpendEvaluation
 
 _NAME = 40  # characters shown of a model's name
 
@@ -23,7 +23,7 @@ _NAME = 40  # characters shown of a model's name
 def print_evaluation(found: Evaluation) -> None:
     """Print an evaluation's tables and what they come to on stdout."""
     console = Console(highlight=False)
-    console.print(_title(found))
+    console.print(_title(found, len(found.models)))
     console.print(_accuracies(found))
     console.print(_solutions(found))
     console.print(_models(found))
@@ -35,9 +35,43 @@ def print_evaluation(found: Evaluation) -> None:
     )
 
 
-def _title(found: Evaluation) -> Text:
+def print_spend(found: SpendEvaluation) -> None:
+    """Print a comparison at equal tokens really spent on stdout."""
+    from clear_opt.evaluation import SPEND_POLICIES
+
+    console = Console(highlight=False)
+    console.print(_title(found, len(found.frontiers)))
+    title = "accuracy at tokens really spent per query"
+    averaged = title + (", averaged over the models" if len(found.frontiers) > 1 else "")
+    table = _table(averaged, (*SPEND_POLICIES, "expected - reserved"))
+    accuracy = {policy: found.accuracy(policy) for policy in SPEND_POLICIES}
+    gain = accuracy["expected"] - accuracy["reserved"]
+    for row, budget in enumerate(found.budgets):
+        cells = (f"{accuracy[policy][row]:.3f}" for policy in SPEND_POLICIES)
+        table.add_row(f"{budget:g}", *cells, f"{gain[row]:+.3f}")
+    console.print(table)
+    if len(found.frontiers) > 1:
+        console.print(_models_spending(found))
+
+
+def _models_spending(found: SpendEvaluation) -> Table:
+    table = Table(box=SIMPLE, title="models", title_justify="left")
+    table.add_column("model", overflow="fold")
+    for heading in ("expected - reserved", "least", "expected - uniform", "least"):
+        table.add_column(heading, justify="right")
+    for model in found.frontiers:
+        cells = []
+        for other in ("reserved", "uniform"):
+            gain = found.accuracy("expected", model) - found.accuracy(other, model)
+            worst = int(gain.argmin())
+            cells += [f"{gain.mean():+.3f}", f"{gain[worst]:+.3f} at {found.budgets[worst]:g}"]
+        table.add_row(Text(printable(model, _NAME)), *cells)
+    return table
+
+
+def _title(found: Evaluation | SpendEvaluation, n: int) -> Text:
     data, folds = found.data, found.settings.get("folds")
-    rows, queries, n = f"{data['rows']:,}", f"{data['queries']:,}", len(found.models)
+    rows, queries = f"{data['rows']:,}", f"{data['queries']:,}"
     models = f"{n} model{'s' if n > 1 else ''}"
     trained = "predictor as it is" if folds is None else f"{folds}-fold cross-validation by query"
     return Text(f"\n{rows} rollouts, {queries} queries, {models}; {trained}", "bold")

@@ -29,10 +29,12 @@ from clear_opt.evaluation.recorded import Recorded
 from clear_opt.evaluation.replay import Replay, replay
 from clear_opt.evaluation.resampling import Intervals, ModelIntervals, bootstrap
 from clear_opt.evaluation.scores import ModelScores, Regret
+from clear_opt.evaluation.spending import SPEND_POLICIES, SpendEvaluation, evaluate_spend
 from clear_opt.evaluation.summary import as_json
 
 __all__ = [
     "POLICY_NAMES",
+    "SPEND_POLICIES",
     "Batch",
     "Calibration",
     "Cell",
@@ -48,6 +50,7 @@ __all__ = [
     "Regret",
     "Reliability",
     "Replay",
+    "SpendEvaluation",
     "accuracy_at_spend",
     "as_json",
     "bootstrap",
@@ -57,6 +60,7 @@ __all__ = [
     "cross_validated",
     "describe",
     "evaluate",
+    "evaluate_spend",
     "oracle_realised",
     "pooled",
     "predicted",

@@ -103,13 +103,7 @@ def evaluate(
     Evaluation(models=1, budgets=2, triage_efficiency=...)
     """
     amounts = check_budgets(budgets)
-    if folds is None and alone:
-        raise InvalidInputError(
-            "has no meaning for a predictor that is trained already",
-            column="alone",
-            value=alone,
-            remedy="leave it out, or cross-validate",
-        )
+    check_alone(folds, alone)
     if batch not in ("model", "fold"):
         raise InvalidInputError(
             "is not known", column="batch", value=batch, remedy="use 'model' or 'fold'"
@@ -206,6 +200,17 @@ def score(
         data=dict(data or {}),
         notes=tuple(notes),
     )
+
+
+def check_alone(folds: int | None, alone: bool) -> None:
+    """Refuse to train alone what is trained already."""
+    if folds is None and alone:
+        raise InvalidInputError(
+            "has no meaning for a predictor that is trained already",
+            column="alone",
+            value=alone,
+            remedy="leave it out, or cross-validate",
+        )
 
 
 def check_budgets(budgets: Sequence[float]) -> tuple[float, ...]:

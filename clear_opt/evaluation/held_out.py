@@ -17,6 +17,7 @@ from clear_opt.evaluation.comparison import query_folds
 if TYPE_CHECKING:
     from clear_opt.curves import Curve
     from clear_opt.fitting import Completion
+    from clear_opt.lengths import Lengths
     from clear_opt.rollouts import Rollouts
 
 ONE_MODEL = "all"
@@ -55,12 +56,16 @@ class Batch:
     completion
         Predicted success probability, median length and log-spread, each of shape (n,); or
         ``None`` where the predictor gives none.
+    chances, lengths
+        Predicted completion curves and completion lengths, where they were asked for.
     """
 
     model: str
     rollouts: Rollouts
     curves: Curve
     completion: Completion | None = None
+    chances: Curve | None = None
+    lengths: Lengths | None = None
 
     def __repr__(self) -> str:
         return f"Batch({self.model!r}, n={len(self.curves)})"
@@ -74,6 +79,7 @@ def cross_validated(
     models: Sequence[str] | None = None,
     alone: bool = False,
     seed: int = 0,
+    spend: bool = False,
 ) -> Iterator[Batch]:
     """Predict every query by a predictor that was trained without it.
 
@@ -95,6 +101,8 @@ def cross_validated(
         Whether to train on one model's rollouts at a time instead.
     seed
         Of the folds.
+    spend
+        Whether completion curves and lengths are predicted too.
 
     Yields
     ------
@@ -120,13 +128,17 @@ def cross_validated(
                         remedy="leave the model out, or train on all models together",
                     )
                 fitted = _fit(predictor, own_learning)
-                yield _predicted(fitted, own, model, own_learning.models)
+                yield _predicted(fitted, own, model, own_learning.models, spend)
             else:
-                yield _predicted(fitted, own, model, learning.models)
+                yield _predicted(fitted, own, model, learning.models, spend)
 
 
 def predicted(
-    rollouts: Rollouts, predictor: CurvePredictor, *, models: Sequence[str] | None = None
+    rollouts: Rollouts,
+    predictor: CurvePredictor,
+    *,
+    models: Sequence[str] | None = None,
+    spend: bool = False,
 ) -> Iterator[Batch]:
     """Predict every query by a predictor that is already trained.
 
@@ -139,6 +151,8 @@ def predicted(
         gives its typical curves.
     models
         Which models to predict; all of the table by default.
+    spend
+        Whether completion curves and lengths are predicted too.
 
     Yields
     ------
@@ -148,7 +162,7 @@ def predicted(
     for model in chosen_models(rollouts, models):
         own = rows_of(rollouts, model)
         if own is not None:
-            yield _predicted(predictor, own, model, trained_models(predictor))
+            yield _predicted(predictor, own, model, trained_models(predictor), spend)
 
 
 def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
@@ -184,7 +198,11 @@ def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
         if len(completions) == len(found):
             columns = (np.concatenate(column)[order] for column in zip(*completions, strict=True))
             completion = type(completions[0])(*columns)
-        yield Batch(model, own, _joined([b.curves for b in found]).take(order), completion)
+        parts_of = [(batch.curves, batch.chances, batch.lengths) for batch in found]
+        curves, chances, lengths = jax.tree_util.tree_map(
+            lambda column, order=order: column[order], _joined(parts_of)
+        )
+        yield Batch(model, own, curves, completion, chances, lengths)
 
 
 def _rows_for(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts:
@@ -193,7 +211,7 @@ def _rows_for(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts
     return own.for_queries(query_ids)
 
 
-def _joined(curves: Sequence[Curve]) -> Curve:
+def _joined(curves: Sequence[Any]) -> Any:
     try:
         # Curves are pytrees of arrays; those of one kind have the same arrays and settings.
         return jax.tree_util.tree_map(lambda *arrays: np.concatenate(arrays), *curves)
@@ -253,11 +271,23 @@ def _fit(predictor: Any, rollouts: Rollouts) -> Any:
     return copy.deepcopy(predictor).fit(rollouts.queries(), rollouts)
 
 
-def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str]) -> Batch:
+def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str], spend: bool) -> Batch:
     queries = own.queries()
     takes_model = "model" in inspect.signature(fitted.predict).parameters
     named = {"model": model} if model in known and takes_model else {}
     completion = None
     if hasattr(fitted, "predict_completion"):
         completion = fitted.predict_completion(queries, **named)
-    return Batch(model, own, fitted.predict(queries, **named), completion)
+    more = {}
+    if spend:
+        if not hasattr(fitted, "predict_lengths"):
+            raise InvalidInputError(
+                "predicts no lengths",
+                column="predictor",
+                value=type(fitted).__name__,
+                remedy="expected spend needs predict_lengths and predict_completion_curves, as "
+                "SurgePredictor has them",
+            )
+        more["chances"] = fitted.predict_completion_curves(queries, **named)
+        more["lengths"] = fitted.predict_lengths(queries, **named)
+    return Batch(model, own, fitted.predict(queries, **named), completion, **more)

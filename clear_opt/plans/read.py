@@ -29,6 +29,11 @@ _REMEDIES = {
     "overrun_probability": "say how often a limit may be exceeded, e.g. 0.01",
     "spend_error": "it is a share of the spend, e.g. 0.03",
 }
+_KINDS = {
+    "tuple_type": "must be a list of tables",
+    "dict_type": "must be a table of resources and numbers",
+    "model_type": "must be a table",
+}
 _PARTS = {
     "offers": PlannedOffer,
     "limits": PlannedLimit,
@@ -85,6 +90,8 @@ def _told(path: Path, found: dict[str, Any], error: ValidationError) -> TableErr
         known = _PARTS[str(place[0])] if len(place) > 1 else Plan
         message, value = "is not a field of a plan", None
         remedy = f"fields here are {', '.join(known.model_fields)}"
+    elif kind in _KINDS:
+        message = _KINDS[kind]
     else:
         message = message.removeprefix("Value error, ").replace("Input should", "must", 1)
         if kind == "value_error" and "; " in message:  # with its remedy

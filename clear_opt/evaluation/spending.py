@@ -1,0 +1,209 @@
+"""What a predictor is worth where tokens really spent are paid for, not caps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clear_opt.defaults import BUDGETS
+from clear_opt.errors import InvalidInputError
+from clear_opt.evaluation.account import describe, notes_on
+from clear_opt.evaluation.evaluate import Step, check_alone, check_budgets
+from clear_opt.evaluation.held_out import (
+    Batch,
+    CurvePredictor,
+    chosen_models,
+    cross_validated,
+    pooled,
+    predicted,
+)
+from clear_opt.evaluation.realised import (
+    RealisedFrontier,
+    oracle_realised,
+    realised_frontier,
+    uniform_realised,
+)
+from clear_opt.evaluation.recorded import Recorded
+from clear_opt.program import Limit, Offer, Program
+
+if TYPE_CHECKING:
+    from clear_opt.rollouts import Rollouts
+
+SPEND_POLICIES = ("uniform", "reserved", "expected", "oracle")
+"""Ways to spend that are compared at equal tokens really spent."""
+
+_PRICES = 250  # of a token, from the highest that any query pays
+_CHEAPEST = 1e-5  # part of the highest price at which the sweep ends
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpendEvaluation:
+    """Accuracy at equal tokens really spent: every model, every policy, m spends.
+
+    Attributes
+    ----------
+    budgets
+        Tokens really spent per query, ascending, shape (m,).
+    frontiers
+        For each model, by name, the `RealisedFrontier` of each of `SPEND_POLICIES`.
+    queries
+        Number of queries of each model.
+    settings, data, notes
+        How it was made, on what, and what a reader must know besides.
+    """
+
+    budgets: np.ndarray
+    frontiers: Mapping[str, Mapping[str, RealisedFrontier]]
+    queries: Mapping[str, int]
+    settings: Mapping[str, Any]
+    data: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def accuracy(self, policy: str, model: str | None = None) -> np.ndarray:
+        """Give a policy's accuracy at each spend, of one model or their mean, shape (m,)."""
+        models = self.frontiers if model is None else (model,)
+        return np.mean([self.frontiers[name][policy].at(self.budgets) for name in models], axis=0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all figures in types that JSON knows.
+
+        Returns
+        -------
+        dict
+            ``rows``: one for each model and spend, with ``model``, ``tokens`` and the accuracy of
+            each policy; ``mean``: the same averaged over the models; ``queries``, ``settings``,
+            ``data``, ``notes``.
+        """
+        return {
+            "rows": [row for model in self.frontiers for row in self._rows(model)],
+            "mean": self._rows(None),
+            "queries": dict(self.queries),
+            "settings": dict(self.settings),
+            "data": dict(self.data),
+            "notes": list(self.notes),
+        }
+
+    def _rows(self, model: str | None) -> list[dict[str, Any]]:
+        columns = {policy: self.accuracy(policy, model).tolist() for policy in SPEND_POLICIES}
+        return [
+            {
+                **({} if model is None else {"model": model}),
+                "tokens": int(budget) if budget.is_integer() else budget,
+                **{policy: column[k] for policy, column in columns.items()},
+            }
+            for k, budget in enumerate(self.budgets.tolist())
+        ]
+
+    def __repr__(self) -> str:
+        gain = self.accuracy("expected") - self.accuracy("reserved")
+        return (
+            f"SpendEvaluation(models={len(self.frontiers)}, budgets={len(self.budgets)}, "
+            f"expected_minus_reserved={gain.mean():+.4f})"
+        )
+
+
+def evaluate_spend(
+    rollouts: Rollouts,
+    predictor: CurvePredictor,
+    *,
+    budgets: Sequence[float] = BUDGETS,
+    folds: int | None = 5,
+    models: Sequence[str] | None = None,
+    alone: bool = False,
+    seed: int = 0,
+    on_step: Step | None = None,
+) -> SpendEvaluation:
+    """Compare ways to spend at equal tokens really spent, on recorded rollouts.
+
+    Uniform caps; the allocation with caps counted (reserved) and with expected spend counted
+    (expected), each swept over prices of a token; and the oracle, who pays for right answers alone.
+    Recorded answers are replayed under the caps, and frontiers are read at the spends asked for.
+
+    Parameters
+    ----------
+    rollouts, folds, models, alone, seed, on_step
+        As for `evaluate`.
+    predictor
+        As for `evaluate`; it must have ``predict_lengths`` and ``predict_completion_curves``.
+    budgets
+        Tokens really spent per query, > 0.
+
+    Raises
+    ------
+    InvalidInputError
+        As for `evaluate`, or if the predictor predicts no lengths.
+
+    Examples
+    --------
+    >>> from clear_opt.predictors import SurgePredictor
+    >>> from clear_opt.rollouts import Rollouts
+    >>> ids = [f"q{k}" for k in range(12)]
+    >>> texts = [f"Add {k} and {k + 1}." for k in range(12)]
+    >>> rollouts = Rollouts(ids, [80, 95, 100, 90] * 3, [1, 1, 0, 1] * 3, texts)
+    >>> evaluate_spend(rollouts, SurgePredictor(), budgets=[60, 120], folds=3)
+    ... # doctest: +ELLIPSIS
+    SpendEvaluation(models=1, budgets=2, expected_minus_reserved=...)
+    """
+    amounts = check_budgets(budgets)
+    check_alone(folds, alone)
+    names = chosen_models(rollouts, models)
+    batches: Iterable[Batch]
+    if folds is None:
+        batches = predicted(rollouts, predictor, models=names, spend=True)
+    else:
+        parts = cross_validated(
+            rollouts, predictor, folds=folds, models=names, alone=alone, seed=seed, spend=True
+        )
+        batches = pooled(parts, rollouts)
+    frontiers, queries = {}, {}
+    for done, batch in enumerate(batches, start=1):
+        frontiers[batch.model] = _frontiers(batch)
+        queries[batch.model] = len(batch.curves)
+        if on_step is not None:
+            on_step(done, len(names))
+    if not frontiers:
+        raise InvalidInputError("holds no rollouts", column="rollouts", remedy="give some")
+    return SpendEvaluation(
+        budgets=np.array(amounts),
+        frontiers=dict(sorted(frontiers.items())),
+        queries=dict(sorted(queries.items())),
+        settings={
+            "basis": "expected",
+            "folds": folds,
+            "seed": seed,
+            "alone": alone,
+            "predictor": type(predictor).__name__,
+        },
+        data=describe(rollouts),
+        notes=tuple(notes_on(rollouts, predictor, names, folds)),
+    )
+
+
+def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
+    recorded = Recorded(batch.rollouts.query_ids, batch.rollouts)
+    assert batch.chances is not None
+    # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
+    # used costs nothing and the whole completion curve is wanted.
+    reserved = Program(Offer("model", batch.curves), Limit(0))
+    offer = Offer("model", batch.chances, lengths=batch.lengths)
+    expected = Program(offer, Limit(0), basis="expected")
+    return {
+        "uniform": uniform_realised(recorded),
+        "reserved": realised_frontier(_swept(reserved), recorded),
+        "expected": realised_frontier(_swept(expected), recorded),
+        "oracle": oracle_realised(recorded),
+    }
+
+
+def _swept(program: Program) -> Iterable[np.ndarray]:
+    """Give the caps at each price of a token: the best answer to whatever budget they use."""
+    (lane,), n = program.lanes, len(program)
+    highest = float(lane.entry_price.max(initial=0.0))
+    if highest <= 0:
+        return
+    for price in np.geomspace(highest, _CHEAPEST * highest, _PRICES):
+        found = lane.funded(np.full(n, price), np.zeros(n))
+        yield np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
