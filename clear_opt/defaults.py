@@ -13,6 +13,9 @@ TANGENT_STEPS: Final = 60
 EXACT_PATTERNS: Final = 8
 """Queries nearest the margin whose funded sets are all tried when the batch is small."""
 
+NEGLIGIBLE_GAP: Final = 1e-4
+"""Share of the dual bound: caps proven this close to the best are not worth a longer search."""
+
 PATTERN_ELEMENTS: Final = 4096
 """Bound on patterns x queries in primal recovery, so that large batches stay cheap."""
 

@@ -12,11 +12,10 @@ answers are differentiable in the curve parameters away from kinks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import jax
-import numpy as np
 
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
@@ -83,8 +82,8 @@ class Envelope(ABC):
         return float(self.abandonment_price.max(initial=0.0))
 
     @abstractmethod
-    def padded(self, size: int) -> Self:
-        """Append queries that never ask for a token, up to ``size`` queries in all."""
+    def take(self, rows: Any) -> Self:
+        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
 
 
 def concave_envelope(
@@ -197,15 +196,17 @@ class TangentEnvelope(Envelope):
         """The abandonment prices, shape (n,)."""
         return self.abandonment_price
 
-    def padded(self, size: int) -> TangentEnvelope:
-        """Append queries that never ask for a token, up to ``size`` queries in all."""
-        extra = size - len(self.start)
-        copies = jax.tree_util.tree_map(lambda leaf: np.pad(leaf, (0, extra), mode="edge"), self)
-        zeros = {
-            name: np.pad(getattr(self, name), (0, extra))
-            for name in ("start", "start_value", "tangent", "end", "abandonment_price")
-        }
-        return replace(copies, **zeros)
+    def take(self, rows: Any) -> TangentEnvelope:
+        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
+        return TangentEnvelope(
+            curves=self.curves.take(rows),
+            weight=self.weight[rows],
+            start=self.start[rows],
+            start_value=self.start_value[rows],
+            tangent=self.tangent[rows],
+            end=self.end[rows],
+            abandonment_price=self.abandonment_price[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,18 +275,9 @@ class HullEnvelope(Envelope):
         """The slopes of all segments, shape (n * segments,)."""
         return self.hull.slopes.ravel()
 
-    def padded(self, size: int) -> HullEnvelope:
-        """Append queries that never ask for a token, up to ``size`` queries in all.
-
-        Vertices are padded too, to a power of two, so that few shapes are ever compiled.
-        """
-        rows = (0, size - len(self.start))
-        vertices = self.hull.tokens.shape[1]
-        wide = max(4, 1 << (vertices - 1).bit_length())
-        extra = (0, wide - vertices)
-        tokens = np.pad(np.pad(self.hull.tokens, ((0, 0), extra), mode="edge"), (rows, (0, 0)))
-        values = np.pad(np.pad(self.hull.values, ((0, 0), extra), mode="edge"), (rows, (0, 0)))
-        return HullEnvelope(Hull(tokens, values, np.pad(self.hull.slopes, (rows, extra))))
+    def take(self, rows: Any) -> HullEnvelope:
+        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
+        return HullEnvelope(Hull(*(part[rows] for part in self.hull)))
 
 
 jax.tree_util.register_dataclass(TangentEnvelope)

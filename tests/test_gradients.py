@@ -86,7 +86,7 @@ slopes_of = jax.jit(jax.jacrev(both, argnums=(0, 1, 2, 3, 4)))
 def solved(*arguments):
     """Give bound and price as `solve` does, without the caps, which would take most of the time."""
     problem = AllocationProblem(*arguments)
-    price, _ = find_price(problem)
+    price = find_price(problem)
     return np.array([problem.certify(problem.floor, price).dual_bound, price])
 
 

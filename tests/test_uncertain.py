@@ -92,7 +92,7 @@ def test_conservative_is_reached_by_enough_draws_and_by_no_more_than_needed(fami
 
 
 def bound(problem):
-    price, _ = find_price(problem)
+    price = find_price(problem)
     return problem.certify(problem.floor, price).dual_bound
 
 

@@ -20,7 +20,10 @@ def namespace(*values: Array) -> Any:
     Formulas written against the returned module run uncompiled on NumPy arrays (no cost per
     shape) and can be traced, differentiated and compiled on JAX arrays.
     """
-    return jnp if any(isinstance(value, jax.Array) for value in values) else np
+    for value in values:
+        if type(value) is not np.ndarray and isinstance(value, jax.Array):
+            return jnp
+    return np
 
 
 def is_traced(value: Array) -> bool:
@@ -46,10 +49,15 @@ def logistic(v: Array) -> Array:
 
 
 def repeat(step: Callable, state: Any, times: int, *arrays: Array) -> Any:
-    """Apply ``state = step(state)`` a fixed number of times, in one XLA loop where traced."""
+    """Apply ``state = step(state)`` a number of times, in one XLA loop where traced.
+
+    On NumPy arrays it ends once a step changes nothing: further ones would not either.
+    """
     if namespace(*arrays) is np:
         for _ in range(times):
-            state = step(state)
+            before, state = state, step(state)
+            if all(map(np.array_equal, before, state)):
+                break
         return state
     return jax.lax.fori_loop(0, times, lambda _, current: step(current), state)
 

@@ -30,11 +30,14 @@ class PerQuery:
         )
 
     def __len__(self) -> int:
-        return int(np.shape(jax.tree_util.tree_leaves(self)[0])[0])
+        first = getattr(self, array_fields(type(self))[0])
+        return len(first) if isinstance(first, PerQuery) else int(np.shape(first)[0])
 
     def take(self, rows: Any) -> Self:
         """Give the entries of some queries: ``rows`` is an index array, mask or slice."""
-        return jax.tree_util.tree_map(lambda array: array[rows], self)
+        leaves, static = _flatten(self)
+        chosen = [v.take(rows) if isinstance(v, PerQuery) else v[rows] for v in leaves]
+        return _unflatten(type(self), static, chosen)
 
 
 @cache
@@ -43,13 +46,15 @@ def array_fields(cls: type[PerQuery]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls) if not field.metadata.get("static"))
 
 
-def _static_values(entries: PerQuery) -> tuple[Any, ...]:
-    return tuple(getattr(entries, f.name) for f in fields(entries) if f.metadata.get("static"))
+@cache
+def _static_fields(cls: type[PerQuery]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if field.metadata.get("static"))
 
 
 def _flatten(entries: PerQuery) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    leaves = tuple(getattr(entries, name) for name in array_fields(type(entries)))
-    return leaves, _static_values(entries)
+    cls = type(entries)
+    leaves = tuple([getattr(entries, name) for name in array_fields(cls)])
+    return leaves, tuple([getattr(entries, name) for name in _static_fields(cls)])
 
 
 def _flatten_with_keys(entries: PerQuery) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -62,7 +67,6 @@ def _unflatten(cls: type[PerQuery], static: tuple[Any, ...], leaves: Any) -> Per
     entries = object.__new__(cls)
     for name, leaf in zip(array_fields(cls), leaves, strict=True):
         object.__setattr__(entries, name, leaf)
-    static_names = (field.name for field in fields(cls) if field.metadata.get("static"))
-    for name, value in zip(static_names, static, strict=True):
+    for name, value in zip(_static_fields(cls), static, strict=True):
         object.__setattr__(entries, name, value)
     return entries

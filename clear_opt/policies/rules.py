@@ -98,5 +98,4 @@ def _certified(
         return empty_answer(problem, solver=name)
     if not problem.feasible:
         return infeasible_answer(problem, solver=name, throw=True)
-    price, _ = find_price(problem)
-    return answer(problem, rule(problem), price, solver=name, policy=True)
+    return answer(problem, rule(problem), find_price(problem), solver=name, policy=True)

@@ -6,22 +6,18 @@ import time
 from dataclasses import dataclass
 
 from clear_opt.allocation import Allocation
-from clear_opt.precision import double_precision
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
-from clear_opt.solvers.batching import bucket
+from clear_opt.solvers.clearing import PriceTable
 from clear_opt.solvers.coupled import in_terms_of, solve_program
-from clear_opt.solvers.price_search import clearing_price
+from clear_opt.solvers.ladder import ladder_of
 from clear_opt.solvers.recovery import recover
 
 
-def find_price(problem: AllocationProblem) -> tuple[float, bool]:
-    """Give a feasible problem's clearing price (n >= 1) and whether it is exact to rounding."""
-    envelope = problem.envelope.padded(bucket(len(problem)))
-    with double_precision():
-        found = clearing_price(envelope, problem.budget)
-        return float(found.price), bool(found.converged)
+def find_price(problem: AllocationProblem) -> float:
+    """Give a feasible problem's clearing price (n >= 1), exact to rounding."""
+    return PriceTable(ladder_of(problem)).clear(problem.budget).price
 
 
 @dataclass(frozen=True)
@@ -71,14 +67,14 @@ class DualSolver:
         begun = time.perf_counter()
         _ = problem.envelope  # built once, on first use
         built = time.perf_counter()
-        price, converged = find_price(problem)
-        tokens = recover(problem, price)
+        ladder = ladder_of(problem)
+        price = PriceTable(ladder).clear(problem.budget).price
+        tokens = recover(problem, price, ladder)
         allocation = answer(
             problem,
             tokens,
             price,
             solver=self.name,
-            converged=converged,
             build_seconds=built - begun,
             solve_seconds=time.perf_counter() - built,
         )

@@ -9,9 +9,9 @@ that prefix. Everything a budget sweep asks is asked of one ladder, built once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from clear_opt.curves import Curve
@@ -45,8 +45,8 @@ class Ladder(ABC):
         Steps dearer than each price, shape (g + 1,); the last entry counts them all.
     least, least_value
         Tokens of the floors, and the weighted success there.
-    most, most_value
-        Tokens and weighted success of the relaxed problem where tokens cost nothing.
+    most
+        Tokens of the relaxed problem where tokens cost nothing.
     evaluations
         How often demand was evaluated so far.
     """
@@ -55,7 +55,6 @@ class Ladder(ABC):
     width: np.ndarray
     rise: np.ndarray
     most: float
-    most_value: float
 
     def __init__(self, problem: AllocationProblem, price: np.ndarray) -> None:
         self.problem = problem
@@ -81,6 +80,11 @@ class Ladder(ABC):
         self.evaluations += 1
         return self._taken(count, price)
 
+    @property
+    @abstractmethod
+    def most_value(self) -> float:
+        """Weighted success of the relaxed problem where tokens cost nothing."""
+
     @abstractmethod
     def _tokens(self, count: int, price: float) -> float: ...
 
@@ -96,7 +100,13 @@ class Ladder(ABC):
 
 
 class TangentLadder(Ladder):
-    """Of curves: one step per query, whose cap then grows as the price falls on."""
+    """Of curves: one step per query, whose cap then grows as the price falls on.
+
+    Attributes
+    ----------
+    ranked
+        Envelopes of the queries that have a step, in the order of the ladder, shape (s,).
+    """
 
     def __init__(self, problem: AllocationProblem) -> None:
         envelope = problem.envelope
@@ -104,37 +114,39 @@ class TangentLadder(Ladder):
         price = envelope.abandonment_price
         order = np.argsort(-price, kind="stable")
         self.row = order[: int((price > 0).sum())]
-        ranked = jax.tree_util.tree_map(lambda leaf: leaf[self.row], envelope)
-        super().__init__(problem, ranked.abandonment_price)
-        self._curves, self._weight = ranked.curves, ranked.weight
-        self._start, self._start_value = ranked.start, ranked.start_value
-        self._tangent, self._end = ranked.tangent, ranked.end
-        self.width = ranked.tangent - ranked.start
-        self.rise = ranked.abandonment_price * self.width
-        self.most = self._tokens(len(self.row), 0.0)
-        self.most_value = self._value(len(self.row), 0.0)
+        self.ranked = envelope.take(self.row)
+        super().__init__(problem, self.ranked.abandonment_price)
+        self.width = self.ranked.tangent - self.ranked.start
+        self.rise = self.ranked.abandonment_price * self.width
+        self.most = self.least + float((self.ranked.end - self.ranked.start).sum())
+
+    @cached_property
+    def most_value(self) -> float:
+        """Weighted success of the relaxed problem where tokens cost nothing."""
+        return self._value(len(self.row), 0.0)
 
     def _tokens(self, count: int, price: float) -> float:
-        more = self._taken(count, price).tokens - self._start[:count]
+        more = self._taken(count, price).tokens - self.ranked.start[:count]
         return self.least + float(more.sum())
 
     def _value(self, count: int, price: float) -> float:
         taken = self._taken(count, price)
-        gained = self.utility(taken, taken.tokens) - self._start_value[:count]
+        gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
         return self.least_value + float(gained.sum())
 
     def _taken(self, count: int, price: float) -> Taken:
-        wanted = self._first(count).response(price / self._weight[:count])
-        tokens = np.minimum(np.maximum(wanted, self._tangent[:count]), self._end[:count])
+        ranked = self.ranked
+        wanted = self._first(count).response(price / ranked.weight[:count])
+        tokens = np.minimum(np.maximum(wanted, ranked.tangent[:count]), ranked.end[:count])
         return Taken(self.row[:count], tokens)
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
         """Give the weighted success of the first queries, as many as were taken, at caps."""
         count = len(taken.rows)
-        return self._weight[:count] * self._first(count).value(tokens)
+        return self.ranked.weight[:count] * self._first(count).value(tokens)
 
     def _first(self, count: int) -> Curve:
-        return self._curves.take(slice(0, count))
+        return self.ranked.curves.take(slice(0, count))
 
 
 class HullLadder(Ladder):
@@ -154,7 +166,11 @@ class HullLadder(Ladder):
         self._climbed = np.concatenate([[0.0], np.cumsum(self.width)])
         self._risen = np.concatenate([[0.0], np.cumsum(self.rise)])
         self.most = self._tokens(len(order), 0.0)
-        self.most_value = self._value(len(order), 0.0)
+
+    @cached_property
+    def most_value(self) -> float:
+        """Weighted success of the relaxed problem where tokens cost nothing."""
+        return self._value(len(self.row), 0.0)
 
     def _tokens(self, count: int, price: float) -> float:
         return self.least + float(self._climbed[count])

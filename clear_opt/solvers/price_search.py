@@ -1,8 +1,7 @@
-"""The price search of section 1.4, compiled by JAX: bracket, then safeguarded Newton.
+"""The price search of section 1.4 in plain form, traced by JAX: bracket, then safeguarded Newton.
 
-Two questions are answered here, both by the price at which demand meets a budget:
-`clearing_price` lets every query decide at the price whether it pays (the dual optimum), and
-`spend_on` funds given sets of queries and spends the budget on them (primal recovery).
+Gradients need a search that runs inside a JAX transformation, and tests a reference; a solve takes
+the quicker way of `clear_opt.solvers.clearing`, to the same price.
 """
 
 from __future__ import annotations
@@ -120,50 +119,3 @@ def clearing_price(envelope: Envelope, budget: jax.Array) -> ClearingPrice:
     found = _newton(upto, budget, jnp.where(skip, 0.0, below), top, top)
     price = jnp.where(unspent, 0.0, jnp.where(in_jump, jump, found.price))
     return ClearingPrice(price, evaluations + 2 + found.steps, skip | found.done)
-
-
-@jax.jit
-def spend_on(
-    envelope: Envelope, funded: jax.Array, budget: jax.Array, guess: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Spend a budget as well as possible on given sets of queries.
-
-    Within a set every curve is concave, so one price per set settles it. Where the price stops
-    inside a jump the remainder goes to the queries concerned, one after the other.
-
-    Parameters
-    ----------
-    envelope
-        Of n queries.
-    funded
-        Sets to try, boolean, shape (p, n).
-    budget
-        Tokens, scalar.
-    guess
-        A price to start from, e.g. the clearing price; it changes the work, not the answer.
-
-    Returns
-    -------
-    Caps with the remainder handed out and caps without, each of shape (p, n), in fractions of
-    tokens; they differ only where a price stops inside a jump. A set whose least tokens exceed
-    the budget gets those all the same: its row spends more than the budget, and the caller drops
-    it.
-    """
-
-    def one(members: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def caps(price: jax.Array) -> jax.Array:
-            return jnp.where(members, envelope.committed(price), envelope.start)
-
-        def demand(price: jax.Array) -> jax.Array:
-            return caps(price).sum()
-
-        dearest = 2.0 * jnp.where(members, envelope.steepest, 0.0).max()
-        unspent = demand(jnp.zeros(())) <= budget
-        top = jnp.where(unspent, 0.0, dearest)
-        found = _newton(demand, budget, jnp.zeros(()), top, guess)
-        settled = caps(jnp.where(found.met, found.price, found.high))
-        more = jnp.where(found.met, 0.0, caps(found.low) - settled)
-        before = settled.sum() + jnp.cumsum(more) - more
-        return settled + jnp.clip(budget - before, 0.0, more), settled
-
-    return jax.vmap(one)(funded)

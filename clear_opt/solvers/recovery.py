@@ -1,20 +1,25 @@
 """Primal recovery (section 1.4): from a price to whole tokens within the budget.
 
-At the clearing price at most one query is split between funded and abandoned. The queries nearest
-that margin are tried both ways, each funded set gets the budget spent on it exactly, the best are
-rounded to whole blocks, and the simple policies stand by: the answer is never worse than any of
-these. In small batches pairs of queries may then exchange tokens.
+At the clearing price at most one query is split between funded and abandoned. The best funded sets
+around that margin are spent and rounded (`clear_opt.solvers.margin`); in a batch of some size that
+closes the gap to next to nothing, and the bound proves it. Where a gap remains (a small batch, a
+tabulated curve, large blocks) more is tried: every set around the margin gets the budget spent on
+it exactly, the simple policies stand by, and in small batches pairs of queries exchange tokens. The
+answer is never worse than any of these by more than the gap.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from clear_opt.precision import double_precision
+from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
-from clear_opt.solvers.batching import bucket, contested
 from clear_opt.solvers.exchange import exchange
-from clear_opt.solvers.price_search import spend_on
+from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
+from clear_opt.solvers.margin import spend_around
+from clear_opt.solvers.patterns import spend_on
 from clear_opt.solvers.rounding import round_to_blocks
 from clear_opt.solvers.simple import prefix_tokens, proportional_tokens, uniform_tokens
 
@@ -22,7 +27,7 @@ _TINY = 1e-300  # a query that gains nothing has an abandonment price of zero an
 _ROUNDED = 4  # candidates worth rounding: the best before rounding are the best after, or nearly
 
 
-def recover(problem: AllocationProblem, price: float) -> np.ndarray:
+def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = None) -> np.ndarray:
     """Turn a price into caps.
 
     Parameters
@@ -31,18 +36,42 @@ def recover(problem: AllocationProblem, price: float) -> np.ndarray:
         A feasible problem of n >= 1 queries.
     price
         Clearing price, or one near it, weighted success per token.
+    ladder
+        Of the problem, if it was built already; the problem's budget may be another than then.
 
     Returns
     -------
     Whole-block caps, int64, shape (n,), that sum to at most the budget.
     """
+    whole = []
+    ladder = ladder_of(problem) if ladder is None else ladder
+    if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
+        found = spend_around(problem, ladder, price)
+        if found is not None:
+            if found.bound - found.value <= NEGLIGIBLE_GAP * found.bound:
+                return found.tokens
+            whole.append(found.tokens)
     order, margin = _order_by_margin(problem, price)
     candidates = [_remainder_to_margin(problem, price, order, margin)]
     candidates += _spent_on_patterns(problem, price, order, margin)
-    whole = [round_to_blocks(problem, tokens) for tokens in candidates]
+    whole += [round_to_blocks(problem, tokens) for tokens in candidates]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
     best = max(whole, key=lambda tokens: problem.utility(tokens).sum())
     return exchange(problem, best)
+
+
+def contested(n: int) -> int:
+    """Give how many queries nearest the margin are tried both funded and abandoned.
+
+    Eight while that is cheap (so that batches of up to eight queries are solved exactly), at
+    least one: by Shapley-Folkman one query is split at the optimal price.
+
+    Examples
+    --------
+    >>> [contested(n) for n in (5, 100, 500, 5000)]
+    [8, 5, 3, 1]
+    """
+    return min(int(np.log2(max(PATTERN_ELEMENTS // max(n, 1), 2))), EXACT_PATTERNS)
 
 
 def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarray, int]:
@@ -80,27 +109,26 @@ def _remainder_to_margin(
 
 def _spent_on_patterns(
     problem: AllocationProblem, price: float, order: np.ndarray, margin: int
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     """Spend the budget on funded sets that differ in the queries around the margin."""
-    n, size = len(problem), bucket(len(problem))
+    n = len(problem)
     window = contested(n)
     first = max(min(margin - window // 2, len(order) - window), 0)
     toggled = order[first : first + window]
-    patterns = 1 << window
+    patterns = 1 << len(toggled)
     on = (np.arange(patterns)[:, None] >> np.arange(len(toggled))) & 1
-    funded = np.zeros((patterns + 1, size), dtype=bool)
+    funded = np.zeros((patterns + 1, n), dtype=bool)
     funded[:, order[:first]] = True
     funded[:patterns, toggled] = on.astype(bool)
     # The last set is everyone who pays, in case a price from a numerical solver is a little low.
-    funded[patterns, :n] = problem.envelope.abandonment_price >= max(price, _TINY)
-    envelope = problem.envelope.padded(size)
-    with double_precision():
-        spent, unsplit = spend_on(envelope, funded, problem.budget, price)
-    tokens, unsplit = np.asarray(spent)[:, :n], np.asarray(unsplit)[:, :n]
+    funded[patterns] = problem.envelope.abandonment_price >= max(price, _TINY)
+    tokens, unsplit = spend_on(problem.envelope, funded, problem.budget, price)
     affordable = tokens.sum(axis=1) <= problem.budget * (1 + 1e-9)
     values = np.array([problem.utility(row).sum() for row in tokens])
     values[~affordable] = -np.inf
     best = np.argsort(-values, kind="stable")[:_ROUNDED]
-    best = [row for row in best if affordable[row]]
-    split = [row for row in best if (tokens[row] - unsplit[row]).max() >= problem.block]
-    return [tokens[row] for row in best] + [unsplit[row] for row in split]
+    for row in best:
+        if affordable[row]:
+            yield tokens[row]
+            if (tokens[row] - unsplit[row]).max() >= problem.block:
+                yield unsplit[row]
