@@ -9,7 +9,8 @@ answers are replayed; policies are compared at equal realised tokens, between tw
 proportion. The oracle knows every answer beforehand.
 
 Then batches of queries are drawn with replacement, and each gets a limit on its spend with
-``overrun_probability=0.05``; counted is how many really spend more than the limit.
+``overrun_probability=0.05``; counted is how many really spend more than the limit, and what the
+margin costs in right answers.
 """
 
 from __future__ import annotations
@@ -22,21 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
-from benchmarks.spend_held import FOLDS, Held, held_out
-from clear_opt import Limit, Offer, Program, solve
+from benchmarks.spend_held import FOLDS, PRICES, Held, held_out, priced, program_of
+from benchmarks.spend_overruns import CHANCE, overruns
+from clear_opt import solve
 from clear_opt.evaluation import Recorded, oracle_realised, realised_frontier, uniform_realised
 from clear_opt.predictors import SurgePredictor
-from clear_opt.program.program import Basis
 from clear_opt.rollouts import Rollouts, read_rollouts
 
 TARGETS = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 """Realised tokens per query at which the policies are compared."""
-
-PRICES = np.geomspace(1e-5, 0.1, 200)
-"""Prices of a token that are swept, right answers per token."""
 
 CHECKED = 100.0
 """Tokens per query at which `solve` is compared with the sweep."""
@@ -46,7 +43,6 @@ LIMITS = (50.0, 100.0, 150.0)
 
 UNIFORM, RESERVED, EXPECTED, ORACLE = POLICIES = ("uniform", "reserved", "expected", "oracle")
 SHOWN_MODEL = "o1-mini-2024-09-12"
-CHANCE = 0.05
 SIZE = 200
 MARKS = tuple(f"<!-- spend: {end} -->" for end in ("begin", "end"))
 
@@ -54,28 +50,6 @@ _BATCHES = 1_000
 _RESULT = Path(__file__).parent / "results" / "spend.json"
 _ZEROEVAL = Path(__file__).parents[2] / "shared" / "data" / "zeroeval_rollouts.parquet"
 _PAGE = Path(__file__).parents[1] / "docs" / "spend.md"
-
-
-def program_of(held: Held, budget: float, basis: Basis) -> Program:
-    """Give the program of one model with a limit on its queries' tokens together."""
-    # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
-    # used costs nothing and the whole completion curve is wanted.
-    curves = held.surge if basis == "reserved" else held.completion
-    return Program(Offer("model", curves, lengths=held.lengths), Limit(budget), basis=basis)
-
-
-def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarray:
-    """Give the caps at each price of a token, shape (prices, n).
-
-    They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
-    ``rate`` is what variance costs, tokens per squared token.
-    """
-    (lane,), n = program.lanes, len(program)
-    caps = np.zeros((len(prices), n))
-    for k, price in enumerate(prices):
-        found = lane.funded(np.full(n, price), np.full(n, price * rate))
-        caps[k] = np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
-    return caps
 
 
 def frontiers(
@@ -98,72 +72,6 @@ def frontiers(
     reached, spent = recorded.answered(caps).mean(), recorded.spend(caps).mean()
     check = float(reached - found[EXPECTED].at([spent])[0])
     return {policy: frontier.at(targets).tolist() for policy, frontier in found.items()}, check
-
-
-def overruns(
-    held: Held,
-    own: Rollouts,
-    limit: float,
-    error: float,
-    batches: int = _BATCHES,
-    size: int = SIZE,
-    seed: int = 0,
-) -> dict[str, float]:
-    """Allocate batches drawn with replacement under a chance bound, and replay each.
-
-    A batch takes the lowest price at which its expected spend and the margin fit the limit, with
-    the margin as `Program` has it: a normal quantile, and ``error`` of the limit as a standard
-    error that all queries share. Between two prices it takes part of the step, so that nothing is
-    left over.
-
-    Returns
-    -------
-    The share that spends more than the limit, the mean realised spend and the mean expected spend,
-    both as shares of the limit.
-    """
-    program, n = program_of(held, 0.0, "expected"), len(held.query_id)
-    amount, weights = limit * size, np.full((1, n), size / n)
-    shared = (error * amount) ** 2
-    spend, variance, _ = _sums(held, own, priced(program, PRICES), weights)
-    place = _first_fit(spend, variance, shared, amount)[0]
-    # What variance costs only guides the choice: the margin is that of the caps chosen.
-    rate = -ndtri(CHANCE) / (2 * np.sqrt(variance[0, place] + shared))
-    prices = PRICES[place] * np.geomspace(1 / 3, 3, 200)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n=size, pvals=np.full(n, 1 / n), size=batches)
-    spend, variance, real = _sums(held, own, priced(program, prices, rate), drawn)
-    place, row = _first_fit(spend, variance, shared, amount), np.arange(batches)
-    need = spend + _margin(variance, shared)
-    before = np.maximum(place - 1, 0)
-    step = need[row, before] - need[row, place]
-    share = np.where(step > 0, (amount - need[row, place]) / np.where(step > 0, step, 1.0), 0.0)
-    mixed = [t[row, place] + share * (t[row, before] - t[row, place]) for t in (real, spend)]
-    return {
-        "limit": limit,
-        "overrun": float((mixed[0] > amount).mean()),
-        "spent": float(mixed[0].mean() / amount),
-        "expected": float(mixed[1].mean() / amount),
-    }
-
-
-def _sums(
-    held: Held, own: Rollouts, caps: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give batches' expected spend, its variance and the real spend, (batches, prices) each."""
-    recorded = Recorded(held.query_id, own)
-    spend = np.asarray(held.lengths.expected_spend(caps.T))
-    variance = np.asarray(held.lengths.spend_variance(caps.T))
-    real = np.stack([recorded.spend(row) for row in caps], axis=1)
-    return weights @ spend, weights @ variance, weights @ real
-
-
-def _margin(variance: np.ndarray, shared: float) -> np.ndarray:
-    return -ndtri(CHANCE) * np.sqrt(np.maximum(variance, 0.0) + shared)
-
-
-def _first_fit(spend: np.ndarray, variance: np.ndarray, shared: float, amount: float) -> np.ndarray:
-    fits = spend + _margin(variance, shared) <= amount
-    return np.where(fits.any(axis=1), fits.argmax(axis=1), fits.shape[1] - 1)
 
 
 def run(
@@ -248,6 +156,8 @@ def markdown(report: dict[str, Any]) -> str:
         f"Share of {settings['batches']:,} batches of {settings['size']} that overran their limit "
         f"(allowed: {settings['overrun_probability']:.0%}), and in brackets what they spent of it:",
         _overruns(report),
+        "What the margins are, mean of all models:",
+        _margins(report),
     ]
     return "\n\n".join(parts)
 
@@ -275,11 +185,25 @@ def _overruns(report: dict[str, Any]) -> str:
         for name, rows in found.items()
     ]
     means = [
-        {key: float(np.mean([row[key] for row in column])) for key in ("overrun", "spent")}
+        {key: _mean(column, key) for key in ("overrun", "spent")}
         for column in zip(*found.values(), strict=True)
     ]
     heads = ["model", "spend error", *(f"{limit:g}" for limit in report["settings"]["limits"])]
     return markdown_table(heads, [*rows, ["mean", "", *map(_overrun, means)]])
+
+
+def _margins(report: dict[str, Any]) -> str:
+    columns = list(zip(*(model["overruns"] for model in report["models"].values()), strict=True))
+    limits = report["settings"]["limits"]
+    tokens = [_mean(c, "margin") * limit for c, limit in zip(columns, limits, strict=True)]
+    rows = [["margin, tokens per query", *(f"{value:.1f}" for value in tokens)]]
+    for name, key in (("accuracy with it", "right"), ("accuracy without", "right_without")):
+        rows.append([name, *(f"{_mean(c, key):.3f}" for c in columns)])
+    return markdown_table(["limit", *(f"{limit:g}" for limit in limits)], rows)
+
+
+def _mean(rows: Sequence[dict[str, float]], key: str) -> float:
+    return float(np.mean([row[key] for row in rows]))
 
 
 def _overrun(row: dict[str, float]) -> str:

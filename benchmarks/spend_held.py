@@ -1,4 +1,4 @@
-"""Each model's queries, predicted by what has not seen their answers."""
+"""Each model's queries, predicted by what has not seen their answers, and priced."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import jax
 import numpy as np
 from sklearn.base import clone
 
-from clear_opt import Lengths, ShiftedSurge, TabularCurve
+from clear_opt import Lengths, Limit, Offer, Program, ShiftedSurge, TabularCurve
 from clear_opt.evaluation import query_folds
 from clear_opt.predictors import SurgePredictor
+from clear_opt.program.program import Basis
 from clear_opt.rollouts import Rollouts
 
 FOLDS = 5
+
+PRICES = np.geomspace(1e-5, 0.1, 200)
+"""Prices of a token that are swept, right answers per token."""
 
 
 class Held(NamedTuple):
@@ -61,3 +65,29 @@ def held_out(
         for model, found in parts.items()
     }
     return joined, {model: float(np.mean(found)) for model, found in errors.items()}
+
+
+def program_of(held: Held, budget: float, basis: Basis, **chance: Any) -> Program:
+    """Give the program of one model with a limit on its queries' tokens together.
+
+    ``chance`` is what `Program` takes for a limit that holds with a probability.
+    """
+    # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
+    # used costs nothing and the whole completion curve is wanted.
+    curves = held.surge if basis == "reserved" else held.completion
+    offer = Offer("model", curves, lengths=held.lengths)
+    return Program(offer, Limit(budget), basis=basis, **chance)
+
+
+def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarray:
+    """Give the caps at each price of a token, shape (prices, n).
+
+    They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
+    ``rate`` is what variance costs, tokens per squared token.
+    """
+    (lane,), n = program.lanes, len(program)
+    caps = np.zeros((len(prices), n))
+    for k, price in enumerate(prices):
+        found = lane.funded(np.full(n, price), np.full(n, price * rate))
+        caps[k] = np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
+    return caps

@@ -56,6 +56,28 @@ def test_the_normal_margin_is_its_quantile():
         assert norm(scale=20).sf(margin) == pytest.approx(probability, rel=1e-9)
 
 
+@pytest.mark.parametrize("probability", [0.05, 0.01])
+def test_a_limit_holds_in_the_batches_of_one_predictor_that_is_out(probability):
+    """What all batches share is given, so only the rest varies between them."""
+    spread, shared = 300.0, 150.0
+    out = -norm.ppf(probability) * shared  # as far out as it is with that probability
+    for bound, exact in (("normal", True), ("bernstein", False)):
+        margin = overrun_margin(spread**2, probability, bound, shared=shared)
+        overruns = norm(out, spread).sf(margin)
+        assert overruns <= probability * (1 + 1e-9)
+        assert not exact or overruns == pytest.approx(probability, rel=1e-9)
+    # In quadrature the limit would hold over many predictors, but not for this one.
+    assert norm(out, spread).sf(overrun_margin(spread**2 + shared**2, probability)) > probability
+
+
+def test_many_variances_at_once_have_the_margins_of_each():
+    variances = np.array([[0.0, 1.0], [400.0, 1e6]])
+    for arguments in ((0.05, "normal", 0.0, 30.0), (0.01, "bernstein", 50.0, 0.0)):
+        together = overrun_margin(variances, *arguments)
+        alone = [overrun_margin(float(value), *arguments) for value in variances.ravel()]
+        assert together.ravel().tolist() == alone
+
+
 def test_bernstein_holds_where_the_normal_law_does_not():
     # A few queries that nearly always stop at once: exact, from the binomial law.
     n, chance, cap = 10, 0.02, 1000.0
@@ -77,14 +99,15 @@ def test_bernstein_holds_where_the_normal_law_does_not():
     probability=st.floats(1e-9, 0.499),
     largest=st.floats(0, 1e6),
     bound=st.sampled_from(["normal", "bernstein"]),
+    shared=st.floats(0, 1e6),
 )
-def test_the_tangent_lies_above_and_touches(at, elsewhere, probability, largest, bound):
-    rate, constant = linearised_margin(at, probability, bound, largest)
+def test_the_tangent_lies_above_and_touches(at, elsewhere, probability, largest, bound, shared):
+    rate, constant = linearised_margin(at, probability, bound, largest, shared)
     assert rate >= 0
     assert constant >= 0
-    margin = overrun_margin(elsewhere, probability, bound, largest)
+    margin = overrun_margin(elsewhere, probability, bound, largest, shared)
     assert constant + rate * elsewhere >= margin * (1 - 1e-9)
-    touch = overrun_margin(at, probability, bound, largest)
+    touch = overrun_margin(at, probability, bound, largest, shared)
     assert constant + rate * at == pytest.approx(touch, rel=1e-9)
 
 
@@ -105,6 +128,7 @@ def test_the_rate_is_the_slope(bound):
         ({"probability": 0.0}, "probability"),
         ({"bound": "chebyshev"}, "bound"),
         ({"largest": np.inf}, "largest"),
+        ({"shared": -1.0}, "shared"),
     ],
 )
 def test_arguments_out_of_range_are_named(arguments, column):

@@ -172,6 +172,44 @@ def test_the_error_that_spends_share_is_that_of_totals():
     assert abs(np.mean(misses)) < np.mean(said)
 
 
+def alike(queries, samples=1, model="m", seed=0):
+    """Right answers to queries that nothing tells apart; lengths scatter by 31 %."""
+    rng = np.random.default_rng(seed)
+    length = (100 * np.exp(0.3 * rng.standard_normal(queries))).round()
+    ids = [f"q{k}" for k in range(queries)]
+    columns = [[*part] * samples for part in (ids, length, [1] * queries, ["Add 1."] * queries)]
+    return Rollouts(*columns, model=[model] * queries * samples)
+
+
+def error_of(rollouts, model="m"):
+    predictor = SurgePredictor(learner=LinearLearner()).fit(rollouts.queries(), rollouts)
+    return predictor.spend_error_[model]
+
+
+def test_the_error_is_the_standard_error_of_a_total():
+    """Of all queries at least, and of a tenth of them at most: what a small budget buys."""
+    scatter = np.sqrt(np.exp(0.3**2) - 1)
+    few, many = (error_of(alike(queries)) for queries in (150, 600))
+    # A cap takes off a little, and what is known beforehand adds a little.
+    assert 0.9 * scatter / np.sqrt(600) < many < 1.1 * scatter / np.sqrt(60)
+    assert few == pytest.approx(2 * many, rel=0.25)
+    # The same answers once more are not news.
+    assert error_of(alike(150, samples=3)) == pytest.approx(few, rel=0.1)
+
+
+def test_a_model_with_few_rollouts_has_a_wider_error():
+    """However well the fit follows them: one answer alone is foretold as it was."""
+    usual = table(models=(("many", 1.0), ("few", 1.0)), queries=400)
+    own = np.flatnonzero(usual.model == "few")
+    errors = []
+    for kept in (1, 5, 40):
+        some = usual.take(np.setdiff1d(np.arange(len(usual)), own[kept:]))
+        errors.append(error_of(some, "few"))
+    assert errors[0] > errors[1] > errors[2] > 2 * error_of(some, "many")
+    assert errors[0] > 0.4
+    assert error_of(alike(2)) > 0.2
+
+
 def test_the_typical_model_is_as_unsure_as_models_differ():
     two = table(models=(("brief", 0.5), ("long", 2.0)), queries=500)
     error = SurgePredictor(learner=LinearLearner()).fit(two.queries(), two).spend_error_

@@ -15,18 +15,15 @@ from benchmarks.spend import (
     RESERVED,
     UNIFORM,
     markdown,
-    overruns,
-    priced,
-    program_of,
     run,
 )
-from benchmarks.spend_held import held_out
+from benchmarks.spend_held import held_out, priced, program_of
+from benchmarks.spend_overruns import CHANCE, overruns
 from clear_opt import solve
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
 
 ROOT = Path(__file__).resolve().parents[1]
-PREDICTOR = SurgePredictor(learner=LinearLearner())
 TARGETS = (40.0, 90.0)
 
 
@@ -45,14 +42,43 @@ def rollouts():
     return table.take(np.arange(len(ids)) != len(ids) - 1)
 
 
-@pytest.fixture(scope="module")
-def held(rollouts):
-    return held_out(rollouts, PREDICTOR)
+class Spy(SurgePredictor):
+    """Objects where it is asked about what it has learned from."""
+
+    seen: list = []  # noqa: RUF012
+
+    def fit(self, queries, rollouts):
+        self.seen.append(set(rollouts.query_ids))
+        return super().fit(queries, rollouts)
+
+    def predict(self, queries, model=None):
+        assert not self.seen[-1] & set(queries.index)
+        return super().predict(queries, model)
 
 
 @pytest.fixture(scope="module")
-def report(rollouts):
-    return run(rollouts, PREDICTOR, TARGETS, (60.0,), batches=50, size=30)
+def ran(rollouts):
+    """The report, and the predictions it was made from: learning twice would take long."""
+    kept = []
+
+    def keeping(*arguments):
+        kept.append(held_out(*arguments))
+        return kept[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spend, "held_out", keeping)
+        found = run(rollouts, Spy(learner=LinearLearner()), TARGETS, (60.0,), batches=50, size=30)
+    return found, kept[0]
+
+
+@pytest.fixture(scope="module")
+def report(ran):
+    return ran[0]
+
+
+@pytest.fixture(scope="module")
+def held(ran):
+    return ran[1]
 
 
 def test_each_model_is_predicted_on_its_own_queries(rollouts, held):
@@ -69,20 +95,10 @@ def test_each_model_is_predicted_on_its_own_queries(rollouts, held):
         assert spent[hard].mean() > 2 * spent[~hard].mean()
 
 
-def test_no_predictor_has_seen_what_it_predicts(rollouts):
-    class Spy(SurgePredictor):
-        seen: list = []  # noqa: RUF012
-
-        def fit(self, queries, rollouts):
-            self.seen.append(set(rollouts.query_ids))
-            return super().fit(queries, rollouts)
-
-        def predict(self, queries, model=None):
-            assert not self.seen[-1] & set(queries.index)
-            return super().predict(queries, model)
-
-    held_out(rollouts, Spy(learner=LinearLearner()))
-    assert len(Spy.seen) == 5
+def test_no_predictor_has_seen_what_it_predicts(rollouts, held):
+    assert len(Spy.seen) == 5  # and each objected to none of its questions
+    unseen = [set(rollouts.query_ids) - seen for seen in Spy.seen]
+    assert set().union(*unseen) == set(rollouts.query_ids)
 
 
 def test_a_price_gives_what_a_solve_of_its_budget_gives(held):
@@ -96,11 +112,23 @@ def test_a_price_gives_what_a_solve_of_its_budget_gives(held):
     assert 0 < spend < caps.sum()
 
 
+def test_the_margin_is_the_programs_own(rollouts, held):
+    """A batch of every query once: `solve` keeps back what the benchmark does, to one step."""
+    part, own = held[0]["one"], rollouts.for_model("one")
+    n = len(part.query_id)
+    chance = {"overrun_probability": CHANCE, "spend_error": 0.05}
+    solved = solve(program_of(part, 60.0 * n, "expected", **chance)).rows[0].reserve / (60.0 * n)
+    assert overruns(part, own, 60, 0.05, 200, n)["margin"] == pytest.approx(solved, rel=0.05)
+    assert 0.05 * 1.645 < solved < 0.3
+
+
 def test_an_overrun_is_counted_against_what_was_really_written(rollouts, held):
     part, own = held[0]["one"], rollouts.for_model("one")
     kept = overruns(part, own, 60, 0.02, batches=200, size=40)
     assert 0.5 < kept["spent"] < 1
     assert kept["overrun"] < 0.2
+    assert 0 < kept["right"] < kept["right_without"] < 1
+    assert kept["expected"] + kept["margin"] == pytest.approx(1.0, abs=0.01)
     # A shared error keeps more back, a larger batch less.
     assert overruns(part, own, 60, 0.1, 200, 40)["expected"] < kept["expected"]
     assert overruns(part, own, 60, 0.02, 200, 400)["expected"] > kept["expected"]
@@ -156,3 +184,12 @@ def test_expected_is_ahead_in_the_stored_results(stored):
         assert mean[EXPECTED][k] > mean[RESERVED][k]
     for k in range(len(stored["settings"]["targets"])):
         assert mean[EXPECTED][k] > mean[UNIFORM][k]
+
+
+def test_every_limit_holds_in_the_stored_results(stored):
+    """For each model and limit, and not by keeping back so much that nothing ever overruns."""
+    found = [row["overrun"] for model in stored["models"].values() for row in model["overruns"]]
+    assert len(found) == 3 * len(stored["models"])
+    assert stored["settings"]["overrun_probability"] == CHANCE
+    assert max(found) <= CHANCE
+    assert np.mean(found) > CHANCE / 10

@@ -62,7 +62,9 @@ def spend_errors(
     squares = np.zeros((models, len(_SHARES)))
     for k, rows in enumerate(parts):
         expected, spent = _spends(lengths[k], caps[k], attempts.take(rows))
-        squares[k] = known[k] * ((spent - expected) ** 2).sum(axis=1) / expected.sum(axis=1) ** 2
+        total = expected.sum(axis=1)
+        missed = known[k] * ((spent - expected) ** 2).sum(axis=1)
+        squares[k] = _ratio(missed, total**2, otherwise=_BEFOREHAND)
     usual = known @ squares + _PRIOR_WORTH * _BEFOREHAND
     usual /= known.sum() + _PRIOR_WORTH
     drawn = (known[:, None] * squares + _PRIOR_WORTH * usual) / (known[:, None] + _PRIOR_WORTH)
@@ -73,7 +75,7 @@ def spend_errors(
     totals = np.zeros_like(squares)
     for k, rows in enumerate(parts):
         expected, spent = _spends(lengths[-1], caps[-1], attempts.take(rows))
-        totals[k] = spent.sum(axis=1) / expected.sum(axis=1)
+        totals[k] = _ratio(spent.sum(axis=1), expected.sum(axis=1), otherwise=1.0)
     # The typical model is the mean of the others: they lie nearer to it than one more would.
     spread = ((totals - 1.0) ** 2).sum(axis=0) / (models - 1) * (models + 1) / models
     return [*map(float, errors), float(np.sqrt(spread.max()))]
@@ -88,8 +90,9 @@ def _priced_caps(curves: Curve, lengths: Lengths) -> np.ndarray:
         found = lane.funded(np.full(n, price), np.zeros(n))
         paid = np.where(found.payoff >= 0, found.spend, 0.0)
         caps[k], spend[k] = np.where(paid > 0, lane.cap_at(paid), 0.0), paid.sum()
-    nearest = np.abs(spend - _SHARES[:, None] * spend[0]).argmin(axis=1)
-    return caps[nearest]
+    away = np.abs(spend - _SHARES[:, None] * spend[0])
+    # Of few queries none may be worth a high price: nothing spent tells nothing.
+    return caps[np.where(spend > 0, away, np.inf).argmin(axis=1)]
 
 
 def _spends(
@@ -109,3 +112,8 @@ def _spends(
     known = count > 0
     expected = np.asarray(lengths.expected_spend(caps.T)).T
     return expected[:, known], spent[:, known] / count[known]
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray, otherwise: float) -> np.ndarray:
+    """Divide; queries of which nothing was expected say nothing."""
+    return np.divide(top, bottom, out=np.full_like(top, otherwise), where=bottom > 0)
