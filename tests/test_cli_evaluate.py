@@ -143,3 +143,33 @@ def test_help_shows_examples():
     result = run("--help")
     assert result.exit_code == 0
     assert "clear-opt evaluate rollouts.parquet" in result.stdout
+
+
+def test_expected_spend_is_compared_at_equal_tokens(table):
+    options = (table, "--cv", 3, "--budgets", "60, 200", "--basis", "expected")
+    result = run(*options, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert [(row["model"], row["tokens"]) for row in found["rows"]] == [
+        ("big", 60), ("big", 200), ("small", 60), ("small", 200)
+    ]  # fmt: skip
+    for row, other in zip(found["mean"], (0, 1), strict=True):
+        for policy in ("uniform", "reserved", "expected", "oracle"):
+            both = [found["rows"][k][policy] for k in (other, other + 2)]
+            assert row[policy] == pytest.approx(np.mean(both))
+            assert row[policy] <= row["oracle"] + 1e-12
+    assert found["settings"]["folds"] == 3
+    shown = run(*options).stdout
+    words = " ".join(shown.split())
+    assert "accuracy at tokens really spent per query, averaged over the models" in words
+    assert f"{found['mean'][0]['expected']:.3f}" in words
+    assert "worst against reserved" in words
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_expected_spend_has_no_report_and_no_run(table, monkeypatch):
+    assert "--report" in refusal(table, "--basis", "expected", "--report", "report.html")
+    monkeypatch.setenv("MLFLOW_RUN_ID", "abc")
+    result = run(table, "--cv", 2, "--budgets", "60", "--basis", "expected", "--model", "big")
+    assert result.exit_code == 0, result.output
+    assert "not logged" in result.stderr

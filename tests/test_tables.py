@@ -267,3 +267,55 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         make_folder(tmp_path / "file")
     with pytest.raises(TableError, match="cannot be written"), replacing(tmp_path / "file" / "x"):
         pass
+
+
+# --- lengths and labels
+
+
+def test_lengths_beside_curves(tmp_path):
+    path = put(
+        tmp_path,
+        "q.csv",
+        "query_id,tau,height,width,length_median,length_spread\na,1,0.5,5,20,0.3\nb,2,0.5,5,9,1\n",
+    )
+    table = read_queries(path)
+    assert table.lengths.median.tolist() == [20, 9]
+    assert table.lengths.spread.tolist() == [0.3, 1]
+    assert table.unused_columns == ()
+    assert (
+        read_queries(put(tmp_path, "n.csv", "query_id,tau,height,width\na,1,1,1")).lengths is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("b,2,0.5,5,,0.3", "query_id 'b', length_median: is missing; give every row"),
+        ("b,2,0.5,5,,", "query_id 'b', length_median: is missing; give every row"),
+        ("b,2,0.5,5,0,0.3", "length_median = '0'"),
+        ("b,2,0.5,5,20,30", "length_spread = '30'"),
+    ],
+)
+def test_lengths_are_given_to_all_or_none(tmp_path, row, message):
+    header = "query_id,tau,height,width,length_median,length_spread"
+    path = put(tmp_path, "q.csv", f"{header}\na,1,0.5,5,20,0.3\n{row}\n")
+    with pytest.raises(TableError, match=message):
+        read_queries(path)
+
+
+def test_a_column_of_names(tmp_path):
+    path = put(
+        tmp_path,
+        "q.jsonl",
+        '{"query_id": 1, "text": "x", "tenant": "a"}\n{"query_id": 2, "text": "y", "tenant": 7}\n',
+    )
+    table = read_queries(path)
+    assert table.labels("tenant").tolist() == ["a", "7"]
+    with pytest.raises(TableError, match="team: is missing; columns found: query_id, text, tenant"):
+        table.labels("team")
+    path.write_text('{"query_id": 1, "text": "x", "tenant": " "}\n')
+    with pytest.raises(TableError, match="line 1.*tenant = ' ': is not a name"):
+        read_queries(path).labels("tenant")
+    path.write_text('{"query_id": 1, "text": "x", "tenant": null}\n')
+    with pytest.raises(TableError, match="query_id '1', tenant: is missing; give every query"):
+        read_queries(path).labels("tenant")

@@ -96,5 +96,6 @@ def _table_of(offer: PlannedOffer, table: QueryTable, asked: Asked) -> QueryTabl
     with working("Reading curves"):
         own = read_queries(asked.plan.parent / offer.curves)
     if more := len(set(own.query_ids) - set(table.query_ids)):
-        note(f"{own.path}: {more:,} rows are about queries that {table.path} does not have")
+        rows = "1 row is" if more == 1 else f"{more:,} rows are"
+        note(f"{own.path}: {rows} about no query of {table.path}")
     return own

@@ -48,25 +48,30 @@ def print_spend(found: SpendEvaluation) -> None:
     gain = accuracy["expected"] - accuracy["reserved"]
     for row, budget in enumerate(found.budgets):
         cells = (f"{accuracy[policy][row]:.3f}" for policy in SPEND_POLICIES)
-        table.add_row(f"{budget:g}", *cells, f"{gain[row]:+.3f}")
+        table.add_row(f"{budget:g}", *cells, _rounded(gain[row]))
     console.print(table)
     if len(found.frontiers) > 1:
         console.print(_models_spending(found))
 
 
 def _models_spending(found: SpendEvaluation) -> Table:
-    table = Table(box=SIMPLE, title="models", title_justify="left")
+    table = Table(box=SIMPLE, title="models, the expected basis", title_justify="left")
     table.add_column("model", overflow="fold")
-    for heading in ("expected - reserved", "least", "expected - uniform", "least"):
-        table.add_column(heading, justify="right")
+    others = ("reserved", "uniform")
+    for other in others:
+        table.add_column(f"worst against {other}", justify="right", no_wrap=True)
     for model in found.frontiers:
-        cells = []
-        for other in ("reserved", "uniform"):
-            gain = found.accuracy("expected", model) - found.accuracy(other, model)
+        own, cells = found.accuracy("expected", model), []
+        for other in others:
+            gain = own - found.accuracy(other, model)
             worst = int(gain.argmin())
-            cells += [f"{gain.mean():+.3f}", f"{gain[worst]:+.3f} at {found.budgets[worst]:g}"]
+            cells.append(f"{_rounded(gain[worst])} at {found.budgets[worst]:g}")
         table.add_row(Text(printable(model, _NAME)), *cells)
     return table
+
+
+def _rounded(value: float | np.floating) -> str:
+    return f"{round(float(value), 3) + 0.0:+.3f}"  # adding zero keeps -0.0 from showing its sign
 
 
 def _title(found: Evaluation | SpendEvaluation, n: int) -> Text:
