@@ -13,6 +13,12 @@ TANGENT_STEPS: Final = 60
 EXACT_PATTERNS: Final = 8
 """Queries nearest the margin whose funded sets are all tried when the batch is small."""
 
+BLOCK_QUERIES: Final = 1 << 16
+"""Queries per block in large batches: half a megabyte per array, so that a block stays in cache."""
+
+DEVICE_BLOCK_QUERIES: Final = 1 << 24
+"""The same on an accelerator, which wants more to do at a time."""
+
 NEGLIGIBLE_GAP: Final = 1e-4
 """Share of the dual bound: caps proven this close to the best are not worth a longer search."""
 

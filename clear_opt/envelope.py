@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import jax
+import numpy as np
 
+from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
 from clear_opt.curves.numerics import Array, namespace
@@ -119,32 +121,33 @@ def concave_envelope(
     quadratic and triangular, safeguarded Newton for Hill and logistic, upper hull for tabular.
     """
     xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
-    each = xp.ones(len(curves))
-    start = floor * each
-    limit = xp.inf * each if ceiling is None else ceiling * each
+    shape = (len(curves),)
+    limit = xp.inf if ceiling is None else ceiling
+    start, end, weight = (xp.broadcast_to(v, shape) for v in (floor, limit, weight))
     if isinstance(curves, TabularCurve):
-        hull = curves.hull(start, limit)
+        hull = curves.hull(start, end)
         return HullEnvelope(
             hull._replace(
-                values=hull.values * (weight * each)[:, None],
-                slopes=hull.slopes * (weight * each)[:, None],
+                values=hull.values * weight[:, None], slopes=hull.slopes * weight[:, None]
             )
         )
+    queries = curves, start, end, weight
+    pieces = each(_pieces, queries) if xp is np else _pieces(queries)
+    return TangentEnvelope(curves, weight, start, *pieces)
+
+
+def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+    """Give the value at the start, the tangent point, the end and the abandonment price."""
+    curves, start, limit, weight = queries
+    xp = namespace(start, curves.threshold)
     end = xp.maximum(start, xp.minimum(limit, curves.peak))
     tangent = xp.clip(curves.tangent(start), start, end)
-    rise = curves.value(tangent) - curves.value(start)
+    start_value = curves.value(start)
     run = tangent - start
-    chord = rise / xp.where(run > 0, run, 1.0)
+    chord = (curves.value(tangent) - start_value) / xp.where(run > 0, run, 1.0)
     concave = xp.where(start < end, xp.maximum(curves.marginal(start), 0.0), 0.0)
-    return TangentEnvelope(
-        curves=curves,
-        weight=weight * each,
-        start=start,
-        start_value=weight * curves.value(start),
-        tangent=tangent,
-        end=end,
-        abandonment_price=weight * xp.where(run > 0, chord, concave),
-    )
+    price = weight * xp.where(run > 0, chord, concave)
+    return weight * start_value, tangent, end, price
 
 
 @dataclass(frozen=True, eq=False)

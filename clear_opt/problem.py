@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.blocks import each
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt.envelope import Envelope, concave_envelope
+from clear_opt.curves.numerics import Array, namespace
+from clear_opt.envelope import Envelope, TangentEnvelope, concave_envelope
 from clear_opt.errors import InvalidInputError
 
 
@@ -83,26 +85,31 @@ class AllocationProblem:
         if (conflict := floor > ceiling).any():
             row = int(np.argmax(conflict))
             raise InvalidInputError(
-                f"exceeds the ceiling of {ceiling[row]:g} (both in whole blocks of {block})",
+                f"exceeds the ceiling of {ceiling[min(row, len(ceiling) - 1)]:g} "
+                f"(both in whole blocks of {block})",
                 column="floor",
                 row=row,
-                value=floor[row],
+                value=floor[min(row, len(floor) - 1)],
                 remedy="lower the floor or raise the ceiling",
             )
         for name, value in (("floor", floor), ("ceiling", ceiling), ("weight", weight)):
-            object.__setattr__(self, name, value)
+            # One number for all queries stays one number in memory: a view with a stride of zero.
+            object.__setattr__(self, name, np.broadcast_to(value, (len(self.curves),)))
         object.__setattr__(self, "budget", budget)
         object.__setattr__(self, "block", int(block))
 
     def _per_query(self, name: str, value: Any) -> np.ndarray:
+        """Give an array of its own, shape (n,), or (1,) where one number is for all queries."""
         try:
-            return np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self.curves),)).copy()
+            array = np.array(value, dtype=np.float64)
+            np.broadcast_to(array, (len(self.curves),))
         except (TypeError, ValueError):
             raise InvalidInputError(
                 f"cannot be read as {len(self.curves)} numbers",
                 column=name,
                 remedy="give a number, or one number per query",
             ) from None
+        return np.atleast_1d(array)
 
     def __len__(self) -> int:
         return len(self.curves)
@@ -129,20 +136,48 @@ class AllocationProblem:
 
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
-        return self.weight * np.asarray(self.curves.value(np.asarray(tokens, dtype=np.float64)))
+        tokens = np.asarray(tokens, dtype=np.float64)
+        return each(_utility, (self.curves, self.weight, np.broadcast_to(tokens, (len(self),))))
 
     def best_response(self, price: float) -> np.ndarray:
         """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
-        envelope = self.envelope
-        return np.maximum(envelope.committed(price), envelope.tangent)
+        return each(_best_response, self.envelope, price)
 
     def surplus(self, price: float) -> np.ndarray:
         """Give what funding a query beyond its floor gains net of its tokens' price, shape (n,).
 
         Negative: the query is insolvent at this price and rationally abandoned.
         """
-        best, floor = self.best_response(price), self.floor
-        return self.utility(best) - self.utility(floor) - price * (best - floor)
+        return each(_surplus, (self._curves_beside_envelope, self.weight, self.envelope), price)
+
+    def account(self, tokens: Any, price: float) -> Account:
+        """Say what an allocation is worth at a price, query by query, and certify it.
+
+        Parameters
+        ----------
+        tokens
+            Caps, shape (n,).
+        price
+            Any price >= 0 gives a valid bound; the clearing price gives the tightest.
+        """
+        tokens = np.asarray(tokens, dtype=np.float64)
+        price = max(float(price), 0.0)
+        queries = (self._curves_beside_envelope, self.weight, self.envelope, tokens)
+        utility, surplus, shortfall = each(_account, queries, price)
+        value = float(utility.sum())
+        slack = self.budget - float(tokens.sum())
+        # The same sum as price * B + conjugates, term by term free of cancellation.
+        bound = value + float(shortfall.sum()) + price * slack if self.feasible else -np.inf
+        below = float((self.floor - tokens).max(initial=0.0))
+        above = float((tokens - self.ceiling).max(initial=0.0))
+        certificate = Certificate(
+            primal_value=value if self.feasible else -np.inf,
+            dual_bound=bound,
+            rows=(Row("budget", price, self.budget, float(tokens.sum())),),
+            shortfall=shortfall,
+            bound_violation=max(below, above, 0.0),
+        )
+        return Account(utility, surplus, certificate)
 
     def certify(self, tokens: Any, price: float) -> Certificate:
         """Bound how far any allocation ``tokens``, shape (n,), is from the best one.
@@ -159,24 +194,12 @@ class AllocationProblem:
         Certificate
             Computed from the curves alone, whatever produced the tokens and the price.
         """
-        tokens = np.asarray(tokens, dtype=np.float64)
-        price = max(float(price), 0.0)
-        utility = self.utility(tokens)
-        at_floor = self.utility(self.floor) - price * self.floor
-        conjugate = at_floor + np.maximum(self.surplus(price), 0.0)
-        shortfall = np.maximum(conjugate - (utility - price * tokens), 0.0)
-        value = float(utility.sum())
-        slack = self.budget - float(tokens.sum())
-        # The same sum as price * B + conjugates, term by term free of cancellation.
-        bound = value + float(shortfall.sum()) + price * slack if self.feasible else -np.inf
-        violation = np.maximum(self.floor - tokens, tokens - self.ceiling)
-        return Certificate(
-            primal_value=value if self.feasible else -np.inf,
-            dual_bound=bound,
-            rows=(Row("budget", price, self.budget, float(tokens.sum())),),
-            shortfall=shortfall,
-            bound_violation=float(np.maximum(violation, 0.0).max(initial=0.0)),
-        )
+        return self.account(tokens, price).certificate
+
+    @property
+    def _curves_beside_envelope(self) -> Curve | None:
+        """Curves where the envelope does not hold them itself: nothing is read twice."""
+        return None if isinstance(self.envelope, TangentEnvelope) else self.curves
 
     def __repr__(self) -> str:
         return (
@@ -186,6 +209,49 @@ class AllocationProblem:
             + (f", block={self.block}" if self.block > 1 else "")
             + ")"
         )
+
+
+class Account(NamedTuple):
+    """What an allocation is worth at a price; arrays have shape (n,)."""
+
+    utility: np.ndarray
+    """Weighted success at each cap."""
+    surplus: np.ndarray
+    """What funding each query gains net of its tokens' price; see `AllocationProblem.surplus`."""
+    certificate: Certificate
+
+
+def _utility(queries: tuple[Curve, Array, Array]) -> Array:
+    curves, weight, tokens = queries
+    return weight * curves.value(tokens)
+
+
+def _curves(curves: Curve | None, envelope: Envelope) -> Curve:
+    if curves is not None:
+        return curves
+    assert isinstance(envelope, TangentEnvelope)
+    return envelope.curves
+
+
+def _best_response(envelope: Envelope, price: Array) -> Array:
+    return namespace(envelope.tangent, price).maximum(envelope.committed(price), envelope.tangent)
+
+
+def _surplus(queries: tuple[Curve | None, Array, Envelope], price: Array) -> Array:
+    curves, weight, envelope = queries
+    best = _best_response(envelope, price)
+    worth = _utility((_curves(curves, envelope), weight, best))
+    return worth - envelope.start_value - price * (best - envelope.start)
+
+
+def _account(queries: tuple[Curve | None, Array, Envelope, Array], price: Array) -> tuple:
+    curves, weight, envelope, tokens = queries
+    xp = namespace(tokens)
+    utility = _utility((_curves(curves, envelope), weight, tokens))
+    surplus = _surplus((curves, weight, envelope), price)
+    # In excess of the floor, so that nothing large cancels.
+    reached = utility - envelope.start_value - price * (tokens - envelope.start)
+    return utility, surplus, xp.maximum(xp.maximum(surplus, 0.0) - reached, 0.0)
 
 
 def _as_number(value: Any) -> float:

@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from clear_opt.allocation import Allocation, Reason, Status
+from clear_opt.blocks import each
 from clear_opt.certificate import Certificate, Row
+from clear_opt.curves.numerics import Array, namespace
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
@@ -59,26 +61,30 @@ def answer(
         Wall time.
     """
     tokens = np.asarray(tokens, dtype=np.int64)
-    certificate = problem.certify(tokens, price)
-    threshold = np.asarray(problem.curves.threshold)
-    past_threshold = (problem.floor > 0) & (problem.floor > threshold)
-    bought = tokens > problem.floor
+    utility, surplus, certificate = problem.account(tokens, price)
+    envelope = problem.envelope
+    ceded = np.asarray(envelope.abandonment_price)
+    standing = (
+        *(tokens, problem.floor, problem.ceiling, problem.curves.threshold),
+        *(envelope.tangent, envelope.end, ceded),
+    )
+    funded, codes = each(_standing, standing, certificate.price, problem.block)
     if len(problem) == 0:
         status = Status.EMPTY
     elif policy:
-        status = Status.POLICY
+        status, codes = Status.POLICY, np.full_like(codes, Reason.POLICY)
     elif not converged:
         status = Status.NOT_CONVERGED
     else:
         status = Status.BUDGET_SLACK if _slack(problem, tokens, price) else Status.SOLVED
     return Allocation(
         tokens=tokens,
-        funded=bought | past_threshold,
+        funded=funded,
         price=certificate.price,
-        utility=problem.utility(tokens),
-        abandonment_price=np.asarray(problem.envelope.abandonment_price),
-        surplus=problem.surplus(certificate.price),
-        reason_codes=_reasons(problem, tokens, certificate.price, bought, past_threshold, policy),
+        utility=utility,
+        abandonment_price=ceded,
+        surplus=surplus,
+        reason_codes=codes,
         certificate=certificate,
         status=status,
         solver=solver,
@@ -92,40 +98,26 @@ def _slack(problem: AllocationProblem, tokens: np.ndarray, price: float) -> bool
     return price == 0.0 and problem.budget - tokens.sum() >= problem.block
 
 
-def _reasons(
-    problem: AllocationProblem,
-    tokens: np.ndarray,
-    price: float,
-    bought: np.ndarray,
-    past_threshold: np.ndarray,
-    policy: bool,
-) -> np.ndarray:
-    envelope = problem.envelope
-    ceded = envelope.abandonment_price
+def _standing(queries: tuple[Array, ...], price: Array, block: Array) -> tuple[Array, Array]:
+    """Say who is funded, and why each query got its cap."""
+    tokens, floor, ceiling, threshold, tangent, end, ceded = queries
+    xp = namespace(tokens)
+    past_threshold = (floor > 0) & (floor > threshold)
+    bought = tokens > floor
     pays = price <= ceded * (1 + _BREAK_EVEN)
-    if policy:
-        return np.full(len(problem), int(Reason.POLICY))
-    return np.select(
-        [
-            bought & (tokens >= problem.ceiling),
-            bought & (tokens >= envelope.end - 1e-9),
-            bought & (~pays | (tokens < envelope.tangent - problem.block)),
-            bought,
-            past_threshold,
-            ceded <= 0,
-            ~pays,
-        ],
-        [
-            int(Reason.CEILING),
-            int(Reason.PEAK),
-            int(Reason.MARGINAL),
-            int(Reason.FUNDED),
-            int(Reason.FLOOR),
-            int(Reason.HOPELESS),
-            int(Reason.ABANDONED),
-        ],
-        int(Reason.NO_ROOM),
+    cases = (
+        (bought & (tokens >= ceiling), Reason.CEILING),
+        (bought & (tokens >= end - 1e-9), Reason.PEAK),
+        (bought & (~pays | (tokens < tangent - block)), Reason.MARGINAL),
+        (bought, Reason.FUNDED),
+        (past_threshold, Reason.FLOOR),
+        (ceded <= 0, Reason.HOPELESS),
+        (~pays, Reason.ABANDONED),
     )
+    codes = xp.full(ceded.shape, int(Reason.NO_ROOM), dtype=xp.int8)
+    for holds, reason in reversed(cases):
+        codes = xp.where(holds, xp.int8(reason), codes)
+    return bought | past_threshold, codes
 
 
 def empty_answer(problem: AllocationProblem, *, solver: str) -> Allocation:

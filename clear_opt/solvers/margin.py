@@ -76,6 +76,8 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
     )
     best: Found | None = None
     for pattern in np.argsort(-value, kind="stable")[:_TRIED]:
+        if best is not None and value[pattern] <= best.value:
+            break
         members = np.concatenate(
             [np.arange(window.start), window.start + np.flatnonzero(on[pattern])]
         )

@@ -60,8 +60,7 @@ def share_out(problem: AllocationProblem, share: np.ndarray) -> np.ndarray:
     low, high = 0.0, (problem.budget + 1.0) / max(share[share > 0].min(initial=np.inf), 1e-300)
     if not np.isfinite(high) or caps(high).sum() <= problem.budget:
         return caps(high if np.isfinite(high) else 0.0).astype(np.int64)
-    for _ in range(200):
-        middle = 0.5 * (low + high)
+    while (middle := 0.5 * (low + high)) not in (low, high):  # until no number lies between
         if caps(middle).sum() <= problem.budget:
             low = middle
         else:

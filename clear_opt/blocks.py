@@ -1,0 +1,149 @@
+"""Formulas over millions of queries, block by block: compiled once, little memory, all cores.
+
+A formula is written once, for NumPy and JAX alike (`clear_opt.curves.numerics`). A batch of some
+thousand queries goes through NumPy as it is, which costs no compilation. A large one is cut into
+blocks of one size: JAX compiles a formula once whatever the number of queries, fuses it into one
+pass over the data, and needs memory for a few blocks only. On an accelerator blocks are larger.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from clear_opt.defaults import BLOCK_QUERIES, DEVICE_BLOCK_QUERIES
+from clear_opt.precision import double_precision
+
+Formula = Callable[..., Any]
+"""Takes a pytree of arrays, then numbers; gives a pytree of arrays with one entry per query."""
+
+
+def in_one_piece(n: int) -> bool:
+    """Say whether a batch of n queries is small enough for NumPy as it is."""
+    return n <= BLOCK_QUERIES
+
+
+def each(formula: Formula, queries: Any, *shared: float) -> Any:
+    """Evaluate a formula for every query.
+
+    Parameters
+    ----------
+    formula
+        Function of ``queries`` and the shared numbers, defined at the top of a module.
+    queries
+        Pytree of NumPy arrays of shape (n,) or (n, m). Arrays that repeat one entry by a stride of
+        zero, as `numpy.broadcast_to` makes them, are read once and reach the formula with shape
+        (1,).
+    shared
+        Numbers for all queries.
+
+    Returns
+    -------
+    The formula's pytree; its leaves are NumPy arrays of shape (n,) or (n, m).
+    """
+    n = _count(queries)
+    if in_one_piece(n):
+        return formula(queries, *shared)
+    kernel = _mapped(formula)
+
+    def run(part: slice) -> tuple[list[np.ndarray], Any]:
+        with double_precision():
+            leaves, tree = jax.tree_util.tree_flatten(kernel(_cut(queries, part), *shared))
+        return [np.asarray(leaf)[: part.stop - part.start] for leaf in leaves], tree
+
+    first, *others = _parts(n)
+    begun, tree = run(first)
+    filled = [np.empty((n, *leaf.shape[1:]), leaf.dtype) for leaf in begun]
+
+    def keep(part: slice, leaves: list[np.ndarray]) -> None:
+        for full, leaf in zip(filled, leaves, strict=True):
+            full[part] = leaf
+
+    keep(first, begun)
+    for _ in _in_threads(lambda part: keep(part, run(part)[0]), others):
+        pass
+    return jax.tree_util.tree_unflatten(tree, filled)
+
+
+def total(formula: Formula, queries: Any, *shared: float) -> Any:
+    """Sum a formula over all queries; parameters as for `each`.
+
+    Returns
+    -------
+    The formula's pytree, each leaf summed to a float.
+    """
+    n = _count(queries)
+    if in_one_piece(n):
+        return jax.tree_util.tree_map(lambda leaf: float(leaf.sum()), formula(queries, *shared))
+    kernel = _summed(formula)
+
+    def run(part: slice) -> Any:
+        with double_precision():
+            sums = kernel(_cut(queries, part), part.stop - part.start, *shared)
+        return jax.tree_util.tree_map(float, sums)
+
+    sums = list(_in_threads(run, _parts(n)))
+    return jax.tree_util.tree_map(lambda *leaves: math.fsum(leaves), *sums)
+
+
+def _parts(n: int) -> list[slice]:
+    size = BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+
+
+def _cut(queries: Any, part: slice) -> Any:
+    """Cut a block out of the arrays; a last, shorter one is filled up with its last entry."""
+    size = BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
+    missing = size - (part.stop - part.start)
+
+    def cut(leaf: np.ndarray) -> np.ndarray:
+        if leaf.strides[0] == 0:
+            return leaf[:1]
+        block = leaf[part]
+        if missing == 0:
+            return block
+        return np.concatenate([block, np.repeat(block[-1:], missing, axis=0)])
+
+    return jax.tree_util.tree_map(cut, queries)
+
+
+def _in_threads(run: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
+    """Run all blocks, a few at a time: while one is computed the next is read."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        yield from pool.map(run, parts)
+
+
+def _count(queries: Any) -> int:
+    return max(len(leaf) for leaf in jax.tree_util.tree_leaves(queries))
+
+
+@cache
+def _mapped(formula: Formula) -> Callable[..., Any]:
+    def kernel(queries: Any, *shared: jax.Array) -> Any:
+        size = max(leaf.shape[0] for leaf in jax.tree_util.tree_leaves(queries))
+        return jax.tree_util.tree_map(
+            lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape[1:])),
+            formula(queries, *shared),
+        )
+
+    return jax.jit(kernel)
+
+
+@cache
+def _summed(formula: Formula) -> Callable[..., Any]:
+    def kernel(queries: Any, count: jax.Array, *shared: jax.Array) -> Any:
+        size = max(leaf.shape[0] for leaf in jax.tree_util.tree_leaves(queries))
+        counted = jnp.arange(size) < count
+        return jax.tree_util.tree_map(
+            lambda leaf: jnp.where(counted, leaf, 0.0).sum(), formula(queries, *shared)
+        )
+
+    return jax.jit(kernel)
