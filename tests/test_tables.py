@@ -314,7 +314,7 @@ def test_a_column_of_names(tmp_path):
     with pytest.raises(TableError, match="team: is missing; columns found: query_id, text, tenant"):
         table.labels("team")
     path.write_text('{"query_id": 1, "text": "x", "tenant": " "}\n')
-    with pytest.raises(TableError, match="line 1.*tenant = ' ': is not a name"):
+    with pytest.raises(TableError, match=r"line 1.*tenant = ' ': is not a name"):
         read_queries(path).labels("tenant")
     path.write_text('{"query_id": 1, "text": "x", "tenant": null}\n')
     with pytest.raises(TableError, match="query_id '1', tenant: is missing; give every query"):
