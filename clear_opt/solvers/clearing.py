@@ -135,7 +135,8 @@ class PriceTable:
         return float(self._jumps[group + 1] - self._jumps[group])
 
     def _price(self, group: int) -> float:
-        return float(self.ladder.prices[group]) if group < len(self.ladder.prices) else 0.0
+        prices = self.ladder.prices
+        return float(prices[group]) if group < len(prices) else self.ladder.bottom
 
 
 def _meet(

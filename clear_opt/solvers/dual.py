@@ -9,15 +9,14 @@ from clear_opt.allocation import Allocation
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
-from clear_opt.solvers.clearing import PriceTable
 from clear_opt.solvers.coupled import in_terms_of, solve_program
-from clear_opt.solvers.ladder import ladder_of
 from clear_opt.solvers.recovery import recover
+from clear_opt.solvers.window import clear
 
 
 def find_price(problem: AllocationProblem) -> float:
     """Give a feasible problem's clearing price (n >= 1), exact to rounding."""
-    return PriceTable(ladder_of(problem)).clear(problem.budget).price
+    return clear(problem)[1]
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class DualSolver:
         begun = time.perf_counter()
         _ = problem.envelope  # built once, on first use
         built = time.perf_counter()
-        ladder = ladder_of(problem)
-        price = PriceTable(ladder).clear(problem.budget).price
+        ladder, price = clear(problem)
         tokens = recover(problem, price, ladder)
         allocation = answer(
             problem,

@@ -47,6 +47,8 @@ class Ladder(ABC):
         Tokens of the floors, and the weighted success there.
     most
         Tokens of the relaxed problem where tokens cost nothing.
+    bottom
+        Price below which there are no more steps.
     evaluations
         How often demand was evaluated so far.
     """
@@ -55,6 +57,7 @@ class Ladder(ABC):
     width: np.ndarray
     rise: np.ndarray
     most: float
+    bottom: float = 0.0
 
     def __init__(self, problem: AllocationProblem, price: np.ndarray) -> None:
         self.problem = problem
@@ -108,12 +111,12 @@ class TangentLadder(Ladder):
         Envelopes of the queries that have a step, in the order of the ladder, shape (s,).
     """
 
-    def __init__(self, problem: AllocationProblem) -> None:
+    def __init__(self, problem: AllocationProblem, rows: np.ndarray | None = None) -> None:
         envelope = problem.envelope
         assert isinstance(envelope, TangentEnvelope)
         price = envelope.abandonment_price
-        order = np.argsort(-price, kind="stable")
-        self.row = order[: int((price > 0).sum())]
+        rows = np.flatnonzero(price > 0) if rows is None else rows
+        self.row = rows[np.argsort(-price[rows], kind="stable")]
         self.ranked = envelope.take(self.row)
         super().__init__(problem, self.ranked.abandonment_price)
         self.width = self.ranked.tangent - self.ranked.start
@@ -124,6 +127,27 @@ class TangentLadder(Ladder):
     def most_value(self) -> float:
         """Weighted success of the relaxed problem where tokens cost nothing."""
         return self._value(len(self.row), 0.0)
+
+    def dearer_than(self, price: float) -> int:
+        """Count the steps dearer than a price."""
+        return int(np.searchsorted(-self.ranked.abandonment_price, -price))
+
+    def ranked_at(self, steps: slice) -> TangentEnvelope:
+        """Give the envelopes of some steps' queries."""
+        return self.ranked.take(steps)
+
+    def first_funded(self, count: int) -> np.ndarray:
+        """Say which queries the first ``count`` steps fund, boolean, shape (n,)."""
+        funded = np.zeros(len(self.problem), dtype=bool)
+        funded[self.row[:count]] = True
+        return funded
+
+    def settled(self, count: int, price: float) -> tuple[float, float]:
+        """Give tokens and weighted success of all queries once ``count`` steps are taken."""
+        taken = self.taken(count, price)
+        more = taken.tokens - self.ranked.start[:count]
+        gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
+        return self.least + float(more.sum()), self.least_value + float(gained.sum())
 
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]

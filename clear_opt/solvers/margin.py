@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt.blocks import each, in_one_piece, total
+from clear_opt.curves.numerics import Array, namespace
 from clear_opt.defaults import EXACT_PATTERNS
+from clear_opt.envelope import TangentEnvelope
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.ladder import TangentLadder
 
-_TRIED = 2  # sets spent and rounded; the best by the estimate is nearly always the best
+_TRIED = 2  # sets spent and rounded: the best by the estimate is nearly always the best
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
-_PATTERNS = (np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1
+_PATTERNS = (np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1 == 1
 
 
 class Found(NamedTuple):
@@ -30,6 +33,23 @@ class Found(NamedTuple):
     """Their weighted success."""
     bound: float
     """The dual bound at the price: no allocation within the budget is worth more."""
+
+
+class _Sets(NamedTuple):
+    """Funded sets that differ around the margin, the most promising first."""
+
+    first: int
+    """Steps of the ladder that belong to every set."""
+    on: np.ndarray
+    """Which of the steps after them are funded, boolean, shape (p, k)."""
+    left: np.ndarray
+    """Tokens each set leaves over at the price, negative where it lacks some, shape (p,)."""
+    value: np.ndarray
+    """What each is worth once those are spent or saved, by the slope of demand, shape (p,)."""
+    slope: float
+    """Tokens by which demand falls per unit of price, >= 0."""
+    bound: float
+    """The dual bound at the price."""
 
 
 def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float) -> Found | None:
@@ -48,71 +68,83 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
     -------
     Found, or ``None`` where rounding down leaves more than a block for each funded query.
     """
-    budget, steps = problem.budget, len(ladder.row)
-    if price == 0.0:
-        window = slice(steps, steps)
-    else:
-        above = int(np.searchsorted(-ladder.ranked.abandonment_price, -price))
-        first = max(min(above - EXACT_PATTERNS // 2, steps - EXACT_PATTERNS), 0)
-        window = slice(first, min(first + EXACT_PATTERNS, steps))
-    asked = ladder.taken(window.stop, price)
-    more = asked.tokens - ladder.ranked.start[: window.stop]
-    gained = ladder.utility(asked, asked.tokens) - ladder.ranked.start_value[: window.stop]
-    settled, worth = ladder.least + more[: window.start].sum(), gained[: window.start].sum()
-    fewer = ladder.taken(window.stop, price * (1 + _STEP)).tokens
-    slope = float((asked.tokens - fewer).sum()) / (_STEP * price) if price > 0 else 0.0
-
-    size = window.stop - window.start
-    on = _PATTERNS[: 1 << size, :size].astype(bool)
-    left = budget - (settled + on @ more[window])
-    value = worth + on @ gained[window] + price * left
-    if slope > 0:
-        value -= left**2 / (2.0 * slope)
-    else:
-        value[left < 0] = -np.inf
-    pays = gained[window] - price * more[window]
-    bound = (
-        ladder.least_value + worth + float(np.maximum(pays, 0.0).sum()) + price * (budget - settled)
-    )
+    sets = _compare(problem, ladder, price)
     best: Found | None = None
-    for pattern in np.argsort(-value, kind="stable")[:_TRIED]:
-        if best is not None and value[pattern] <= best.value:
+    for k in range(min(_TRIED if in_one_piece(len(problem)) else 1, len(sets.value))):
+        if best is not None and sets.value[k] <= best.value:
             break
-        members = np.concatenate(
-            [np.arange(window.start), window.start + np.flatnonzero(on[pattern])]
-        )
-        moved = price - left[pattern] / slope if slope > 0 else price
-        tokens = _rounded(problem, ladder, members, max(moved, 0.0))
+        moved = price - sets.left[k] / sets.slope if sets.slope > 0 else price
+        tokens = _rounded(problem, _funded(ladder, sets.first, sets.on[k]), max(moved, 0.0))
         if tokens is not None:
-            reached = float(problem.utility(tokens).sum())
-            if best is None or reached > best.value:
-                best = Found(tokens, reached, max(bound, reached))
+            value = total(_utility, (problem.curves, problem.weight, tokens))
+            if best is None or value > best.value:
+                best = Found(tokens, value, max(sets.bound, value))
     return best
 
 
-def _rounded(
-    problem: AllocationProblem, ladder: TangentLadder, members: np.ndarray, price: float
-) -> np.ndarray | None:
-    """Fund some steps at a price, in whole blocks that spend the budget."""
-    block, funded, rows = problem.block, ladder.ranked.take(members), ladder.row[members]
-    caps = np.floor(funded.committed(price) / block + 1e-9) * block
-    caps = np.minimum(np.maximum(caps, problem.floor[rows]), problem.ceiling[rows])
-    others = ladder.least - float(problem.floor[rows].sum())
-    left = int((problem.spendable - others - caps.sum()) // block)
-    if abs(left) > len(rows) and price > 0:
+def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) -> _Sets:
+    """Rank the funded sets by what they are worth to second order."""
+    steps, above = len(ladder.row), ladder.dearer_than(price)
+    first = max(min(above - EXACT_PATTERNS // 2, steps - EXACT_PATTERNS), 0)
+    if price == 0.0:  # everybody is funded, and nobody is at a margin
+        first = steps
+    toggled = slice(first, min(first + EXACT_PATTERNS, steps))
+    settled, worth = ladder.settled(first, price)
+    at_margin = ladder.ranked_at(toggled)
+    caps = np.maximum(at_margin.committed(price), at_margin.tangent)
+    more = caps - at_margin.start
+    gained = at_margin.weight * at_margin.curves.value(caps) - at_margin.start_value
+    slope = 0.0
+    if price > 0:
+        slope = (settled - ladder.tokens(first, price * (1 + _STEP))) / (_STEP * price)
+    on = _PATTERNS[: 1 << len(more), : len(more)]
+    left = problem.budget - settled - on @ more
+    value = worth + on @ gained + price * left
+    value = value - left**2 / (2.0 * slope) if slope > 0 else np.where(left < 0, -np.inf, value)
+    pays = np.maximum(gained - price * more, 0.0).sum()
+    order = np.argsort(-value, kind="stable")[:_TRIED]
+    bound = worth + float(pays) + price * (problem.budget - settled)
+    return _Sets(first, on[order], left[order], value[order], max(slope, 0.0), bound)
+
+
+def _funded(ladder: TangentLadder, first: int, on: np.ndarray) -> np.ndarray:
+    """Say which queries a set funds, boolean, shape (n,)."""
+    funded = ladder.first_funded(first)
+    funded[ladder.row[first : first + len(on)][on]] = True
+    return funded
+
+
+def _rounded(problem: AllocationProblem, funded: np.ndarray, price: float) -> np.ndarray | None:
+    """Fund a set at a price, in whole blocks that spend the budget."""
+    block = problem.block
+    queries = (problem.envelope, problem.floor, problem.ceiling, funded)
+    caps, changed, gain = each(_whole_caps, queries, price, block, block)
+    left = int((problem.spendable - int(caps.sum())) // block)
+    if left < 0:
+        caps, changed, gain = each(_whole_caps, queries, price, block, -block)
+    able = np.flatnonzero(gain > -np.inf if left < 0 else gain > 0)
+    if -left > len(able) or (left > np.count_nonzero(funded) and price > 0):
         return None
-    if left < 0:
-        changed = np.maximum(caps - block, problem.floor[rows])
-    else:
-        changed = np.minimum(caps + block, problem.ceiling[rows])
-    gain = funded.weight * (funded.curves.value(changed) - funded.curves.value(caps))
-    if left < 0:
-        gain[changed == caps] = -np.inf
-    count = min(abs(left), len(rows))
-    chosen = np.argpartition(-gain, count)[:count] if count < len(rows) else np.arange(len(rows))
-    if left > 0:
-        chosen = chosen[gain[chosen] > 0]
-    caps[chosen] = changed[chosen]
-    tokens = problem.floor.astype(np.int64)
-    tokens[rows] = caps
-    return tokens if tokens.sum() <= problem.spendable else None
+    if abs(left) < len(able):
+        able = able[np.argpartition(-gain[able], abs(left))[: abs(left)]]
+    caps[able] = changed[able]
+    return caps
+
+
+def _whole_caps(
+    queries: tuple[TangentEnvelope, Array, Array, Array], price: Array, block: Array, step: Array
+) -> tuple[Array, Array, Array]:
+    """Give caps in whole blocks, caps one step away, and what that step gains where it can be."""
+    envelope, floor, ceiling, funded = queries
+    xp = namespace(floor, funded)
+    caps = xp.floor(envelope.committed(price) / block + 1e-9) * block
+    caps = xp.where(funded, xp.clip(caps, floor, ceiling), floor)
+    changed = xp.clip(caps + step, floor, ceiling)
+    gain = envelope.weight * (envelope.curves.value(changed) - envelope.curves.value(caps))
+    able = funded & (changed != caps)
+    return caps.astype(xp.int64), changed.astype(xp.int64), xp.where(able, gain, -xp.inf)
+
+
+def _utility(queries: tuple) -> Array:
+    curves, weight, tokens = queries
+    return weight * curves.value(tokens)

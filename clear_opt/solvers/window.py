@@ -1,0 +1,171 @@
+"""The ladder of a large batch: only the steps around the clearing price are sorted.
+
+A random sample of the queries knows the price to a fraction of a percent, and how demand moves
+around it. One look at the whole batch corrects it; then the price is known to lie in a window so
+narrow that a few thousand of ten million queries have their step in it. All dearer steps are taken
+for sure. What they ask for changes smoothly across the window: it is evaluated at both ends and
+where the price seems to be, and interpolated in between.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clear_opt.blocks import in_one_piece, total
+from clear_opt.curves.numerics import Array, namespace
+from clear_opt.defaults import BLOCK_QUERIES
+from clear_opt.envelope import TangentEnvelope
+from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.clearing import PriceTable
+from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
+
+_SAMPLE = 1 << 14  # queries
+_SEED = 0  # of the sample, which decides how much work is done but not what comes out
+_TINY = 1e-300
+_STEP = 1e-2  # relative step in price over which the sample's slope of demand is taken
+_EXACT = 1e-13  # relative: two prices this close are the same
+_SHARE = 0.1  # half width of the window, as a share of the correction to the sample's price
+_NARROW = 1e-6  # least half width, relative to the price
+_WIDEN = 16.0  # factor, where a window turns out not to hold the price
+_WIDEST = 0.5  # half width beyond which all steps are sorted after all
+_LOOKS = 6  # evaluations inside the window; two are the rule
+
+
+class WindowLadder(TangentLadder):
+    """The steps between two prices, on top of all dearer ones.
+
+    Attributes
+    ----------
+    looks
+        How often the whole batch was evaluated.
+    """
+
+    def __init__(self, problem: AllocationProblem, bottom: float, top: float) -> None:
+        envelope = problem.envelope
+        assert isinstance(envelope, TangentEnvelope)
+        self._top, self.bottom, self.looks = top, bottom, 0
+        self._logs: list[float] = []
+        self._asked: list[float] = []
+        super().__init__(problem, _between(envelope.abandonment_price, bottom, top))
+
+    def holds(self, budget: float) -> bool:
+        """Look at both ends, and say whether the price that clears the budget is in between."""
+        if len(self.prices) == 0:
+            return False
+        self.look(float(self.prices[0]))
+        self.look(self.bottom)
+        self.least = self._asked[0]
+        self.most = self._tokens(len(self.row), self.bottom)
+        return self.least <= budget < self.most
+
+    def look(self, price: float) -> None:
+        """Evaluate what the whole batch's dearer steps ask for at a price, and remember it."""
+        self.looks += 1
+        envelope = self.problem.envelope
+        asked, _ = total(_dearer, envelope, price, self._top)
+        self._logs.append(float(np.log(price)))
+        self._asked.append(asked)
+
+    def first_funded(self, count: int) -> np.ndarray:
+        """Say which queries the dearer steps and the first ``count`` fund, boolean, shape (n,)."""
+        funded = np.asarray(self.problem.envelope.abandonment_price) > self._top
+        funded[self.row[:count]] = True
+        return funded
+
+    def settled(self, count: int, price: float) -> tuple[float, float]:
+        """Give tokens and weighted success of all queries once ``count`` steps are taken."""
+        self.looks += 1
+        tokens, value = total(_dearer, self.problem.envelope, price, self._top)
+        taken = self.taken(count, price)
+        more = taken.tokens - self.ranked.start[:count]
+        gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
+        return tokens + float(more.sum()), value + float(gained.sum())
+
+    def _tokens(self, count: int, price: float) -> float:
+        more = self._taken(count, price).tokens - self.ranked.start[:count]
+        return self._interpolated(float(np.log(price))) + float(more.sum())
+
+    def _interpolated(self, log: float) -> float:
+        """Give what the dearer steps ask for: the polynomial through all that was looked at."""
+        asked = 0.0
+        for k, (at, value) in enumerate(zip(self._logs, self._asked, strict=True)):
+            others = [other for j, other in enumerate(self._logs) if j != k]
+            asked += value * float(np.prod([(log - other) / (at - other) for other in others]))
+        return asked
+
+
+def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
+    """Give a feasible problem's ladder and its clearing price, exact to rounding.
+
+    Parameters
+    ----------
+    problem
+        Of n >= 1 queries. Of a large batch of curves the ladder is a `WindowLadder`.
+    """
+    envelope = problem.envelope
+    if in_one_piece(len(problem)) or not isinstance(envelope, TangentEnvelope):
+        ladder = ladder_of(problem)
+        return ladder, PriceTable(ladder).clear(problem.budget).price
+    if float(np.sum(envelope.end)) <= problem.budget:
+        return WindowLadder(problem, 0.0, 0.0), 0.0
+    window = _window(problem, envelope)
+    if window is None:  # next to no price at all
+        ladder = ladder_of(problem)
+        return ladder, PriceTable(ladder).clear(problem.budget).price
+    price = np.inf
+    for _ in range(_LOOKS):
+        before, price = price, PriceTable(window).clear(problem.budget).price
+        if abs(price - before) <= _EXACT * price:
+            break
+        window.look(price)
+    return window, price
+
+
+def _window(problem: AllocationProblem, envelope: TangentEnvelope) -> WindowLadder | None:
+    """Find a narrow window that holds the clearing price; ``None`` where that is next to zero."""
+    n, budget = len(problem), problem.budget
+    rows = np.random.default_rng(_SEED).integers(0, n, _SAMPLE)
+    sample = AllocationProblem(
+        problem.curves.take(rows),
+        budget * len(rows) / n,
+        *(problem.floor[rows], problem.ceiling[rows], problem.weight[rows]),
+        problem.block,
+    )
+    if not sample.feasible:
+        return None
+    ladder = TangentLadder(sample)
+    table = PriceTable(ladder)
+    guess = table.clear(sample.budget).price
+    if guess <= 0.0:
+        return None
+    asked, _ = total(_dearer, envelope, guess, float(np.nextafter(guess, 0.0)))
+    near = [guess * (1 - _STEP), guess * (1 + _STEP)]
+    cheap, dear = (ladder.tokens(ladder.dearer_than(price), price) for price in near)
+    elasticity = max(cheap - dear, _TINY) * (n / len(rows)) / (2 * _STEP)
+    correction = float(np.clip((asked - budget) / elasticity, -_WIDEST, _WIDEST))
+    price, half = guess * np.exp(correction), max(_SHARE * abs(correction), _NARROW)
+    while half < _WIDEST:
+        window = WindowLadder(problem, price * (1 - half), price * (1 + half))
+        if window.holds(budget):
+            return window
+        half *= _WIDEN
+    return None
+
+
+def _between(prices: np.ndarray, bottom: float, top: float) -> np.ndarray:
+    """Give the rows whose price lies between two prices, both included, and is above zero."""
+    found = []
+    for first in range(0, len(prices), BLOCK_QUERIES):  # a block at a time stays in cache
+        part = prices[first : first + BLOCK_QUERIES]
+        found.append(first + np.flatnonzero((part >= bottom) & (part <= top) & (part > 0)))
+    return np.concatenate(found)
+
+
+def _dearer(envelope: TangentEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
+    """Give tokens and weighted success of every query, those with a dearer step funded."""
+    xp = namespace(envelope.start, price)
+    wanted = envelope.curves.response(price / envelope.weight)
+    funded = envelope.abandonment_price > top
+    tokens = xp.where(funded, xp.clip(wanted, envelope.tangent, envelope.end), envelope.start)
+    worth = envelope.weight * envelope.curves.value(tokens)
+    return tokens, xp.where(funded, worth, envelope.start_value)
