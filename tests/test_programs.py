@@ -18,6 +18,7 @@ from clear_opt import (
     ShiftedSurge,
     Status,
     TabularCurve,
+    find_conflict,
     per_tenant,
     solve,
 )
@@ -187,6 +188,29 @@ def test_an_error_that_all_spend_shares_is_kept_back_too():
     margin = 1.6449 * (np.sqrt(variance) + 0.05 * 8000)
     assert unsure.rows[0].reserve == pytest.approx(margin, rel=0.01)
     assert unsure.expected_spend <= 8000 - margin * (1 - 1e-4) < sure.expected_spend
+
+
+@pytest.mark.parametrize("bound", ["normal", "bernstein"])
+def test_raising_a_limit_as_told_makes_room_for_the_error_that_grows_with_it(bound):
+    rng = np.random.default_rng(15)
+    offer = Offer("m", surges(rng, 20), lengths=lengths_of(rng, 20))
+
+    def program(amount, error):
+        return Program(
+            offer,
+            Limit(amount),
+            floor=30,
+            basis="expected",
+            overrun_probability=0.05,
+            overrun_bound=bound,
+            spend_error=error,
+        )
+
+    told = str(find_conflict(program(400, 0.2)))
+    amount = float(told.split("raise 'tokens' to ")[1].split()[0].replace(",", ""))
+    assert find_conflict(program(amount, 0.2)) is None
+    assert find_conflict(program(0.98 * amount, 0.2)) is not None
+    assert "lower spend_error = 0.7" in str(find_conflict(program(1e6, 0.7)))
 
 
 def test_every_price_is_what_relaxing_its_row_by_one_unit_gains():

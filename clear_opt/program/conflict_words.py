@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,10 +119,16 @@ def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
     row = relaxation.system.rows[index]
     amount, unit = float(row.amount), unit_of(row)
     numbers = f"at most {_stated(amount, unit)}"
-    if relaxation.system.program.overrun_probability is not None:
+    program = relaxation.system.program
+    if program.overrun_probability is not None:
         kept = _amount(relaxation.reserve(index, rules), unit)
         numbers += f", {kept} of them kept back against overruns"
-    remedy = f"raise {str(row.name)!r} to {_amount(amount + gap, unit)}"
+    # What predictions share grows with the limit: of what it is raised by, a part is kept back too.
+    of_more = 1.0 - float(program.kept_back(replace(row, amount=1.0), np.zeros(())))
+    if of_more > 0:
+        remedy = f"raise {str(row.name)!r} to {_amount(amount + gap / of_more, unit)}"
+    else:
+        remedy = f"lower spend_error = {program.spend_error:g}, which keeps back any limit whole"
     return Part(str(row.name), numbers, remedy, gap, _amount(gap, unit))
 
 
