@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,18 +80,38 @@ def total(formula: Formula, queries: Any, *shared: float) -> Any:
     -------
     The formula's pytree, each leaf summed to a float.
     """
+    return _reduced(formula, queries, shared, _SUM)
+
+
+def largest(formula: Formula, queries: Any, *shared: float) -> Any:
+    """Give a formula's largest value over all queries (n >= 1); as `total` otherwise."""
+    return _reduced(formula, queries, shared, _MAX)
+
+
+class _Reduction(NamedTuple):
+    along: str  # name of the method of an array
+    neutral: float
+    together: Callable[[Any], float]
+
+
+_SUM = _Reduction("sum", 0.0, math.fsum)
+_MAX = _Reduction("max", -math.inf, max)
+
+
+def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> Any:
     n = _count(queries)
     if in_one_piece(n):
-        return jax.tree_util.tree_map(lambda leaf: float(leaf.sum()), formula(queries, *shared))
-    kernel = _summed(formula)
+        values = formula(queries, *shared)
+        return jax.tree_util.tree_map(lambda leaf: float(getattr(leaf, how.along)()), values)
+    kernel = _compiled_reduction(formula, how)
 
     def run(part: slice) -> Any:
         with double_precision():
-            sums = kernel(_cut(queries, part), part.stop - part.start, *shared)
-        return jax.tree_util.tree_map(float, sums)
+            reduced = kernel(_cut(queries, part), part.stop - part.start, *shared)
+        return jax.tree_util.tree_map(float, reduced)
 
-    sums = list(_in_threads(run, _parts(n)))
-    return jax.tree_util.tree_map(lambda *leaves: math.fsum(leaves), *sums)
+    parts = list(_in_threads(run, _parts(n)))
+    return jax.tree_util.tree_map(lambda *leaves: how.together(leaves), *parts)
 
 
 def _parts(n: int) -> list[slice]:
@@ -138,12 +158,13 @@ def _mapped(formula: Formula) -> Callable[..., Any]:
 
 
 @cache
-def _summed(formula: Formula) -> Callable[..., Any]:
+def _compiled_reduction(formula: Formula, how: _Reduction) -> Callable[..., Any]:
     def kernel(queries: Any, count: jax.Array, *shared: jax.Array) -> Any:
         size = max(leaf.shape[0] for leaf in jax.tree_util.tree_leaves(queries))
         counted = jnp.arange(size) < count
         return jax.tree_util.tree_map(
-            lambda leaf: jnp.where(counted, leaf, 0.0).sum(), formula(queries, *shared)
+            lambda leaf: getattr(jnp.where(counted, leaf, how.neutral), how.along)(),
+            formula(queries, *shared),
         )
 
     return jax.jit(kernel)

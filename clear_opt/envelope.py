@@ -132,8 +132,12 @@ def concave_envelope(
             )
         )
     queries = curves, start, end, weight
-    pieces = each(_pieces, queries) if xp is np else _pieces(queries)
-    return TangentEnvelope(curves, weight, start, *pieces)
+    if xp is not np:
+        return TangentEnvelope(curves, weight, start, *_pieces(queries))
+    start_value, *others = each(_pieces, queries)
+    if shape[0] and not start_value.any():  # the rule; one zero then stands for them all
+        start_value = np.broadcast_to(0.0, shape)
+    return TangentEnvelope(curves, weight, start, start_value, *others)
 
 
 def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:

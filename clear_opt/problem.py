@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.blocks import each
+from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
@@ -136,8 +136,7 @@ class AllocationProblem:
 
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
-        tokens = np.asarray(tokens, dtype=np.float64)
-        return each(_utility, (self.curves, self.weight, np.broadcast_to(tokens, (len(self),))))
+        return each(_utility, (self.curves, self.weight, self._caps(tokens)))
 
     def best_response(self, price: float) -> np.ndarray:
         """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
@@ -160,22 +159,24 @@ class AllocationProblem:
         price
             Any price >= 0 gives a valid bound; the clearing price gives the tightest.
         """
-        tokens = np.asarray(tokens, dtype=np.float64)
-        price = max(float(price), 0.0)
+        tokens, price = self._caps(tokens), max(float(price), 0.0)
         queries = (self._curves_beside_envelope, self.weight, self.envelope, tokens)
         utility, surplus, shortfall = each(_account, queries, price)
         value = float(utility.sum())
-        slack = self.budget - float(tokens.sum())
+        spent = float(tokens.sum())
         # The same sum as price * B + conjugates, term by term free of cancellation.
-        bound = value + float(shortfall.sum()) + price * slack if self.feasible else -np.inf
-        below = float((self.floor - tokens).max(initial=0.0))
-        above = float((tokens - self.ceiling).max(initial=0.0))
+        bound = (
+            value + float(shortfall.sum()) + price * (self.budget - spent)
+            if self.feasible
+            else -np.inf
+        )
+        broken = largest(_violation, (tokens, self.floor, self.ceiling)) if len(self) else 0.0
         certificate = Certificate(
             primal_value=value if self.feasible else -np.inf,
-            dual_bound=bound,
-            rows=(Row("budget", price, self.budget, float(tokens.sum())),),
+            dual_bound=bound if self.feasible else -np.inf,
+            rows=(Row("budget", price, self.budget, spent),),
             shortfall=shortfall,
-            bound_violation=max(below, above, 0.0),
+            bound_violation=max(broken, 0.0),
         )
         return Account(utility, surplus, certificate)
 
@@ -195,6 +196,13 @@ class AllocationProblem:
             Computed from the curves alone, whatever produced the tokens and the price.
         """
         return self.account(tokens, price).certificate
+
+    def _caps(self, tokens: Any) -> np.ndarray:
+        """Give caps as an array of shape (n,); whole ones are not copied."""
+        tokens = np.asarray(tokens)
+        whole = np.issubdtype(tokens.dtype, np.integer)
+        tokens = tokens if whole else tokens.astype(np.float64, copy=False)
+        return np.broadcast_to(tokens, (len(self),))
 
     @property
     def _curves_beside_envelope(self) -> Curve | None:
@@ -242,6 +250,11 @@ def _surplus(queries: tuple[Curve | None, Array, Envelope], price: Array) -> Arr
     best = _best_response(envelope, price)
     worth = _utility((_curves(curves, envelope), weight, best))
     return worth - envelope.start_value - price * (best - envelope.start)
+
+
+def _violation(queries: tuple[Array, Array, Array]) -> Array:
+    tokens, floor, ceiling = queries
+    return namespace(tokens).maximum(floor - tokens, tokens - ceiling)
 
 
 def _account(queries: tuple[Curve | None, Array, Envelope, Array], price: Array) -> tuple:

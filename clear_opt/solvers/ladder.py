@@ -83,10 +83,10 @@ class Ladder(ABC):
         self.evaluations += 1
         return self._taken(count, price)
 
-    @property
-    @abstractmethod
+    @cached_property
     def most_value(self) -> float:
         """Weighted success of the relaxed problem where tokens cost nothing."""
+        return self._value(len(self.row), 0.0)
 
     @abstractmethod
     def _tokens(self, count: int, price: float) -> float: ...
@@ -122,11 +122,6 @@ class TangentLadder(Ladder):
         self.width = self.ranked.tangent - self.ranked.start
         self.rise = self.ranked.abandonment_price * self.width
         self.most = self.least + float((self.ranked.end - self.ranked.start).sum())
-
-    @cached_property
-    def most_value(self) -> float:
-        """Weighted success of the relaxed problem where tokens cost nothing."""
-        return self._value(len(self.row), 0.0)
 
     def dearer_than(self, price: float) -> int:
         """Count the steps dearer than a price."""
@@ -190,11 +185,6 @@ class HullLadder(Ladder):
         self._climbed = np.concatenate([[0.0], np.cumsum(self.width)])
         self._risen = np.concatenate([[0.0], np.cumsum(self.rise)])
         self.most = self._tokens(len(order), 0.0)
-
-    @cached_property
-    def most_value(self) -> float:
-        """Weighted success of the relaxed problem where tokens cost nothing."""
-        return self._value(len(self.row), 0.0)
 
     def _tokens(self, count: int, price: float) -> float:
         return self.least + float(self._climbed[count])

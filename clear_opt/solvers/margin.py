@@ -118,31 +118,31 @@ def _rounded(problem: AllocationProblem, funded: np.ndarray, price: float) -> np
     """Fund a set at a price, in whole blocks that spend the budget."""
     block = problem.block
     queries = (problem.envelope, problem.floor, problem.ceiling, funded)
-    caps, changed, gain = each(_whole_caps, queries, price, block, block)
+    caps, gain = each(_whole_caps, queries, price, block, block)
     left = int((problem.spendable - int(caps.sum())) // block)
     if left < 0:
-        caps, changed, gain = each(_whole_caps, queries, price, block, -block)
-    able = np.flatnonzero(gain > -np.inf if left < 0 else gain > 0)
+        caps, gain = each(_whole_caps, queries, price, block, -block)
+    able = np.flatnonzero(gain > (-np.inf if left < 0 else 0.0))
     if -left > len(able) or (left > np.count_nonzero(funded) and price > 0):
         return None
     if abs(left) < len(able):
         able = able[np.argpartition(-gain[able], abs(left))[: abs(left)]]
-    caps[able] = changed[able]
+    moved = caps[able] + (block if left > 0 else -block)
+    caps[able] = np.clip(moved, problem.floor[able], problem.ceiling[able])
     return caps
 
 
 def _whole_caps(
     queries: tuple[TangentEnvelope, Array, Array, Array], price: Array, block: Array, step: Array
-) -> tuple[Array, Array, Array]:
-    """Give caps in whole blocks, caps one step away, and what that step gains where it can be."""
+) -> tuple[Array, Array]:
+    """Give caps in whole blocks, and what a step from there gains where it can be taken."""
     envelope, floor, ceiling, funded = queries
     xp = namespace(floor, funded)
     caps = xp.floor(envelope.committed(price) / block + 1e-9) * block
     caps = xp.where(funded, xp.clip(caps, floor, ceiling), floor)
-    changed = xp.clip(caps + step, floor, ceiling)
-    gain = envelope.weight * (envelope.curves.value(changed) - envelope.curves.value(caps))
-    able = funded & (changed != caps)
-    return caps.astype(xp.int64), changed.astype(xp.int64), xp.where(able, gain, -xp.inf)
+    moved = xp.clip(caps + step, floor, ceiling)
+    gain = envelope.weight * (envelope.curves.value(moved) - envelope.curves.value(caps))
+    return caps.astype(xp.int64), xp.where(funded & (moved != caps), gain, -xp.inf)
 
 
 def _utility(queries: tuple) -> Array:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from clear_opt.blocks import in_one_piece
 from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.exchange import exchange
@@ -48,7 +49,8 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
         found = spend_around(problem, ladder, price)
         if found is not None:
-            if found.bound - found.value <= NEGLIGIBLE_GAP * found.bound:
+            large = not in_one_piece(len(problem))  # what is lost at the margin is next to nothing
+            if large or found.bound - found.value <= NEGLIGIBLE_GAP * found.bound:
                 return found.tokens
             whole.append(found.tokens)
     order, margin = _order_by_margin(problem, price)

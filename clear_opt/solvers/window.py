@@ -62,7 +62,7 @@ class WindowLadder(TangentLadder):
         """Evaluate what the whole batch's dearer steps ask for at a price, and remember it."""
         self.looks += 1
         envelope = self.problem.envelope
-        asked, _ = total(_dearer, envelope, price, self._top)
+        asked = total(_asked, envelope, price, self._top)
         self._logs.append(float(np.log(price)))
         self._asked.append(asked)
 
@@ -75,7 +75,7 @@ class WindowLadder(TangentLadder):
     def settled(self, count: int, price: float) -> tuple[float, float]:
         """Give tokens and weighted success of all queries once ``count`` steps are taken."""
         self.looks += 1
-        tokens, value = total(_dearer, self.problem.envelope, price, self._top)
+        tokens, value = total(_settled, self.problem.envelope, price, self._top)
         taken = self.taken(count, price)
         more = taken.tokens - self.ranked.start[:count]
         gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
@@ -138,7 +138,7 @@ def _window(problem: AllocationProblem, envelope: TangentEnvelope) -> WindowLadd
     guess = table.clear(sample.budget).price
     if guess <= 0.0:
         return None
-    asked, _ = total(_dearer, envelope, guess, float(np.nextafter(guess, 0.0)))
+    asked = total(_asked, envelope, guess, float(np.nextafter(guess, 0.0)))
     near = [guess * (1 - _STEP), guess * (1 + _STEP)]
     cheap, dear = (ladder.tokens(ladder.dearer_than(price), price) for price in near)
     elasticity = max(cheap - dear, _TINY) * (n / len(rows)) / (2 * _STEP)
@@ -161,11 +161,15 @@ def _between(prices: np.ndarray, bottom: float, top: float) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _dearer(envelope: TangentEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
-    """Give tokens and weighted success of every query, those with a dearer step funded."""
+def _asked(envelope: TangentEnvelope, price: Array, top: Array) -> Array:
+    """Give the tokens of every query, those whose step is dearer than ``top`` funded."""
     xp = namespace(envelope.start, price)
     wanted = envelope.curves.response(price / envelope.weight)
-    funded = envelope.abandonment_price > top
-    tokens = xp.where(funded, xp.clip(wanted, envelope.tangent, envelope.end), envelope.start)
-    worth = envelope.weight * envelope.curves.value(tokens)
-    return tokens, xp.where(funded, worth, envelope.start_value)
+    caps = xp.clip(wanted, envelope.tangent, envelope.end)
+    return xp.where(envelope.abandonment_price > top, caps, envelope.start)
+
+
+def _settled(envelope: TangentEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
+    """Give the same tokens, and the weighted success they buy."""
+    tokens = _asked(envelope, price, top)
+    return tokens, envelope.weight * envelope.curves.value(tokens)
