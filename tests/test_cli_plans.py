@@ -212,6 +212,32 @@ def test_constraints_that_contradict_each_other_end_with_the_conflict(folder):
     assert message == f"clear-opt: infeasible: {find_conflict(program)}"
 
 
+def test_weights_floors_and_ceilings_of_rows_hold_in_a_plan(folder):
+    lines = (folder / "small.csv").read_text().splitlines()
+    extra = ["weight,floor,ceiling", "1,,", "5,,25", "1,8,"]
+    queries, out = folder / "queries.csv", folder / "caps.csv"
+    queries.write_text("\n".join(map(",".join, zip(lines, extra, strict=True))))
+    (folder / "plan.toml").write_text("[[limits]]\namount = 45")
+    options = ("--plan", folder / "plan.toml", "--floor", 2, "--out", out)
+    found = answer("allocate", queries, *options)
+    caps = {row["query_id"]: int(row["max_tokens"]) for row in rows_of(out)}
+    # Rows come in the order q2, q1, q0. q1 could reach 0.3 of its right answer, but starts beyond
+    # its ceiling; q0 has a floor of its own.
+    assert caps["q1"] == 2
+    assert caps["q0"] >= 8
+    assert caps["q2"] >= 2
+    assert sum(caps.values()) <= 45
+    queries.write_text(queries.read_text().replace("5,,25", "5,,"))
+    weighted = answer("allocate", queries, *options)
+    caps = {row["query_id"]: int(row["max_tokens"]) for row in rows_of(out)}
+    value = {name: value_at(SMALL[int(name[1:])], cap) for name, cap in caps.items()}
+    assert weighted["expected_utility"] == pytest.approx(
+        value["q0"] + 5 * value["q1"] + value["q2"]
+    )
+    assert weighted["expected_utility"] >= found["expected_utility"]
+    assert "times their weights" in words("allocate", queries, *options)
+
+
 # --- expected spend
 
 
@@ -418,6 +444,9 @@ REFUSED = {
     "chance of reserved caps": (
         ["--overrun-probability", 0.1, "--basis", "reserved"], ["--basis expected"]
     ),
+    "chance in a reserved plan": (
+        ["--overrun-probability", 0.1, "--plan", "PLAN"], ["cannot be overrun"]
+    ),
     "chance of a half": (
         ["--overrun-probability", 0.5, "--basis", "expected"], ["(0, 1/2)", "e.g. 0.01"]
     ),
@@ -431,6 +460,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_options_that_do_not_go_together(folder, name):
     options, fragments = REFUSED[name]
+    (folder / "plan.toml").write_text("")
+    options = [folder / "plan.toml" if option == "PLAN" else option for option in options]
     message = refusal("allocate", folder / "small.csv", "--budget", 50, *options)
     for fragment in fragments:
         assert fragment in message

@@ -66,6 +66,22 @@ def test_expected_spend_goes_on_where_caps_look_dear():
         np.testing.assert_allclose(found.accuracy(policy), known(recorded).at([25, 72.5, 400]))
 
 
+def test_where_spend_counts_the_completion_curve_is_asked_and_not_the_surge():
+    class Torn(Knows):
+        def predict(self, queries):
+            return TabularCurve([10.0], np.zeros((len(queries), 1)))
+
+        def predict_completion_curves(self, queries):
+            return Knows.predict(self, queries)
+
+        def predict_lengths(self, queries):
+            return Knows().predict_lengths(queries)
+
+    found = evaluate_spend(talkative_and_slow(), Torn(), budgets=[25, 72.5], folds=None)
+    assert found.accuracy("expected") == pytest.approx([0.45, 0.5])
+    assert found.accuracy("reserved").tolist() == [0, 0]
+
+
 def test_the_rows_are_the_figures():
     found = evaluate_spend(talkative_and_slow(), Knows(), budgets=[72.5, 25], folds=None)
     told = json.loads(json.dumps(found.as_json(), allow_nan=False))

@@ -115,6 +115,9 @@ def test_a_file_means_the_program_written_out(tmp_path):
     made, expected = plan.program(forecasts(), TENANTS), by_hand()
     assert [row.name for row in made.constraints] == [row.name for row in expected.constraints]
     np.testing.assert_array_equal(made.members, expected.members)
+    for own, meant in zip(made.offers, expected.offers, strict=True):
+        assert own.name == meant.name
+        np.testing.assert_array_equal(own.ceiling, meant.ceiling)
     one, other = solve(made), solve(expected)
     assert one.offered == other.offered
     np.testing.assert_array_equal(one.tokens, other.tokens)

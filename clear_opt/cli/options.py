@@ -115,7 +115,7 @@ class Asked:
                 f"--overrun-probability: {chance:g} lies outside (0, 1/2); say how often a limit "
                 "may be exceeded, e.g. 0.01"
             )
-        if chance is not None and (self.basis is BasisOption.RESERVED or not self.counts_otherwise):
+        if chance is not None and not self.counts_otherwise:
             raise typer.BadParameter(
                 "--overrun-probability needs --basis expected: caps that are reserved cannot be "
                 "overrun"
