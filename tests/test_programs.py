@@ -323,9 +323,19 @@ def test_tabular_curves_take_part_in_programs():
     other = ShiftedSurge.from_height([30.0, 500.0, 90.0], 0.2, 30.0)
     asks = [Limit(260), Limit(1e6, name="far")]
     answer = solve(Program([Offer("table", curves), Offer("surge", other)], asks))
-    # Of 260 tokens: 200 for the second query, 50 for the third, and 10 on the way of the first.
-    assert answer.tokens.tolist() == [10, 200, 50]
-    assert answer.expected_utility == pytest.approx(0.9 + 0.2 + 0.02, abs=1e-9)
+    # Of 260 tokens: 200 for the second query; the others share 60, the first by its surge.
+    caps = np.arange(61.0)
+    first = np.maximum(0.1 * np.minimum(caps, 50) / 50, _surge(caps, 30.0))
+    third = np.minimum(0.2 * caps / 50, 0.2)
+    best = int(np.argmax(first + third[::-1]))
+    assert answer.tokens.tolist() == [best, 200, 60 - best]
+    assert answer.offered == ("surge", "table", "table")
+    assert answer.expected_utility == pytest.approx(0.9 + first[best] + third[60 - best], abs=1e-9)
+
+
+def _surge(caps, tau, height=0.2, width=30.0):
+    y = np.clip((caps - tau) / width, 0.0, 1.0)
+    return height * y * np.exp(1.0 - y)
 
 
 def test_weights_scale_values_and_prices():

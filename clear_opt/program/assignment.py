@@ -50,35 +50,17 @@ class Assignment:
         """Say which queries have at least their break-even cap, or pass it by their floor, (n,)."""
         found = np.zeros(len(self.lane), dtype=bool)
         for k, lane in enumerate(self.system.program.lanes):
-            enough = (lane.open & (self.caps >= lane.entry_cap)) | lane.past_threshold
-            found |= (self.lane == k) & enough
+            found |= (self.lane == k) & _funded(lane, self.caps)
         return found
 
     def use(self) -> np.ndarray:
-        """Give what each query uses of each row, turned round as in `System`, shape (m, n).
-
-        What a guarantee grants counts as far as it can be used: no tokens past a peak that lies
-        within a block, and a part only of the fixed use where a cap is below break-even. Else whole
-        caps could grant more than any mixture of states, and the dual bound would be none.
-        """
-        system, funded = self.system, self.funded()
-        found = np.zeros((system.m, len(self.lane)))
-        for k, lane in enumerate(system.program.lanes):
+        """Give what each query uses of each row, turned round as in `System`, shape (m, n)."""
+        found = np.zeros((self.system.m, len(self.lane)))
+        for k in range(len(self.system.program.lanes)):
             here = self.lane == k
-            if not here.any():
-                continue
-            spend, variance = lane.spend_at(self.caps), lane.variance_at(self.caps)
-            for index, row in enumerate(system.rows):
-                if isinstance(row, FundedShare):
-                    used = funded * system.fixed[index, k]
-                elif isinstance(row, Guarantee):
-                    used = system.rate[index, k] * np.minimum(spend, lane.most)
-                    used = used + system.fixed[index, k] * _begun(system, lane, spend)
-                else:
-                    used = system.rate[index, k] * spend + system.fixed[index, k]
-                    used = used + system.spread_rate[index, k] * variance
-                found[index] += np.where(here, used, 0.0)
-        return system.sign[:, None] * found
+            if here.any():
+                found = np.where(here, use_of(self.system, k, self.caps), found)
+        return found
 
     def variance(self) -> np.ndarray:
         """Give the variance of what is used of each row, in squared units, shape (m,)."""
@@ -97,8 +79,49 @@ class Assignment:
         return bool((self.slack() >= -_WITHIN * np.abs(self.system.limits)).all())
 
 
+def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:
+    """Give what queries use of each row at caps in one lane, turned round as in `System`.
+
+    What a guarantee grants counts as far as it can be used: no tokens past a peak that lies within
+    a block, and a part only of the fixed use where a cap is below break-even. Else whole caps could
+    grant more than any mixture of states, and the dual bound would be none.
+
+    Parameters
+    ----------
+    system
+        The program's rows.
+    k
+        Index of the lane.
+    caps
+        Tokens, shape (..., n).
+
+    Returns
+    -------
+    Shape (m, ..., n).
+    """
+    lane, found = system.program.lanes[k], np.empty((system.m, *caps.shape))
+    spend = lane.spend_at(caps)
+    for index, row in enumerate(system.rows):
+        rate, fixed = system.rate[index, k], system.fixed[index, k]
+        if isinstance(row, FundedShare):
+            found[index] = _funded(lane, caps) * fixed
+        elif isinstance(row, Guarantee):
+            found[index] = rate * np.minimum(spend, lane.most)
+            found[index] += fixed * _begun(system, lane, spend)
+        else:
+            found[index] = rate * spend + fixed
+            if system.margin is not None:
+                found[index] += system.spread_rate[index, k] * lane.variance_at(caps)
+        found[index] *= system.sign[index]
+    return found
+
+
+def _funded(lane: Lane, caps: np.ndarray) -> np.ndarray:
+    return (lane.open & (caps >= lane.entry_cap)) | lane.past_threshold
+
+
 def _begun(system: System, lane: Lane, spend: np.ndarray) -> np.ndarray:
-    """Give the part of the way to break-even, at most 1; 1 for those with a floor, shape (n,)."""
+    """Give the part of the way to break-even, at most 1; 1 for those with a floor, (..., n)."""
     way = lane.least - lane.start
     part = np.where(way > 0, (spend - lane.start) / np.where(way > 0, way, 1.0), 1.0)
     return np.where(system.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))

@@ -81,7 +81,7 @@ class Lane(ABC):
         """The funded states, where there are finitely many; ``None`` where spend is continuous."""
         return None
 
-    @property
+    @cached_property
     def utility_top(self) -> float:
         """Greatest weighted success of any query in the lane."""
         return float(self.utility_at(self.top_cap).max(initial=0.0))
@@ -98,19 +98,19 @@ class Lane(ABC):
 
     @abstractmethod
     def spend_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the spend at caps."""
+        """Give the spend at caps, shape (..., n) as they are."""
 
     @abstractmethod
     def variance_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the variance of the spend at caps."""
+        """Give the variance of the spend at caps, shape (..., n)."""
 
     @abstractmethod
     def utility_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the weighted success at caps."""
+        """Give the weighted success at caps, shape (..., n)."""
 
     @abstractmethod
-    def next_cap(self, caps: np.ndarray, steps: int = 1) -> np.ndarray:
-        """Give the cap some steps above ``caps``, at most the largest useful one."""
+    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+        """Give caps to try instead of ``caps``, up and down by steps of some sizes, (p, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,19 +147,23 @@ class CapLane(Lane):
         """Give the response on the concave part; only a hull's corners need smoothing."""
         if self.table is not None:
             return self.table.funded(price, variance_price, temperature)
-        spend = self._response(price)
+        # The response and its slope are asked in one go: calls cost more than queries.
+        spend, after = np.split(self._twice.response(np.append(price, price * (1 + _NUDGE))), 2)
         value = self.weight * np.asarray(self.curves.value(spend))
-        fall = np.maximum(spend - self._response(price * (1.0 + _NUDGE)), 0.0)
+        fall = np.maximum(spend - after, 0.0)
         run = np.abs(price) * _NUDGE
         slope = np.where(run > 0, fall / np.where(run > 0, run, 1.0), 0.0)
         zero = np.zeros_like(spend)
         payoff = np.where(self.open, value - price * spend, -np.inf)
         return Funded(payoff, spend, zero, (slope, zero, zero))
 
-    def _response(self, price: np.ndarray) -> np.ndarray:
-        # Below a price of zero a query takes all it can use, as it does at zero.
-        wanted = np.asarray(self.envelope.committed(np.maximum(price, 0.0)))
-        return np.maximum(np.where(price > 0, wanted, self.most), self.least)
+    @cached_property
+    def _twice(self) -> _Responses:
+        rows = np.tile(np.arange(len(self.open)), 2)
+        # The part from `least` on is concave; a funded query takes no less.
+        return _Responses(
+            self.curves.take(rows), self.weight[rows], self.least[rows], self.most[rows]
+        )
 
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
         """Round down to whole blocks."""
@@ -171,15 +175,50 @@ class CapLane(Lane):
 
     def variance_at(self, caps: np.ndarray) -> np.ndarray:
         """Give zeros."""
-        return np.zeros(len(caps))
+        return np.zeros(np.shape(caps))
 
     def utility_at(self, caps: np.ndarray) -> np.ndarray:
         """Give the weighted success at caps."""
-        return self.weight * np.asarray(self.curves.value(np.asarray(caps, dtype=np.float64)))
+        caps = np.asarray(caps, dtype=np.float64)
+        # Curves take one cap per query: for more the queries are repeated.
+        again = caps.size // max(len(self.open), 1)
+        value = self._repeated(again).value(caps.ravel())
+        return self.weight * np.asarray(value).reshape(caps.shape)
 
-    def next_cap(self, caps: np.ndarray, steps: int = 1) -> np.ndarray:
-        """Go up by whole blocks."""
-        return np.minimum(caps + steps * self.block, np.maximum(self.top_cap, caps))
+    def _repeated(self, times: int) -> Curve:
+        if times not in self._copies:
+            self._copies[times] = self.curves.take(np.tile(np.arange(len(self.open)), times))
+        return self._copies[times]
+
+    @cached_property
+    def _copies(self) -> dict[int, Curve]:
+        return {1: self.curves}
+
+    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+        """Go by single blocks, then by steps that grow in proportion until all is reached."""
+        whole = np.maximum(self.top_cap - self.start, self.block) / self.block
+        index = np.arange(sizes)[:, None]
+        steps = np.floor(np.maximum(whole ** (index / max(sizes - 1, 1)), index + 1)) * self.block
+        rungs = np.concatenate([caps - steps, caps + steps])
+        return np.clip(rungs, self.start, self.top_cap)
+
+
+class _Responses(NamedTuple):
+    """What is asked of curves at prices, arrays of one length."""
+
+    curves: Curve
+    weight: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+
+    def response(self, price: np.ndarray) -> np.ndarray:
+        """Give the best spend at prices, each of any sign."""
+        # Below a price of zero a query takes all it can use, as it does at zero.
+        able = np.maximum(price, 0.0) / self.weight
+        wanted = np.minimum(
+            np.maximum(np.asarray(self.curves.response(able)), self.least), self.most
+        )
+        return np.where(price > 0, wanted, self.most)
 
 
 class Points(NamedTuple):
@@ -193,13 +232,15 @@ class Points(NamedTuple):
     """Whether a funded query may take the point."""
 
     def at(self, table: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """Give one entry of each row, shape (n,)."""
-        return np.take_along_axis(table, column[:, None], axis=1)[:, 0]
+        """Give one entry of each row, shape (..., n)."""
+        return table[np.arange(len(table)), column]
 
     def funded(self, price: np.ndarray, variance_price: np.ndarray, temperature: float) -> Funded:
         """Give the best point, or the mixture in which better ones weigh exponentially more."""
         worth = self.value - np.asarray(price)[:, None] * self.spend
-        if np.any(variance_price):
+        # Where variance costs nothing, nobody asks for it.
+        risky = bool(np.any(variance_price))
+        if risky:
             worth = worth - np.asarray(variance_price)[:, None] * self.variance
         worth = np.where(self.usable, worth, -np.inf)
         top = worth.max(axis=1)
@@ -211,15 +252,17 @@ class Points(NamedTuple):
         share = np.exp((worth - np.where(np.isfinite(top), top, 0.0)[:, None]) / temperature)
         total = share.sum(axis=1)
         share /= np.where(total > 0, total, 1.0)[:, None]
-        spend, variance = (share * self.spend).sum(axis=1), (share * self.variance).sum(axis=1)
-        run, spread = self.spend - spend[:, None], self.variance - variance[:, None]
-        curvature = (
-            (share * run * run).sum(axis=1) / temperature,
-            (share * run * spread).sum(axis=1) / temperature,
-            (share * spread * spread).sum(axis=1) / temperature,
-        )
+        spend = np.einsum("ij,ij->i", share, self.spend)
+        run = self.spend - spend[:, None]
+        both = np.einsum("ij,ij,ij->i", share, run, run) / temperature
+        variance = cross = squared = np.zeros_like(spend)
+        if risky:
+            variance = np.einsum("ij,ij->i", share, self.variance)
+            spread = self.variance - variance[:, None]
+            cross = np.einsum("ij,ij,ij->i", share, run, spread) / temperature
+            squared = np.einsum("ij,ij,ij->i", share, spread, spread) / temperature
         soft = top + temperature * np.log(np.where(total > 0, total, 1.0))
-        return Funded(soft, spend, variance, curvature)
+        return Funded(soft, spend, variance, (both, cross, squared))
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +284,7 @@ class PointLane(Lane):
 
     def _column(self, caps: np.ndarray) -> np.ndarray:
         """Give the column of the largest point at or below a cap."""
-        return np.maximum((self.points.caps <= np.asarray(caps)[:, None]).sum(axis=1) - 1, 0)
+        return np.maximum((self.points.caps <= np.asarray(caps)[..., None]).sum(axis=-1) - 1, 0)
 
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
         """Give the largest cap that spends no more than ``spend``."""
@@ -260,17 +303,14 @@ class PointLane(Lane):
         """Look the weighted success up."""
         return self.points.at(self.points.value, self._column(caps))
 
-    def next_cap(self, caps: np.ndarray, steps: int = 1) -> np.ndarray:
-        """Go up by points that are worth more than the one before."""
-        column = self._column(caps)
-        for _ in range(steps):
-            here = self.points.at(self.points.value, column)[:, None]
-            after = np.arange(self.points.caps.shape[1]) > column[:, None]
-            higher = after & (self.points.value > here)
-            if not higher.any():
-                break
-            column = np.where(higher.any(axis=1), np.argmax(higher, axis=1), column)
-        return self.points.at(self.points.caps, column)
+    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+        """Go by points: to the nearest, then by ever more at a time."""
+        last = self.points.caps.shape[1] - 1
+        index = np.arange(min(sizes, last))[:, None]
+        steps = np.floor(np.maximum(last ** (index / max(sizes - 1, 1)), index + 1)).astype(int)
+        columns = np.clip(self._column(caps) + np.concatenate([-steps, steps]), 0, last)
+        rungs = self.points.at(self.points.caps, columns)
+        return np.minimum(rungs, self.top_cap)
 
 
 def cap_lane(

@@ -10,7 +10,7 @@ The dual bound of prices y >= 0 is y . amount + sum_i max over states of (value 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -43,6 +43,14 @@ class Smooth(NamedTuple):
     value: float
     gradient: np.ndarray
     hessian: np.ndarray
+
+
+_OF_STATES = ("allowed", "possible")
+
+
+def _weighted(weights: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """Add up tables of shape (m, K, n) by weights of shape (m,)."""
+    return (weights @ tables.reshape(len(weights), -1)).reshape(tables.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,29 +183,51 @@ class System:
         """Weighted success at rest, shape (K, n)."""
         return np.stack([lane.start_value for lane in self.program.lanes])
 
+    @cached_property
+    def possible(self) -> np.ndarray:
+        """Which states exist and may be taken, booleans of shape (2 K, n)."""
+        opened = np.stack([lane.open for lane in self.program.lanes])
+        states = np.concatenate([opened, self.rests])
+        return states if self.allowed is None else states & self.allowed
+
+    @cached_property
+    def _signed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rates, rates of variance and fixed units, turned round, (m, K, n) each."""
+        sign = self.sign[:, None, None]
+        return sign * self.rate, sign * self.spread_rate, sign * self.fixed
+
+    def restricted(self, allowed: np.ndarray) -> System:
+        """Give the same rows over some of the states only, booleans of shape (2 K, n)."""
+        other = replace(self, allowed=allowed)
+        # What does not depend on the choice of states is not worked out again.
+        known = {key: value for key, value in vars(self).items() if key not in _OF_STATES}
+        vars(other).update(known)
+        return other
+
     def price_states(self, prices: np.ndarray, temperature: float = 0.0) -> Priced:
         """Give the payoff of every state at prices, shape (m,)."""
         signed = self.sign * prices
-        per_spend = np.tensordot(signed, self.rate, 1)
-        per_spread = np.tensordot(signed, self.spread_rate, 1)
-        charge = np.tensordot(signed, self.fixed, 1)
+        per_spend, charge = _weighted(signed, self.rate), _weighted(signed, self.fixed)
+        # Without chance bounds variance costs nothing.
+        per_spread = _weighted(signed, self.spread_rate) if self.margin else 0.0 * per_spend
+        lanes = self.program.lanes
         funded = tuple(
-            lane.funded(per_spend[k], per_spread[k], temperature)
-            for k, lane in enumerate(self.program.lanes)
+            lane.funded(per_spend[k], per_spread[k], temperature) for k, lane in enumerate(lanes)
         )
-        payoff = np.stack([state.payoff for state in funded]) - charge
-        rest = self.rest_value - np.tensordot(prices, self.rest_use, 1)
-        states = np.concatenate([payoff, np.where(self.rests, rest, -np.inf)])
-        if self.allowed is not None:
-            states = np.where(self.allowed, states, -np.inf)
+        states = np.empty((2 * len(lanes), len(self.program)))
+        for k, state in enumerate(funded):
+            np.subtract(state.payoff, charge[k], out=states[k])
+        np.subtract(self.rest_value, _weighted(prices, self.rest_use), out=states[len(lanes) :])
+        states[~self.possible] = -np.inf
         return Priced(states, funded)
 
     def funded_use(self, funded: tuple[Funded, ...]) -> np.ndarray:
         """Give what funded states use of each row, turned round, shape (m, K, n)."""
-        spend = np.stack([state.spend for state in funded])
-        variance = np.stack([state.variance for state in funded])
-        use = self.rate * spend + self.spread_rate * variance + self.fixed
-        return self.sign[:, None, None] * use
+        rate, spread, fixed = self._signed
+        use = rate * np.stack([state.spend for state in funded]) + fixed
+        if self.margin is not None:
+            use += spread * np.stack([state.variance for state in funded])
+        return use
 
     def bound(self, prices: np.ndarray) -> float:
         """Give the dual bound of prices >= 0, shape (m,): no allocation is worth more."""
@@ -218,14 +248,11 @@ class System:
         # Deviations from the mean, and not a difference of squares: never indefinite.
         away = ((use - mean[:, None, :]) * np.sqrt(share)).reshape(self.m, -1)
         hessian = away @ away.T / temperature
-        signed_rate, signed_spread = (
-            self.sign[:, None, None] * table for table in (self.rate, self.spread_rate)
-        )
         for k, state in enumerate(funded):
-            a, v, weight = signed_rate[:, k], signed_spread[:, k], share[k]
-            both, cross, spread = (weight * part for part in state.curvature)
-            hessian += (a * both) @ a.T
-            if cross.any():
-                mixed = (a * cross) @ v.T
-                hessian += mixed + mixed.T + (v * spread) @ v.T
+            a, weight = self._signed[0][:, k], share[k]
+            hessian += (a * (weight * state.curvature[0])) @ a.T
+            if self.margin is not None:
+                v, (_, cross, spread) = self._signed[1][:, k], state.curvature
+                mixed = (a * (weight * cross)) @ v.T
+                hessian += mixed + mixed.T + (v * (weight * spread)) @ v.T
         return Smooth(value, self.limits - mean.sum(axis=1), hessian)

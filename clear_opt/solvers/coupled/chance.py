@@ -51,7 +51,7 @@ def chance_system(
     variance, least = np.zeros(system.m), _least_variance(system)
     for _ in range(_ROUNDS):
         evaluations += found.evaluations
-        states, _ = best_states(system, found.prices)
+        states = best_states(system, found.prices)
         now = np.maximum(states.variance(), least)
         if (np.abs(now - variance) <= _SETTLED * now).all():
             break

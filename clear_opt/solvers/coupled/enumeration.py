@@ -4,30 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_MOST_CHOICES = 100_000
-
-
-def worth_trying(value: np.ndarray, use: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Say which states no other of the same query dominates: worth no less and using no more.
-
-    Parameters
-    ----------
-    value, use, owner
-        As for `clear_opt.solvers.coupled.branching.choose_states`.
-
-    Returns
-    -------
-    Booleans of shape (s,); of equal states the first is kept.
-    """
-    kept = np.ones(len(value), dtype=bool)
-    for query in np.unique(owner):
-        states = np.flatnonzero(owner == query)
-        worth, used = value[states], use[:, states]
-        no_worse = (worth[:, None] >= worth) & (used[:, :, None] <= used[:, None, :]).all(axis=0)
-        first = np.arange(len(states))[:, None] < np.arange(len(states))
-        beats = no_worse & (~no_worse.T | first)
-        kept[states] = ~beats.any(axis=0)
-    return kept
+_MOST_CHOICES = 300_000
 
 
 def try_all(

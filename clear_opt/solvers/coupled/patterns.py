@@ -8,24 +8,50 @@ loss, and the best few get prices of their own.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.assignment import Assignment
 from clear_opt.program.system import System
-from clear_opt.solvers.coupled.improve import improve
-from clear_opt.solvers.coupled.prices import coupled_prices
+from clear_opt.solvers.coupled.exchange import settle, swap
+from clear_opt.solvers.coupled.prices import nearby_prices
+from clear_opt.solvers.coupled.table import (
+    Table,
+    caps_that_fit,
+    centres_of,
+    families_of,
+    responses,
+    states_in,
+    table_around,
+)
+from clear_opt.solvers.coupled.window import decide
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
 _PAIRED = 40  # and of which all choices are ranked that change up to three
-_PRECISE = 1e-7  # of the greatest success: prices only shape caps here, they prove nothing
+_NEGLIGIBLE = 1e-8  # of the bound: a gap that nobody would look for
+_WORTHWHILE = 1e-3  # of the gap: gains for which another round is tried
+_TOGETHER = 24
+SMALL = 12
+_POLISHED = 12  # most turns in which an answer is polished
 _TRIED = 4  # choices that get prices of their own, in batches of up to
 _SMALL = 1000  # queries; beyond that one query's gap is negligible
 
 
-def spent_on_patterns(system: System, prices: np.ndarray) -> list[Assignment]:
+class Spent(NamedTuple):
+    """An assignment that keeps every row, and the prices that its states have alone."""
+
+    assignment: Assignment
+    prices: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """Weighted success."""
+        return float(self.assignment.utility().sum())
+
+
+def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
     """Give the best few choices around the margin, each with the limits spent on it.
 
     Parameters
@@ -37,7 +63,7 @@ def spent_on_patterns(system: System, prices: np.ndarray) -> list[Assignment]:
 
     Returns
     -------
-    list of Assignment
+    list of Spent
         Each keeps every row; may be empty.
     """
     if not 1 <= len(system.program) <= _SMALL:
@@ -67,7 +93,7 @@ def spent_on_patterns(system: System, prices: np.ndarray) -> list[Assignment]:
     return tried
 
 
-def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Assignment | None:
+def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Spent | None:
     """Spend the limits on given states, at prices of their own.
 
     Parameters
@@ -81,22 +107,90 @@ def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Assignmen
 
     Returns
     -------
-    Assignment
-        Keeps every row; ``None`` where these states cannot.
+    Spent
+        ``None`` where nothing near these states keeps every row.
     """
-    k, n = len(system.program.lanes), len(state)
-    allowed = np.zeros((2 * k, n), dtype=bool)
-    allowed[state, np.arange(n)] = True
-    own = coupled_prices(replace(system, allowed=allowed), prices, coldest=_PRECISE).prices
-    lane = np.where((state < k) | (system.program.floor > 0), state % k, IDLE)
-    caps = system.program.floor.copy()
-    for index, (response, own_lane) in enumerate(
-        zip(system.price_states(own).funded, system.program.lanes, strict=True)
-    ):
-        cap = np.maximum(own_lane.cap_at(response.spend), own_lane.entry_cap)
-        caps = np.where(state == index, cap, caps)
-    found = Assignment(system, lane, caps)
-    return improve(found, own) if found.keeps_all_rows() else None
+    allowed = np.zeros(system.possible.shape, dtype=bool)
+    allowed[state, np.arange(len(state))] = True
+    own = nearby_prices(system.restricted(allowed), prices)
+    table = table_around(system, responses(system, own))
+    chosen = settle(table, system.limits, state, own)
+    if chosen is None:
+        return None
+    return _kept(table.assignment(system, chosen), own)
+
+
+def polish(spent: Spent, bound: float) -> Assignment:
+    """Improve an answer in three ways, one after the other, until none of them gains.
+
+    Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
+    others are funded now than the limits were spent on, they are spent anew.
+
+    Parameters
+    ----------
+    spent
+        What to improve.
+    bound
+        What no answer exceeds, weighted success: it tells what is worth a try.
+    """
+    best, failed, families = spent, 0, families_of(spent.assignment)
+    for turn in range(_POLISHED):
+        if failed == 3 or bound - best.value <= _NEGLIGIBLE * abs(bound):
+            break
+        way = (_exchange, _together, _respend)[turn % 3]
+        if way is _respend:
+            now = families_of(best.assignment)
+            found = None if (now == families).all() else _respend(best)
+            families = now
+        else:
+            found = way(best)
+        least = _WORTHWHILE * (bound - best.value)
+        failed = 0 if found is not None and found.value > best.value + least else failed + 1
+        if found is not None and found.value > best.value:
+            best = found
+    return best.assignment
+
+
+def _exchange(spent: Spent) -> Spent | None:
+    """Let two queries at a time change their caps and offers."""
+    table, state = _table_of(spent)
+    system = spent.assignment.system
+    state = swap(table, system.limits, state, spent.prices)
+    return _kept(table.assignment(system, state), spent.prices)
+
+
+def _respend(spent: Spent) -> Spent | None:
+    """Spend the limits anew on those who are funded."""
+    found = spent.assignment
+    return spend_on(found.system, families_of(found), spent.prices)
+
+
+def _together(spent: Spent) -> Spent | None:
+    """Decide the queries nearest to a tie together."""
+    table, state = _table_of(spent)
+    system = spent.assignment.system
+    few, n = 5 * len(system.program.lanes), len(state)
+    net = table.value - np.tensordot(spent.prices, table.use, 1)
+    net[state, np.arange(n)] = -np.inf
+    nearest = np.argsort(-net[:few].max(axis=0), kind="stable")[:_TOGETHER]
+    rungs = np.arange(len(net)) if n <= SMALL else np.union1d(np.arange(few), state[nearest])
+    state = decide(table, system.limits, state, nearest, rungs)
+    if state is None:
+        return None
+    state = settle(table, system.limits, state, spent.prices)
+    return None if state is None else _kept(table.assignment(system, state), spent.prices)
+
+
+def _table_of(spent: Spent) -> tuple[Table, np.ndarray]:
+    """List the states around an assignment, and find it among them."""
+    found = spent.assignment
+    others = responses(found.system, spent.prices)
+    table = table_around(found.system, centres_of(found, others), caps_that_fit(found))
+    return table, states_in(found, table)
+
+
+def _kept(found: Assignment, prices: np.ndarray) -> Spent | None:
+    return Spent(found, prices) if found.keeps_all_rows() else None
 
 
 @cache

@@ -15,7 +15,13 @@ import numpy as np
 
 from clear_opt.program.system import System
 
+_HOTTEST = 0.01  # of the greatest success of a query: the temperature to begin with
+_WARM = 1e-4  # the same where prices of a similar program are known
 _COOLING = 0.2  # the next temperature as a share of the last
+_FASTEST = 1e-3  # the same where the path is straight
+_NEARBY = 1e-6  # of the same: a temperature that will do to choose caps by
+_FEW = 4  # Newton steps that a straight path takes at most
+_SHORT = 0.9  # of what a price would be that falls as fast as the temperature
 _COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
 _COLD = 1e-9  # of the same: prices of such a temperature can be vouched for
 _STEPS = 60  # most Newton steps per temperature; three or four are the rule
@@ -40,7 +46,11 @@ class CoupledPrices(NamedTuple):
 
 
 def coupled_prices(
-    system: System, start: np.ndarray | None = None, *, coldest: float = _COLDEST
+    system: System,
+    start: np.ndarray | None = None,
+    *,
+    warm: float = _WARM,
+    coldest: float = _COLDEST,
 ) -> CoupledPrices:
     """Find the prices that minimise the dual bound of a feasible program.
 
@@ -51,18 +61,21 @@ def coupled_prices(
     start
         Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
         answer.
+    warm
+        Temperature at which to begin from ``start``, as a share of the greatest success of a query.
     coldest
         Temperature at which to end, as a share of the greatest success of a query, or of the bound
         where that is less.
     """
     scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
     far = _FAR * price_scale(system)
-    temperature = worth = scale
+    temperature, worth = _HOTTEST * scale, scale
     prices = far / _FAR
     if start is not None:
-        temperature = 1e-4 * scale
+        temperature = warm * scale
         prices = np.clip(start, 1e-9 * far / _FAR, 0.5 * far)
     evaluations, converged = 0, False
+    last_prices, last_temperature, cooling = prices, np.inf, _COOLING
     while True:
         last = temperature <= coldest * worth
         if last and worth == scale:
@@ -74,12 +87,45 @@ def coupled_prices(
         )
         evaluations += steps
         if converged and not settled and temperature <= _COLD * scale:
-            break  # differences drown in rounding from here on: the last prices stand
+            prices = last_prices  # differences drown in rounding from here on
+            break
         prices, converged = found, settled
         if last:
             break
-        temperature = max(_COOLING * temperature, coldest * worth)
+        # The path is nearly straight once it is known who is at a tie: then strides can grow.
+        cooling = max(cooling * _COOLING, _FASTEST) if steps <= _FEW else _COOLING
+        cooler = max(cooling * temperature, coldest * worth)
+        ahead = (temperature - cooler) / (last_temperature - temperature)
+        guess = found + ahead * (found - last_prices)
+        last_prices, last_temperature = found, temperature
+        prices = np.clip(guess, cooler / temperature * _SHORT * found, 0.5 * (found + far))
+        temperature = cooler
     return CoupledPrices(_without_traces(system, prices), converged, evaluations)
+
+
+def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
+    """Find prices to choose caps by, from those of a similar system: not exact ones, but quickly.
+
+    Parameters
+    ----------
+    system
+        The program, n >= 1 queries; often with few of its states allowed.
+    start
+        Prices of the similar system, shape (m,).
+
+    Returns
+    -------
+    Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
+    """
+    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    usual = price_scale(system)
+    far = _FAR * usual
+    temperature = _NEARBY * scale
+    # A row with room to spare has the price at which the barrier holds it there.
+    room = system.smooth(np.clip(start, 0.0, 0.5 * far), temperature).gradient
+    held = temperature / np.maximum(np.abs(room), temperature / usual)
+    prices = np.clip(np.maximum(start, held), _LEAST * far, 0.5 * far)
+    return _minimise(system, prices, temperature, far, _CLOSE)[0]
 
 
 def price_scale(system: System) -> np.ndarray:
