@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,29 @@ def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forec
     note_unused(table, [*source.columns, *tenants])
     if (asked.predictor or asked.model) and not source.learned:
         note("predictor not used: files give the curves")
-    if plan.overrun_probability is not None and plan.spend_error is None and not source.learned:
+    if plan.overrun_probability is not None and plan.spend_error is None:
+        _note_margin(offers, found, learned=bool(source.learned))
+    return found
+
+
+def _note_margin(
+    offers: Sequence[PlannedOffer], found: Mapping[str, Forecast], *, learned: bool
+) -> None:
+    """Say what the margin of a chance bound rests on, where that is little."""
+    if not learned:
         note(
             "the margin covers how far single answers stray; what all given lengths may have wrong "
             "together is not known: a plan's spend_error can say it"
         )
-    return found
+        return
+    for offer in offers:
+        error = found[offer.name].spend_error
+        if offer.model is None and error > 0:
+            note(
+                f"predicted spend of a typical model is off by {100 * error:.0f} % (one standard "
+                "error), which the margin covers too: name the model to keep less back"
+            )
+            return
 
 
 @dataclass
