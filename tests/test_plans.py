@@ -1,7 +1,9 @@
 """Plans: what a file says becomes a program, and what it says wrongly is named."""
 
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,3 +286,11 @@ def test_parts_of_a_batch_are_joined_in_their_order():
     assert found.lengths.median.tolist() == [*one.lengths.median, *other.lengths.median]
     assert found.spend_error == one.spend_error
     assert Forecast.joined([Forecast(one.curves)] * 2).lengths is None
+
+
+def test_the_example_of_the_docs_is_a_plan(tmp_path):
+    page = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    plan = read_plan(put(tmp_path, example))
+    assert [offer.name for offer in plan.offers] == ["small", "large"]
+    assert plan.has_tenants
