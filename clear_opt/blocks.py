@@ -56,7 +56,8 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
 
     def run(part: slice) -> tuple[list[np.ndarray], Any]:
         with double_precision():
-            leaves, tree = jax.tree_util.tree_flatten(kernel(_cut(queries, part), *shared))
+            block = kernel(_size(), _cut(queries, part), *shared)
+        leaves, tree = jax.tree_util.tree_flatten(block)
         return [np.asarray(leaf)[: part.stop - part.start] for leaf in leaves], tree
 
     first, *others = _parts(n)
@@ -107,22 +108,24 @@ def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> 
 
     def run(part: slice) -> Any:
         with double_precision():
-            reduced = kernel(_cut(queries, part), part.stop - part.start, *shared)
+            reduced = kernel(_size(), _cut(queries, part), part.stop - part.start, *shared)
         return jax.tree_util.tree_map(float, reduced)
 
     parts = list(_in_threads(run, _parts(n)))
     return jax.tree_util.tree_map(lambda *leaves: how.together(leaves), *parts)
 
 
+def _size() -> int:
+    return BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
+
+
 def _parts(n: int) -> list[slice]:
-    size = BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
-    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+    return [slice(first, min(first + _size(), n)) for first in range(0, n, _size())]
 
 
 def _cut(queries: Any, part: slice) -> Any:
     """Cut a block out of the arrays; a last, shorter one is filled up with its last entry."""
-    size = BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
-    missing = size - (part.stop - part.start)
+    missing = _size() - (part.stop - part.start)
 
     def cut(leaf: np.ndarray) -> np.ndarray:
         if leaf.strides[0] == 0:
@@ -147,24 +150,25 @@ def _count(queries: Any) -> int:
 
 @cache
 def _mapped(formula: Formula) -> Callable[..., Any]:
-    def kernel(queries: Any, *shared: jax.Array) -> Any:
-        size = max(leaf.shape[0] for leaf in jax.tree_util.tree_leaves(queries))
-        return jax.tree_util.tree_map(
-            lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape[1:])),
-            formula(queries, *shared),
-        )
+    def kernel(size: int, queries: Any, *shared: jax.Array) -> Any:
+        return _full(formula(queries, *shared), size)
 
-    return jax.jit(kernel)
+    return jax.jit(kernel, static_argnums=0)
 
 
 @cache
 def _compiled_reduction(formula: Formula, how: _Reduction) -> Callable[..., Any]:
-    def kernel(queries: Any, count: jax.Array, *shared: jax.Array) -> Any:
-        size = max(leaf.shape[0] for leaf in jax.tree_util.tree_leaves(queries))
+    def kernel(size: int, queries: Any, count: jax.Array, *shared: jax.Array) -> Any:
         counted = jnp.arange(size) < count
         return jax.tree_util.tree_map(
             lambda leaf: getattr(jnp.where(counted, leaf, how.neutral), how.along)(),
             formula(queries, *shared),
         )
 
-    return jax.jit(kernel)
+    return jax.jit(kernel, static_argnums=0)
+
+
+def _full(values: Any, size: int) -> Any:
+    return jax.tree_util.tree_map(
+        lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape[1:])), values
+    )

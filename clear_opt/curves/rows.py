@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import jax
 import numpy as np
+
+_Entries = TypeVar("_Entries", bound="PerQuery")
 
 STATIC = {"static": True}
 """Metadata of a dataclass field that is a setting shared by all queries, not an array."""
@@ -63,7 +65,7 @@ def _flatten_with_keys(entries: PerQuery) -> tuple[tuple[Any, ...], tuple[Any, .
     return tuple(zip(keys, leaves, strict=True)), static
 
 
-def _unflatten(cls: type[PerQuery], static: tuple[Any, ...], leaves: Any) -> PerQuery:
+def _unflatten(cls: type[_Entries], static: tuple[Any, ...], leaves: Any) -> _Entries:
     entries = object.__new__(cls)
     for name, leaf in zip(array_fields(cls), leaves, strict=True):
         object.__setattr__(entries, name, leaf)

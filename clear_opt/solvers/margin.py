@@ -33,6 +33,8 @@ class Found(NamedTuple):
     """Their weighted success."""
     bound: float
     """The dual bound at the price: no allocation within the budget is worth more."""
+    margin: float
+    """The part of the gap that is due to the margin; the rest is lost by whole blocks."""
 
 
 class _Sets(NamedTuple):
@@ -78,7 +80,7 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
         if tokens is not None:
             value = total(_utility, (problem.curves, problem.weight, tokens))
             if best is None or value > best.value:
-                best = Found(tokens, value, max(sets.bound, value))
+                best = Found(tokens, value, max(sets.bound, value), sets.bound - sets.value[k])
     return best
 
 

@@ -49,8 +49,8 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
         found = spend_around(problem, ladder, price)
         if found is not None:
-            large = not in_one_piece(len(problem))  # what is lost at the margin is next to nothing
-            if large or found.bound - found.value <= NEGLIGIBLE_GAP * found.bound:
+            lost = found.bound - found.value if in_one_piece(len(problem)) else found.margin
+            if lost <= NEGLIGIBLE_GAP * found.bound:
                 return found.tokens
             whole.append(found.tokens)
     order, margin = _order_by_margin(problem, price)

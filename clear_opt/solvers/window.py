@@ -27,7 +27,7 @@ _EXACT = 1e-13  # relative: two prices this close are the same
 _SHARE = 0.1  # half width of the window, as a share of the correction to the sample's price
 _NARROW = 1e-6  # least half width, relative to the price
 _WIDEN = 16.0  # factor, where a window turns out not to hold the price
-_WIDEST = 0.5  # half width beyond which all steps are sorted after all
+_WIDEST = 0.1  # half width beyond which all steps are sorted after all
 _LOOKS = 6  # evaluations inside the window; two are the rule
 
 
@@ -60,6 +60,8 @@ class WindowLadder(TangentLadder):
 
     def look(self, price: float) -> None:
         """Evaluate what the whole batch's dearer steps ask for at a price, and remember it."""
+        if float(np.log(price)) in self._logs:
+            return
         self.looks += 1
         envelope = self.problem.envelope
         asked = total(_asked, envelope, price, self._top)
@@ -86,12 +88,14 @@ class WindowLadder(TangentLadder):
         return self._interpolated(float(np.log(price))) + float(more.sum())
 
     def _interpolated(self, log: float) -> float:
-        """Give what the dearer steps ask for: the polynomial through all that was looked at."""
-        asked = 0.0
-        for k, (at, value) in enumerate(zip(self._logs, self._asked, strict=True)):
-            others = [other for j, other in enumerate(self._logs) if j != k]
-            asked += value * float(np.prod([(log - other) / (at - other) for other in others]))
-        return asked
+        """Give what the dearer steps ask for: the parabola through the three nearest looks."""
+        near = np.argsort(np.abs(np.array(self._logs) - log), kind="stable")[:3]
+        logs, asked = np.array(self._logs)[near], np.array(self._asked)[near]
+        found = 0.0
+        for k, at in enumerate(logs):
+            others = np.delete(logs, k)
+            found += asked[k] * float(np.prod((log - others) / (at - others)))
+        return found
 
 
 def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
@@ -109,16 +113,15 @@ def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
     if float(np.sum(envelope.end)) <= problem.budget:
         return WindowLadder(problem, 0.0, 0.0), 0.0
     window = _window(problem, envelope)
-    if window is None:  # next to no price at all
-        ladder = ladder_of(problem)
-        return ladder, PriceTable(ladder).clear(problem.budget).price
     price = np.inf
-    for _ in range(_LOOKS):
+    for _ in range(_LOOKS if window is not None else 0):
+        assert window is not None
         before, price = price, PriceTable(window).clear(problem.budget).price
         if abs(price - before) <= _EXACT * price:
-            break
+            return window, price  # it was looked at itself
         window.look(price)
-    return window, price
+    ladder = ladder_of(problem)  # next to no price, or demand too ragged to interpolate
+    return ladder, PriceTable(ladder).clear(problem.budget).price
 
 
 def _window(problem: AllocationProblem, envelope: TangentEnvelope) -> WindowLadder | None:

@@ -15,26 +15,12 @@ import numpy as np
 
 from clear_opt.program.assignment import Assignment
 from clear_opt.program.system import System
-from clear_opt.solvers.coupled.exchange import settle, swap
+from clear_opt.solvers.coupled.exchange import settle
 from clear_opt.solvers.coupled.prices import nearby_prices
-from clear_opt.solvers.coupled.table import (
-    Table,
-    caps_that_fit,
-    centres_of,
-    families_of,
-    responses,
-    states_in,
-    table_around,
-)
-from clear_opt.solvers.coupled.window import decide
+from clear_opt.solvers.coupled.table import responses, table_around
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
 _PAIRED = 40  # and of which all choices are ranked that change up to three
-_NEGLIGIBLE = 1e-8  # of the bound: a gap that nobody would look for
-_WORTHWHILE = 1e-3  # of the gap: gains for which another round is tried
-_TOGETHER = 24
-SMALL = 12
-_POLISHED = 12  # most turns in which an answer is polished
 _TRIED = 4  # choices that get prices of their own, in batches of up to
 _SMALL = 1000  # queries; beyond that one query's gap is negligible
 
@@ -49,6 +35,11 @@ class Spent(NamedTuple):
     def value(self) -> float:
         """Weighted success."""
         return float(self.assignment.utility().sum())
+
+
+def kept(found: Assignment, prices: np.ndarray) -> Spent | None:
+    """Give an assignment with its prices if it keeps every row, else ``None``."""
+    return Spent(found, prices) if found.keeps_all_rows() else None
 
 
 def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
@@ -117,80 +108,7 @@ def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Spent | N
     chosen = settle(table, system.limits, state, own)
     if chosen is None:
         return None
-    return _kept(table.assignment(system, chosen), own)
-
-
-def polish(spent: Spent, bound: float) -> Assignment:
-    """Improve an answer in three ways, one after the other, until none of them gains.
-
-    Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
-    others are funded now than the limits were spent on, they are spent anew.
-
-    Parameters
-    ----------
-    spent
-        What to improve.
-    bound
-        What no answer exceeds, weighted success: it tells what is worth a try.
-    """
-    best, failed, families = spent, 0, families_of(spent.assignment)
-    for turn in range(_POLISHED):
-        if failed == 3 or bound - best.value <= _NEGLIGIBLE * abs(bound):
-            break
-        way = (_exchange, _together, _respend)[turn % 3]
-        if way is _respend:
-            now = families_of(best.assignment)
-            found = None if (now == families).all() else _respend(best)
-            families = now
-        else:
-            found = way(best)
-        least = _WORTHWHILE * (bound - best.value)
-        failed = 0 if found is not None and found.value > best.value + least else failed + 1
-        if found is not None and found.value > best.value:
-            best = found
-    return best.assignment
-
-
-def _exchange(spent: Spent) -> Spent | None:
-    """Let two queries at a time change their caps and offers."""
-    table, state = _table_of(spent)
-    system = spent.assignment.system
-    state = swap(table, system.limits, state, spent.prices)
-    return _kept(table.assignment(system, state), spent.prices)
-
-
-def _respend(spent: Spent) -> Spent | None:
-    """Spend the limits anew on those who are funded."""
-    found = spent.assignment
-    return spend_on(found.system, families_of(found), spent.prices)
-
-
-def _together(spent: Spent) -> Spent | None:
-    """Decide the queries nearest to a tie together."""
-    table, state = _table_of(spent)
-    system = spent.assignment.system
-    few, n = 5 * len(system.program.lanes), len(state)
-    net = table.value - np.tensordot(spent.prices, table.use, 1)
-    net[state, np.arange(n)] = -np.inf
-    nearest = np.argsort(-net[:few].max(axis=0), kind="stable")[:_TOGETHER]
-    rungs = np.arange(len(net)) if n <= SMALL else np.union1d(np.arange(few), state[nearest])
-    state = decide(table, system.limits, state, nearest, rungs)
-    if state is None:
-        return None
-    state = settle(table, system.limits, state, spent.prices)
-    return None if state is None else _kept(table.assignment(system, state), spent.prices)
-
-
-def _table_of(spent: Spent) -> tuple[Table, np.ndarray]:
-    """List the states around an assignment, and find it among them."""
-    found = spent.assignment
-    others = responses(found.system, spent.prices)
-    table = table_around(found.system, centres_of(found, others), caps_that_fit(found))
-    return table, states_in(found, table)
-
-
-def _kept(found: Assignment, prices: np.ndarray) -> Spent | None:
-    return Spent(found, prices) if found.keeps_all_rows() else None
+    return kept(table.assignment(system, chosen), own)
 
 
 @cache

@@ -13,13 +13,15 @@ import numpy as np
 from clear_opt.program.assignment import IDLE, Assignment
 from clear_opt.program.system import System
 from clear_opt.solvers.coupled.exchange import settle
-from clear_opt.solvers.coupled.patterns import Spent, polish, spent_on_patterns
-from clear_opt.solvers.coupled.table import responses, table_around
+from clear_opt.solvers.coupled.patterns import Spent, kept, spent_on_patterns
+from clear_opt.solvers.coupled.polish import polish
+from clear_opt.solvers.coupled.table import responses, rungs_to_decide, table_around
 from clear_opt.solvers.coupled.window import decide
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
-_SMALL = 12  # queries of a batch in which even caps far from the responses are tried
+_NODES, _FEW_NODES = 40, 4  # linear programs for them: more where the gap is still
+_WIDE = 2e-3  # of the bound or above
 _TWICE = 100  # queries of a batch in which the two best candidates are polished, else one
 
 
@@ -38,33 +40,36 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
     Assignment
         The best one found, ``None`` where no whole caps were found that keep every row.
     """
-    candidates = [*spent_on_patterns(system, prices), *_spent_on_window(system, prices)]
+    bound, polished = system.bound(prices), 2 if len(system.program) <= _TWICE else 1
+    candidates = spent_on_patterns(system, prices)
+    best = max((spent.value for spent in candidates), default=-np.inf)
+    nodes = _NODES if bound - best > _WIDE * abs(bound) else _FEW_NODES
+    candidates += _spent_on_window(system, prices, nodes)
     candidates.sort(key=lambda spent: -spent.value)
-    bound, n = system.bound(prices), len(system.program)
-    found = [polish(spent, bound) for spent in candidates[: 2 if n <= _TWICE else 1]]
+    found = [polish(spent, bound) for spent in candidates[:polished]]
     return max(found, key=lambda one: one.utility().sum(), default=None)
 
 
-def _spent_on_window(system: System, prices: np.ndarray) -> list[Spent]:
+def _spent_on_window(system: System, prices: np.ndarray, nodes: int) -> list[Spent]:
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
     table = table_around(system, responses(system, prices))
-    few, n = 5 * len(system.program.lanes), len(system.program)
+    n = len(system.program)
     payoff = system.price_states(prices).payoff
     state = payoff.argmax(axis=0)
     ordered = np.sort(payoff, axis=0)
     order = np.argsort(ordered[-1] - ordered[-2], kind="stable")
-    rungs = np.arange(len(table.value) if n <= _SMALL else few)
+    rungs = rungs_to_decide(table, system)
     size = max(_WINDOW, _PER_ROW * system.m)
     while True:
-        chosen = decide(table, system.limits, state, order[:size], rungs)
+        chosen = decide(table, system.limits, state, order[:size], rungs, nodes)
         if chosen is not None or size >= n:
             break
         size *= 4
     settled = None if chosen is None else settle(table, system.limits, chosen, prices)
     if settled is None:
         return []
-    found = table.assignment(system, settled)
-    return [Spent(found, prices)] if found.keeps_all_rows() else []
+    found = kept(table.assignment(system, settled), prices)
+    return [] if found is None else [found]
 
 
 def best_states(system: System, prices: np.ndarray) -> Assignment:

@@ -16,6 +16,7 @@ from clear_opt.program.system import System
 
 _SIZES = ((3, 40), (12, 16), (1000, 7), (np.inf, 1))
 """Up to so many queries, so many sizes of steps between caps."""
+_SMALL = 12  # queries of a batch in which all states of a table are compared
 
 
 class Table(NamedTuple):
@@ -101,6 +102,12 @@ def _can_have(system: System, lane: Lane, caps: np.ndarray) -> np.ndarray:
     if system.margin is not None:
         return lane.open & (caps >= lane.entry_cap)
     return lane.open & ((caps >= lane.entry_cap) | (~program.pinned & (caps > program.floor)))
+
+
+def rungs_to_decide(table: Table, system: System) -> np.ndarray:
+    """Give the states that a small integer program chooses from: in small batches all, (r,)."""
+    salient = 5 * len(system.program.lanes)
+    return np.arange(len(table.value) if len(system.program) <= _SMALL else salient)
 
 
 def responses(system: System, prices: np.ndarray) -> list[np.ndarray]:

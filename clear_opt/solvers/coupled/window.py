@@ -1,7 +1,7 @@
 """Decide the queries nearest to a tie together, by a small integer program.
 
 Whatever the rows, at the prices almost every query has one best state, and only few need be decided
-anew. HiGHS (through SciPy) chooses one state for each of these; the others keep theirs.
+anew; the others keep theirs.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from clear_opt.solvers.coupled.branching import choose_states
 from clear_opt.solvers.coupled.enumeration import few_choices, try_all
 from clear_opt.solvers.coupled.table import Table
 
-_NODES = 4  # linear programs to solve; the exchanges mend what these leave
 _CLOSE = 1e-5  # relative difference to the best possible value at which to stop
-_TRIES = 3  # rows are kept to the integer solver's tolerance only: then again, a little tighter
+_TRIES = 3  # rows are kept to the linear solver's tolerance only: then again, a little tighter
 
 
 def decide(
-    table: Table, limits: np.ndarray, state: np.ndarray, window: np.ndarray, rungs: np.ndarray
+    table: Table,
+    limits: np.ndarray,
+    state: np.ndarray,
+    window: np.ndarray,
+    rungs: np.ndarray,
+    nodes: int,
 ) -> np.ndarray | None:
     """Choose the states of a window's queries anew.
 
@@ -34,6 +38,8 @@ def decide(
         Different queries, shape (q,).
     rungs
         Which of the table's states of each query may be chosen, shape (r,).
+    nodes
+        Linear programs to solve at most, where there are too many choices to try all.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def decide(
         if few:
             chosen = try_all(worth, used, room, owner)
         else:
-            chosen = choose_states(worth, used, room, owner, nodes=_NODES, close=_CLOSE)
+            chosen = choose_states(worth, used, room, owner, nodes=nodes, close=_CLOSE)
         if chosen is None:
             return None
         found = state.copy()
