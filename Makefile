@@ -22,7 +22,8 @@ demo: $(READY) ## allocate a tight budget over a few hundred queries, with a tab
 	$(BIN)/clear-opt demo --out-dir demo-output
 
 test: lint types docs $(READY) ## lint, types, the documentation, every test and doctest
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal \
+		--cov --cov-report=term
 
 lint: $(READY) ## ruff: lint and format
 	$(BIN)/ruff check .

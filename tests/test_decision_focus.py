@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import decision_focus as benchmark
+from benchmarks import decision_losses
 from benchmarks import held_out_states as held_out
 from benchmarks.decision_focus import curves_of
 from benchmarks.decision_losses import (
@@ -26,6 +27,14 @@ from clear_opt.rollouts import Rollouts
 ROOT = Path(__file__).resolve().parents[1]
 DECISION_LOSSES = [fenchel_young, spo_plus, smoothed_regret]
 LOSSES = [*DECISION_LOSSES, likelihood]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_buckets():
+    """Pad the batches, all small, to no more rows than the largest of them has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decision_losses, "_BUCKET", 512)
+        yield
 
 
 def some_states(n, seed=0):
@@ -263,7 +272,9 @@ def report():
     state = np.stack([some_states(len(rollouts))] * 3)
     columns = np.random.default_rng(0).normal(size=(3, len(rollouts), 2))
     states = held_out.HeldOutStates(fold, state, columns)
-    return benchmark.run(rollouts, {0: states, 1: states}, budgets=(60, 100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benchmark, "_SCRATCH_ROUNDS", 10)  # what is shown needs no good trees
+        return benchmark.run(rollouts, {0: states, 1: states}, budgets=(60, 100))
 
 
 def test_every_method_is_reported_against_the_predictor_as_it_is(report):

@@ -31,7 +31,7 @@ def length_hits(predictor, rollouts, model=None):
 
 @pytest.fixture(scope="module")
 def known():
-    return [known_states(seed=seed) for seed in range(4)]
+    return [known_states(seed=seed) for seed in range(2)]
 
 
 @pytest.mark.parametrize("learner", [*LEARNERS.values(), None], ids=[*LEARNERS, "default"])

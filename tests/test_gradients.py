@@ -218,7 +218,7 @@ def test_hopeless_and_dear_queries_have_finite_gradients():
     curves = Logistic([100.0, 300.0, 200.0, 0.0, 100.0], scale, [0.9, 1e-3, 0.8, 0.5, 0.7])
     floor, ceiling = np.array([0.0, 0.0, 7.0, 0.0, 0.0]), np.array([np.inf, 1e9, 7.0, np.inf, 0.0])
     with double_precision():
-        found = slopes_of(curves, 150.0, floor, ceiling, np.ones(N))
+        found = slopes_of(curves, np.float64(150.0), floor, ceiling, np.ones(N))
     for slopes in jax.tree_util.tree_leaves(found):
         assert np.isfinite(np.asarray(slopes)).all()
     # The curve of a query that gets nothing starts at zero whatever its parameters.
@@ -239,7 +239,7 @@ def test_a_batch_of_budgets_is_the_same_as_one_by_one():
 def test_numpy_is_computed_in_64_bits_and_transformations_as_jax_is_set():
     curves = ShiftedSurge.from_height([80, 90, 900, 100, 500], [0.9, 0.7, 0.2, 0.5, 0.8], 60.0)
     # Copies: JAX 0.10 remembers the width of arrays that it has seen as constants in 64 bits.
-    arguments = (curves, 470.0, *(limit.copy() for limit in UNBOUNDED))
+    arguments = (curves, np.float64(470.0), *(limit.copy() for limit in UNBOUNDED))
     allocation = solve(AllocationProblem(*arguments))
     value, price = optimal_value(*arguments), optimal_price(*arguments)
     assert (type(value), type(price)) == (np.float64, np.float64)

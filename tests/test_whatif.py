@@ -91,7 +91,7 @@ class TestPath:
     @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize("bounded", [False, True])
     def test_prices_and_bounds_are_those_of_solving_each_budget_anew(self, family, bounded):
-        for seed in range(4):
+        for seed in (0, 3):  # `solve` compiles for every size, so there are two
             problem = random_problem(family, seed=[seed, 9], n=1 + 9 * seed, bounded=bounded)
             budgets = some_budgets(problem, seed, count=3)
             path = budget_path(problem, budgets)

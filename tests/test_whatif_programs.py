@@ -16,6 +16,9 @@ from clear_opt import (
 from clear_opt.program import Guarantee, Limit, Offer, Program
 from clear_opt.solvers.coupled import solve_program
 
+# Hundreds of solves of lines that other tests run too: counting each would double their time.
+pytestmark = pytest.mark.no_cover
+
 SMALL = ShiftedSurge.from_height(
     tau=[80, 90, 300, 150], height=[0.7, 0.6, 0.2, 0.4], width=[60, 70, 200, 90]
 )
