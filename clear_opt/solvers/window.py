@@ -26,7 +26,7 @@ _STEP = 1e-2  # relative step in price over which the sample's slope of demand i
 _EXACT = 1e-13  # relative: two prices this close are the same
 _SHARE = 0.1  # half width of the window, as a share of the correction to the sample's price
 _NARROW = 1e-6  # least half width, relative to the price
-_WIDEN = 16.0  # factor, where a window turns out not to hold the price
+_WIDEN = 4.0  # factor, where a window turns out not to hold the price
 _WIDEST = 0.1  # half width beyond which all steps are sorted after all
 _LOOKS = 6  # evaluations inside the window; two are the rule
 
