@@ -478,7 +478,6 @@ def test_options_that_do_not_go_together(folder, name):
 
 
 BAD_PLANS = {
-    "unknown tenant": ("[[limits]]\namount = 5\ntenant = 'z'", ["tenant = 'z'", "a, b"]),
     "unknown resource": ("[[limits]]\namount = 5\nresource = 'euros'", ["'euros'", "tokens"]),
     "two limits of one name": ("[[limits]]\namount = 5\n[[limits]]\namount = 6", ["name of two"]),
     "no column of tenants": (
@@ -519,9 +518,19 @@ def test_rows_about_other_queries_are_noted(folder):
     assert "large.csv: 1 row is about no query of" in " ".join(result.stderr.split())
 
 
+def test_tenants_without_a_query_are_noted(folder):
+    text = PLAN + "[[guarantees]]\namount = 9\ntenant = 'zenith'\n"
+    (folder / "plan.toml").write_text(text)
+    result = run("allocate", folder / "batch.csv", "--plan", folder / "plan.toml")
+    assert result.exit_code == 0, result.output
+    assert "batch.csv belongs to zenith of the plan" in " ".join(result.stderr.split())
+
+
 def test_an_empty_batch_of_a_plan(folder):
     (folder / "batch.csv").write_text("query_id,tenant\n")
-    (folder / "plan.toml").write_text("basis = 'expected'\n[[limits]]\namount = 50")
+    (folder / "plan.toml").write_text(
+        "basis = 'expected'\n[[limits]]\namount = 50\n[[limits]]\namount = 5\ntenant = 'a'"
+    )
     found = answer("allocate", folder / "batch.csv", "--plan", folder / "plan.toml")
     assert (found["status"], found["n_queries"]) == ("empty", 0)
     assert math.isclose(found["expected_spend"], 0.0)

@@ -113,7 +113,7 @@ def test_both_formats_say_the_same(tmp_path):
 
 def test_a_file_means_the_program_written_out(tmp_path):
     plan = read_plan(put(tmp_path, TOML))
-    assert plan.has_tenants
+    assert plan.tenants
     made, expected = plan.program(forecasts(), TENANTS), by_hand()
     assert [row.name for row in made.constraints] == [row.name for row in expected.constraints]
     np.testing.assert_array_equal(made.members, expected.members)
@@ -152,14 +152,27 @@ def test_options_change_a_plan_and_are_checked_with_it():
         plan.changed(basis="reserved")
 
 
+def test_a_batch_may_lack_a_tenant_of_the_plan():
+    plan = Plan(
+        limits=[{"amount": 200}, {"amount": 5, "tenant": "z"}],
+        guarantees=[{"amount": 50, "tenant": "z"}],
+        funded_shares=[{"share": 0.5, "tenant": "z"}],
+    )
+    assert plan.tenants == ("z",)
+    one = {"only": Forecast(forecasts()["small"].curves)}
+    found = solve(plan.program(one, TENANTS))
+    alone = solve(Program(Offer("only", one["only"].curves), Limit(200)))
+    assert found.dual_bound == pytest.approx(alone.dual_bound, rel=1e-9)
+    assert [row.used for row in found.rows[1:]] == [0, 0, 0]
+    assert [row.price for row in found.rows[1:]] == [0, 0, 0]
+
+
 def test_what_a_plan_lacks_is_named():
     plan = Plan(offers=[{"name": "huge"}], limits=[{"amount": 5, "tenant": "a"}])
     with pytest.raises(InvalidInputError, match=r"offer = huge: has no forecast; .* small, large"):
         plan.program(forecasts(), TENANTS)
     with pytest.raises(InvalidInputError, match="the plan names tenants"):
         Plan(limits=plan.limits).program(forecasts())
-    with pytest.raises(InvalidInputError, match="tenant = z: has no query; tenants are 7, a"):
-        Plan(limits=[{"amount": 5, "tenant": "z"}]).program(forecasts(), TENANTS)
     with pytest.raises(InvalidInputError, match="at least one Limit"):
         Plan().program(forecasts())
 
@@ -293,4 +306,4 @@ def test_the_example_of_the_docs_is_a_plan(tmp_path):
     (example,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     plan = read_plan(put(tmp_path, example))
     assert [offer.name for offer in plan.offers] == ["small", "large"]
-    assert plan.has_tenants
+    assert plan.tenants

@@ -45,11 +45,11 @@ def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forec
                 f"{own.path} gives no lengths (length_median, length_spread): answers are taken "
                 "to end where their curves rise, right or wrong; wrong ones are often longer"
             )
-    tenants = [plan.tenant_column] if plan.has_tenants else []
+    tenants = [plan.tenant_column] if plan.tenants else []
     note_unused(table, [*source.columns, *tenants])
     if (asked.predictor or asked.model) and not source.learned:
         note("predictor not used: files give the curves")
-    if plan.overrun_probability is not None and plan.spend_error is None:
+    if plan.overrun_probability is not None and plan.spend_error is None and len(table):
         _note_margin(offers, found, learned=bool(source.learned))
     return found
 

@@ -112,7 +112,10 @@ def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
     """Give the program of a plan for the queries of a file."""
     from clear_opt.cli.forecasts import forecasts_of
 
-    tenants = table.labels(plan.tenant_column) if plan.has_tenants else None
+    tenants = table.labels(plan.tenant_column) if plan.tenants else None
+    absent = () if tenants is None else [one for one in plan.tenants if one not in tenants]
+    if absent and len(table):
+        note(f"no query of {table.path} belongs to {', '.join(absent)} of the plan")
     forecasts = forecasts_of(plan, table, asked)
     with table.placing_errors(), _naming(asked.plan):
         return plan.program(

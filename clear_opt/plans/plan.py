@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from clear_opt.plans.parts import (
     PlannedOffer,
     PlannedShare,
 )
-from clear_opt.program import FundedShare, Limit, Offer, Program, per_tenant
+from clear_opt.program import FundedShare, Guarantee, Limit, Offer, Program
 from clear_opt.program.constraints import Constraint
 from clear_opt.program.program import Basis
 
@@ -84,10 +83,10 @@ class Plan(Part):
         return self
 
     @property
-    def has_tenants(self) -> bool:
-        """Whether a part of it names a tenant."""
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants that it names, each once."""
         parts = (*self.limits, *self.guarantees, *self.funded_shares)
-        return any(part.tenant is not None for part in parts)
+        return tuple(dict.fromkeys(part.tenant for part in parts if part.tenant is not None))
 
     def changed(self, **fields: Any) -> Plan:
         """Give the same plan with other fields, checked again; ``None`` changes nothing.
@@ -125,15 +124,16 @@ class Plan(Part):
             For each offer, by its name, what it would do with n queries. A plan without offers
             takes those that are here, at no cost but their tokens.
         tenants
-            Tenant of each query, shape (n,); needed where the plan names tenants.
+            Tenant of each query, shape (n,), texts; needed where the plan names tenants. What is
+            said of a tenant without a query here is kept by itself.
         floor, ceiling, weight, block
             As for `Program`.
 
         Raises
         ------
         InvalidInputError
-            If an offer has no forecast, the plan has no limit, a tenant no query, a resource no
-            offer that uses it, or a value cannot be used.
+            If an offer has no forecast, the plan has no limit, a resource no offer that uses
+            it, or a value cannot be used.
         """
         errors = [one.spend_error for one in forecasts.values()]
         shared = max(errors, default=0.0) if self.spend_error is None else self.spend_error
@@ -167,7 +167,7 @@ class Plan(Part):
         return found
 
     def _constraints(self, tenants: Sequence[str] | np.ndarray | None) -> list[Constraint]:
-        if self.has_tenants and tenants is None:
+        if self.tenants and tenants is None:
             raise InvalidInputError(
                 "are needed: the plan names tenants", column="tenants", remedy="give each query one"
             )
@@ -179,15 +179,13 @@ def _constraint(
     part: PlannedLimit | PlannedGuarantee | PlannedShare,
     tenants: Sequence[str] | np.ndarray | None,
 ) -> Constraint:
-    if part.tenant is None or tenants is None:
-        if isinstance(part, PlannedShare):
-            return FundedShare(part.share, name=part.name)
-        assert isinstance(part, PlannedLimit)  # a guarantee names its tenant
-        return Limit(part.amount, part.resource, name=part.name)
+    """Give a constraint, named as `clear_opt.per_tenant` would; its group may be empty."""
+    group, whose = None, ""
+    if part.tenant is not None:
+        group, whose = np.asarray(tenants, dtype=object) == part.tenant, f"{part.tenant}'s "
     if isinstance(part, PlannedShare):
-        (found,) = per_tenant(tenants, funded_share={part.tenant: part.share})
-    else:
-        kind = "guarantee" if isinstance(part, PlannedGuarantee) else "budget"
-        wanted: Any = {kind: {part.tenant: part.amount}, "resource": part.resource}
-        (found,) = per_tenant(tenants, **wanted)
-    return found if part.name is None else replace(found, name=part.name)
+        return FundedShare(part.share, group, part.name or f"{whose}funded share")
+    if isinstance(part, PlannedGuarantee):
+        name = part.name or f"{whose}guaranteed {part.resource}"
+        return Guarantee(part.amount, part.resource, group, name)
+    return Limit(part.amount, part.resource, group, part.name or f"{whose}{part.resource}")
