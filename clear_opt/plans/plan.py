@@ -124,8 +124,8 @@ class Plan(Part):
             For each offer, by its name, what it would do with n queries. A plan without offers
             takes those that are here, at no cost but their tokens.
         tenants
-            Tenant of each query, shape (n,), texts; needed where the plan names tenants. What is
-            said of a tenant without a query here is kept by itself.
+            Tenant of each query, shape (n,), texts; needed where the plan names tenants. A
+            tenant of the plan without a query here asks for nothing.
         floor, ceiling, weight, block
             As for `Program`.
 
