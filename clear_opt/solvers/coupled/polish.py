@@ -20,6 +20,7 @@ from clear_opt.solvers.coupled.table import (
 from clear_opt.solvers.coupled.window import decide
 
 _TURNS = 12  # at most, of three kinds by turns
+_LAST = 4  # exchanges at the end, whatever they gain
 _NEGLIGIBLE = 1e-8  # of the bound: a gap that nobody would look for
 _WORTHWHILE = 1e-3  # of the gap: gains for which another round is tried
 _TOGETHER = 24  # queries that are decided together,
@@ -54,6 +55,11 @@ def polish(spent: Spent, bound: float) -> Assignment:
         failed = 0 if found is not None and found.value > best.value + least else failed + 1
         if found is not None and found.value > best.value:
             best = found
+    for _ in range(_LAST):
+        found = _exchange(best)
+        if found is None or found.value <= best.value:
+            break
+        best = found
     return best.assignment
 
 
