@@ -1,17 +1,23 @@
-"""The solvers: a closed-form dual in JAX, an exact convex program in cvxpy, one front door."""
+"""The solvers: a closed-form dual, an exact convex program in cvxpy, one front door.
+
+cvxpy takes longer to load than most batches to solve, so it is loaded by those who ask for it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import Solver
-from clear_opt.solvers.conic import ConicSolver
-from clear_opt.solvers.cross_check import CrossCheck, cross_check
 from clear_opt.solvers.dual import DualSolver
+
+if TYPE_CHECKING:
+    from clear_opt.solvers.conic import ConicSolver
+    from clear_opt.solvers.cross_check import CrossCheck, cross_check
 
 __all__ = [
     "Choice",
@@ -23,6 +29,12 @@ __all__ = [
     "cross_check",
     "solve",
 ]
+
+_HOME = {
+    "ConicSolver": "clear_opt.solvers.conic",
+    "CrossCheck": "clear_opt.solvers.cross_check",
+    "cross_check": "clear_opt.solvers.cross_check",
+}
 
 SolverName = Literal["auto", "dual", "conic"]
 
@@ -96,14 +108,31 @@ def solve(
     """
     if not isinstance(solver, str):
         return solver.solve(problem, throw=throw)
-    named: dict[str, type[DualSolver] | type[ConicSolver]] = {
-        "dual": DualSolver,
-        "conic": ConicSolver,
-    }
-    if solver == "auto":
-        return choose_solver(problem).solver.solve(problem, throw=throw)
-    if solver not in named:
-        raise InvalidInputError(
-            "is not known", column="solver", value=solver, remedy="use 'auto', 'dual' or 'conic'"
-        )
-    return named[solver]().solve(problem, throw=throw)
+    return _named(solver, problem).solve(problem, throw=throw)
+
+
+def _named(solver: str, problem: AllocationProblem | Program) -> Solver:
+    match solver:
+        case "auto":
+            return choose_solver(problem).solver
+        case "dual":
+            return DualSolver()
+        case "conic":
+            from clear_opt.solvers.conic import ConicSolver
+
+            return ConicSolver()
+        case _:
+            raise InvalidInputError(
+                "is not known",
+                column="solver",
+                value=solver,
+                remedy="use 'auto', 'dual' or 'conic'",
+            )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'clear_opt.solvers' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
