@@ -52,7 +52,7 @@ def choose_solver(problem: AllocationProblem | Program) -> Choice:
     The rules, in order:
 
     1. One budget row, any curve family, floors, ceilings, weights, blocks: the dual solver. It is
-       exact to rounding and its time grows as n log n.
+       exact to rounding and its time grows in proportion to n.
     2. A program of several offers or constraints, or of expected spend: the dual solver again, by
        one price per constraint. Its time grows as n times the number of offers.
     3. (The conic solver is chosen on request, and by `cross_check`, as the second opinion. For a

@@ -23,7 +23,7 @@ def find_price(problem: AllocationProblem) -> float:
 class DualSolver:
     """Minimise the dual bound over the price, then recover whole tokens (design, section 1.4).
 
-    Works for every curve family; its time grows as n log n. The price is exact to rounding.
+    Works for every curve family; its time grows in proportion to n. The price is exact to rounding.
 
     Examples
     --------
