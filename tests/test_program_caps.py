@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clear_opt import ShiftedSurge, solve
-from clear_opt.program import FundedShare, Guarantee, Limit, Offer, Program
+from clear_opt.program import Constraint, FundedShare, Guarantee, Limit, Offer, Program
 
 MOST = 40  # tokens, more than any query of a small batch can use
 
@@ -20,7 +20,7 @@ def draw_batch(seed, n, kinds):
         offers.append(
             Offer(f"offer {k}", curves, rate=money, fixed={"money": rng.uniform(0, 3, n)})
         )
-    rows = [Limit(int(rng.integers(20, 22 * n)))]
+    rows: list[Constraint] = [Limit(int(rng.integers(20, 22 * n)))]
     if "money" in kinds:
         rows.append(Limit(rng.uniform(5, 15 * n), "money"))
     if "guarantee" in kinds:
@@ -64,7 +64,7 @@ def best_of_all(program):
         kept = np.ones(shape, dtype=bool)
         for row in program.constraints:
             members = range(n) if row.group is None else row.group
-            used = sum(parts[query] for query in members)
+            used = np.sum([parts[query] for query in members], axis=0)
             if isinstance(row, Limit):
                 kept &= used[1 if row.resource == "tokens" else 2] <= row.amount + 1e-9
             elif isinstance(row, Guarantee):
@@ -72,7 +72,7 @@ def best_of_all(program):
             else:
                 kept &= used[4] >= row.share * len(members) - 1e-9
         if kept.any():
-            best = max(best, float(sum(part[0] for part in parts)[kept].max()))
+            best = max(best, float(np.sum([part[0] for part in parts], axis=0)[kept].max()))
     return best
 
 
