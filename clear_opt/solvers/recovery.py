@@ -126,7 +126,9 @@ def _spent_on_patterns(
     funded[patterns] = problem.envelope.abandonment_price >= max(price, _TINY)
     tokens, unsplit = spend_on(problem.envelope, funded, problem.budget, price)
     affordable = tokens.sum(axis=1) <= problem.budget * (1 + 1e-9)
-    values = np.array([problem.utility(row).sum() for row in tokens])
+    query = np.tile(np.arange(n), len(tokens))
+    worth = problem.weight[query] * problem.curves.take(query).value(tokens.ravel())
+    values = worth.reshape(tokens.shape).sum(axis=1)
     values[~affordable] = -np.inf
     best = np.argsort(-values, kind="stable")[:_ROUNDED]
     for row in best:
