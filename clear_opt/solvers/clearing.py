@@ -22,7 +22,7 @@ Measure = Literal["tokens", "value"]
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = 1e-300  # prices below are zero
 _SETTLED = 1e-10  # a secant step this small, relative to the price, lands far closer than that
-_PATIENCE = 3  # evaluations after which a bracket must have halved, or is halved
+_PATIENCE = 4  # evaluations after which a bracket must have halved, or is halved
 
 
 class Clearing(NamedTuple):
@@ -115,13 +115,27 @@ class PriceTable:
             )
 
     def _guess(self, level: float, low: int, high: int, above: float, most: float) -> int:
+        """Say at which breakpoint of a bracket the level falls, if the smooth growth is a parabola.
+
+        It goes through the entries at both ends and the nearest one beyond them.
+        """
         between = np.arange(low + 1, high)
-        jumps = self._jumps[between] - self._jumps[low + 1]
         upto = above + self._jump(low)
-        smooth = max(most - upto - (self._jumps[high] - self._jumps[low + 1]), 0.0)
+        jumps = self._jumps[between] - self._jumps[low + 1]
+        grown = most - upto - self._climb(low + 1, high)
         fallen = self._price(low) - self.ladder.prices[between]
-        expected = upto + jumps + smooth * fallen / (self._price(low) - self._price(high))
-        return low + max(int(np.searchsorted(expected, level, side="right")), 1)
+        whole = self._price(low) - self._price(high)
+        smooth = grown * fallen / whole
+        place = bisect_right(self._known, low) - 1
+        if place > 0:
+            before = self._known[place - 1]
+            risen = self._price(before) - self._price(low)
+            rate = (above - self._above[place - 1] - self._climb(before, low)) / risen
+            # Newton's form: the chord of the bracket, bent so that it meets the entry before.
+            smooth = smooth - fallen * (whole - fallen) * (grown / whole - rate) / (whole + risen)
+        expected = upto + jumps + np.clip(smooth, 0.0, max(grown, 0.0))
+        beyond = np.flatnonzero(expected > level)
+        return int(between[max(beyond[0] - 1, 0)]) if len(beyond) else high - 1
 
     def _tabulate(self, group: int) -> None:
         amount = self._amount(int(self.ladder.counts[group]), float(self.ladder.prices[group]))
@@ -132,7 +146,10 @@ class PriceTable:
         self._above.insert(place, amount)
 
     def _jump(self, group: int) -> float:
-        return float(self._jumps[group + 1] - self._jumps[group])
+        return self._climb(group, group + 1)
+
+    def _climb(self, group: int, other: int) -> float:
+        return float(self._jumps[other] - self._jumps[group])
 
     def _price(self, group: int) -> float:
         prices = self.ladder.prices
