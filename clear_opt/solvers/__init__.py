@@ -17,7 +17,7 @@ from clear_opt.solvers.dual import DualSolver
 
 if TYPE_CHECKING:
     from clear_opt.solvers.conic import ConicSolver
-    from clear_opt.solvers.cross_check import CrossCheck, cross_check
+    from clear_opt.solvers.crosscheck import CrossCheck, cross_check
 
 __all__ = [
     "Choice",
@@ -32,8 +32,8 @@ __all__ = [
 
 _HOME = {
     "ConicSolver": "clear_opt.solvers.conic",
-    "CrossCheck": "clear_opt.solvers.cross_check",
-    "cross_check": "clear_opt.solvers.cross_check",
+    "CrossCheck": "clear_opt.solvers.crosscheck",
+    "cross_check": "clear_opt.solvers.crosscheck",
 }
 
 SolverName = Literal["auto", "dual", "conic"]
