@@ -39,7 +39,7 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     formula
         Function of ``queries`` and the shared numbers, defined at the top of a module.
     queries
-        Pytree of NumPy arrays of shape (n,) or (n, m). Arrays that repeat one entry by a stride of
+        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays that repeat one entry by a stride of
         zero, as `numpy.broadcast_to` makes them, are read once and reach the formula with shape
         (1,).
     shared
@@ -145,7 +145,10 @@ def _in_threads(run: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any
 
 
 def _count(queries: Any) -> int:
-    return max(len(leaf) for leaf in jax.tree_util.tree_leaves(queries))
+    """Count the queries; arrays, curves and envelopes know their number."""
+    if isinstance(queries, tuple):
+        return max(_count(part) for part in queries if part is not None)
+    return len(queries)
 
 
 @cache

@@ -47,6 +47,9 @@ class Envelope(ABC):
     end: Array
     abandonment_price: Array
 
+    def __len__(self) -> int:
+        return len(self.start)
+
     @abstractmethod
     def value(self, tokens: Array) -> Array:
         """Give the envelope, weighted success, at ``tokens`` (scalar or (n,)) in [start, end]."""
@@ -123,7 +126,9 @@ def concave_envelope(
     xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
     shape = (len(curves),)
     limit = xp.inf if ceiling is None else ceiling
-    start, end, weight = (xp.broadcast_to(v, shape) for v in (floor, limit, weight))
+    start, end, weight = (
+        v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, limit, weight)
+    )
     if isinstance(curves, TabularCurve):
         hull = curves.hull(start, end)
         return HullEnvelope(

@@ -202,7 +202,8 @@ class AllocationProblem:
         tokens = np.asarray(tokens)
         whole = np.issubdtype(tokens.dtype, np.integer)
         tokens = tokens if whole else tokens.astype(np.float64, copy=False)
-        return np.broadcast_to(tokens, (len(self),))
+        shape = (len(self),)
+        return tokens if tokens.shape == shape else np.broadcast_to(tokens, shape)
 
     @property
     def _curves_beside_envelope(self) -> Curve | None:

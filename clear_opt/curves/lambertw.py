@@ -65,6 +65,8 @@ def lambertw0(x: Array) -> Array:
 
 
 def _lambertw0_numpy(x: np.ndarray) -> np.ndarray:
+    if x.ndim == 1 and len(x) <= _CACHED:
+        return _by_powers(x)
     flat = x.reshape(-1)
     w = np.empty(flat.shape)
     for first in range(0, len(flat), _CACHED):

@@ -61,9 +61,10 @@ class PriceTable:
         self._most = ladder.most if tokens else ladder.most_value
         # Above the dearest step are the floors alone; below the cheapest, at no price, is it all.
         self._known, self._above = [0, groups], [self._least, self._most]
-        for group in np.unique(np.linspace(0, groups, entries + 2).astype(int)[1:-1]):
-            if 0 < group < groups:
-                self._tabulate(int(group))
+        if entries:
+            for group in np.unique(np.linspace(0, groups, entries + 2).astype(int)[1:-1]):
+                if 0 < group < groups:
+                    self._tabulate(int(group))
 
     def clear(self, level: float) -> Clearing:
         """Find the price at which the ladder meets a level, at least that of the floors.
@@ -119,7 +120,7 @@ class PriceTable:
 
         It goes through the entries at both ends and the nearest one beyond them.
         """
-        between = np.arange(low + 1, high)
+        between = slice(low + 1, high)
         upto = above + self._jump(low)
         jumps = self._jumps[between] - self._jumps[low + 1]
         grown = most - upto - self._climb(low + 1, high)
@@ -134,8 +135,10 @@ class PriceTable:
             # Newton's form: the chord of the bracket, bent so that it meets the entry before.
             smooth = smooth - fallen * (whole - fallen) * (grown / whole - rate) / (whole + risen)
         expected = upto + jumps + np.clip(smooth, 0.0, max(grown, 0.0))
-        beyond = np.flatnonzero(expected > level)
-        return int(between[max(beyond[0] - 1, 0)]) if len(beyond) else high - 1
+        beyond = int(np.argmax(expected > level))
+        if expected[beyond] <= level:
+            return high - 1
+        return low + max(beyond, 1)
 
     def _tabulate(self, group: int) -> None:
         amount = self._amount(int(self.ladder.counts[group]), float(self.ladder.prices[group]))

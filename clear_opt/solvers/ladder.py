@@ -64,9 +64,9 @@ class Ladder(ABC):
         self.evaluations = 0
         self.least = float(problem.floor.sum())
         self.least_value = float(np.asarray(problem.envelope.start_value).sum())
-        falling, sizes = np.unique(-price, return_counts=True)
-        self.prices = -falling
-        self.counts = np.concatenate([[0], np.cumsum(sizes)])
+        last = np.flatnonzero(price[:-1] > price[1:])  # of each group of equal prices but the last
+        self.counts = np.concatenate([[0], last + 1, [len(price)]] if len(price) else [[0]])
+        self.prices = price[self.counts[:-1]]
 
     def tokens(self, count: int, price: float) -> float:
         """Give the tokens of all queries once the first ``count`` steps are taken at a price."""

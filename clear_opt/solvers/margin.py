@@ -14,14 +14,14 @@ import numpy as np
 
 from clear_opt.blocks import each, in_one_piece, total
 from clear_opt.curves.numerics import Array, namespace
-from clear_opt.defaults import EXACT_PATTERNS
+from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP
 from clear_opt.envelope import TangentEnvelope
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.ladder import TangentLadder
 
 _TRIED = 2  # sets spent and rounded: the best by the estimate is nearly always the best
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
-_PATTERNS = (np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1 == 1
+_PATTERNS = ((np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1) * 1.0
 
 
 class Found(NamedTuple):
@@ -35,6 +35,15 @@ class Found(NamedTuple):
     """The dual bound at the price: no allocation within the budget is worth more."""
     margin: float
     """The part of the gap that is due to the margin; the rest is lost by whole blocks."""
+
+    @property
+    def good_enough(self) -> bool:
+        """Whether a longer search is not worth its while.
+
+        The rest of the gap of a large batch is that of whole blocks, which no search avoids.
+        """
+        lost = self.bound - self.value if in_one_piece(len(self.tokens)) else self.margin
+        return lost <= NEGLIGIBLE_GAP * self.bound
 
 
 class _Sets(NamedTuple):
@@ -72,8 +81,8 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
     """
     sets = _compare(problem, ladder, price)
     best: Found | None = None
-    for k in range(min(_TRIED if in_one_piece(len(problem)) else 1, len(sets.value))):
-        if best is not None and sets.value[k] <= best.value:
+    for k in range(len(sets.value)):
+        if best is not None and best.good_enough:
             break
         moved = price - sets.left[k] / sets.slope if sets.slope > 0 else price
         tokens = _rounded(problem, _funded(ladder, sets.first, sets.on[k]), max(moved, 0.0))
@@ -106,7 +115,7 @@ def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) ->
     pays = np.maximum(gained - price * more, 0.0).sum()
     order = np.argsort(-value, kind="stable")[:_TRIED]
     bound = worth + float(pays) + price * (problem.budget - settled)
-    return _Sets(first, on[order], left[order], value[order], max(slope, 0.0), bound)
+    return _Sets(first, on[order] > 0, left[order], value[order], max(slope, 0.0), bound)
 
 
 def _funded(ladder: TangentLadder, first: int, on: np.ndarray) -> np.ndarray:

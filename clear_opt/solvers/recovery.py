@@ -14,8 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clear_opt.blocks import in_one_piece
-from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP, PATTERN_ELEMENTS
+from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.exchange import exchange
 from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
@@ -49,8 +48,7 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
         found = spend_around(problem, ladder, price)
         if found is not None:
-            lost = found.bound - found.value if in_one_piece(len(problem)) else found.margin
-            if lost <= NEGLIGIBLE_GAP * found.bound:
+            if found.good_enough:
                 return found.tokens
             whole.append(found.tokens)
     order, margin = _order_by_margin(problem, price)
