@@ -39,9 +39,9 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     formula
         Function of ``queries`` and the shared numbers, defined at the top of a module.
     queries
-        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays that repeat one entry by a stride of
-        zero, as `numpy.broadcast_to` makes them, are read once and reach the formula with shape
-        (1,).
+        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays that
+        repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read once and
+        reach the formula of a large batch with shape (1,).
     shared
         Numbers for all queries.
 

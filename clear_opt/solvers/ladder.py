@@ -127,22 +127,15 @@ class TangentLadder(Ladder):
         """Count the steps dearer than a price."""
         return int(np.searchsorted(-self.ranked.abandonment_price, -price))
 
-    def ranked_at(self, steps: slice) -> TangentEnvelope:
-        """Give the envelopes of some steps' queries."""
-        return self.ranked.take(steps)
-
     def first_funded(self, count: int) -> np.ndarray:
         """Say which queries the first ``count`` steps fund, boolean, shape (n,)."""
         funded = np.zeros(len(self.problem), dtype=bool)
         funded[self.row[:count]] = True
         return funded
 
-    def settled(self, count: int, price: float) -> tuple[float, float]:
-        """Give tokens and weighted success of all queries once ``count`` steps are taken."""
-        taken = self.taken(count, price)
-        more = taken.tokens - self.ranked.start[:count]
-        gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
-        return self.least + float(more.sum()), self.least_value + float(gained.sum())
+    def base(self, price: float) -> tuple[float, float]:
+        """Give tokens and weighted success of all queries before the first step is taken."""
+        return self.least, self.least_value
 
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]

@@ -99,12 +99,13 @@ def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) ->
     first = max(min(above - EXACT_PATTERNS // 2, steps - EXACT_PATTERNS), 0)
     if price == 0.0:  # everybody is funded, and nobody is at a margin
         first = steps
-    toggled = slice(first, min(first + EXACT_PATTERNS, steps))
-    settled, worth = ladder.settled(first, price)
-    at_margin = ladder.ranked_at(toggled)
-    caps = np.maximum(at_margin.committed(price), at_margin.tangent)
-    more = caps - at_margin.start
-    gained = at_margin.weight * at_margin.curves.value(caps) - at_margin.start_value
+    stop = min(first + EXACT_PATTERNS, steps)
+    base, base_value = ladder.base(price)
+    taken, ranked = ladder.taken(stop, price), ladder.ranked
+    more = taken.tokens - ranked.start[:stop]
+    gained = ladder.utility(taken, taken.tokens) - ranked.start_value[:stop]
+    settled, worth = base + float(more[:first].sum()), base_value + float(gained[:first].sum())
+    more, gained = more[first:], gained[first:]
     slope = 0.0
     if price > 0:
         slope = (settled - ladder.tokens(first, price * (1 + _STEP))) / (_STEP * price)

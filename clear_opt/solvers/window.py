@@ -74,14 +74,10 @@ class WindowLadder(TangentLadder):
         funded[self.row[:count]] = True
         return funded
 
-    def settled(self, count: int, price: float) -> tuple[float, float]:
-        """Give tokens and weighted success of all queries once ``count`` steps are taken."""
+    def base(self, price: float) -> tuple[float, float]:
+        """Give tokens and weighted success of all queries, the dearer steps taken."""
         self.looks += 1
-        tokens, value = total(_settled, self.problem.envelope, price, self._top)
-        taken = self.taken(count, price)
-        more = taken.tokens - self.ranked.start[:count]
-        gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
-        return tokens + float(more.sum()), value + float(gained.sum())
+        return total(_settled, self.problem.envelope, price, self._top)
 
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]
