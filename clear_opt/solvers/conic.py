@@ -1,8 +1,10 @@
 """The convex-program solver: the exact hull of the problem in cvxpy, a second opinion on the price.
 
 `conic_forms` states the programs; families without a conic form use `tangent_cuts`. Programs are
-compiled once per shape and kept, so a second solve of the same shape only changes numbers (for
-cone programs up to `clear_opt.defaults.DPP_LIMIT` queries, which says why).
+compiled once per shape and kept, so a second solve of the same shape only changes numbers. Cone
+programs of more than `clear_opt.defaults.DPP_LIMIT` queries, which says why, are read anew each
+time; before that `conic_presolve` decides most of their queries with the help of a small program
+that is kept.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ from clear_opt.defaults import (
     CUT_WINDOW,
     CUTS_PER_QUERY,
     DPP_LIMIT,
+    PRESOLVE_SAMPLE,
+    PRESOLVE_SPREADS,
 )
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
-from clear_opt.solvers.conic_forms import ConicForm, PointsForm, form_of
+from clear_opt.solvers.conic_forms import ConicForm, PointsForm, ThresholdForm, form_of
+from clear_opt.solvers.conic_presolve import presolved, spread_sample
 from clear_opt.solvers.conic_program import solve_by_cones
 from clear_opt.solvers.coupled import in_terms_of
 from clear_opt.solvers.recovery import recover
@@ -73,6 +78,10 @@ class ConicSolver:
         Any cvxpy solver that handles the cones; Clarabel by default.
     tolerance
         Certified relative error at which tangent cuts stop.
+    presolve
+        Whether large batches are made smaller first (`clear_opt.solvers.conic_presolve`): several
+        times faster and as exact, but decided with the abandonment prices that the dual solver
+        uses too. `cross_check` goes without.
 
     Examples
     --------
@@ -84,6 +93,7 @@ class ConicSolver:
 
     backend: str = "CLARABEL"
     tolerance: float = CUT_TOLERANCE
+    presolve: bool = True
 
     @property
     def name(self) -> str:
@@ -142,7 +152,35 @@ class ConicSolver:
         with _LOCK:
             if found is None:
                 return self._by_cuts(problem)
-            return self._by_form(problem, *found)
+            form, points = found
+            if self.presolve and issubclass(form, ThresholdForm) and len(problem) > DPP_LIMIT:
+                relaxation = self._by_fewer_cones(problem, form)
+                if relaxation is not None:
+                    return relaxation
+            return self._by_form(problem, form, points)
+
+    def _by_fewer_cones(
+        self, problem: AllocationProblem, form: type[ThresholdForm]
+    ) -> Relaxation | None:
+        """Solve with most queries decided; ``None`` where that could not be proven right."""
+        begun = time.perf_counter()
+        sample = _compiled(form, PRESOLVE_SAMPLE, 0)
+        sample.load(spread_sample(problem, PRESOLVE_SAMPLE))
+        if self._run(sample.program) is _Outcome.FAILED:
+            return None
+        price, building = sample.price, 0.0
+        for spread in PRESOLVE_SPREADS:
+            building -= time.perf_counter()
+            left = presolved(problem, price / spread, price * spread)
+            program = form(len(left.problem), left.sure)
+            program.load(left.problem)
+            building += time.perf_counter()
+            if self._run(program.program, keep_compiled=False) is _Outcome.FAILED:
+                return None
+            price, value = program.price, program.relaxed_value(left.problem) + left.at_rest
+            if left.proven(price) and _certified(problem, price, value):
+                return Relaxation(price, value, True, building, time.perf_counter() - begun)
+        return None
 
     def _by_form(
         self, problem: AllocationProblem, form: type[ConicForm], points: int

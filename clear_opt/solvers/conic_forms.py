@@ -76,28 +76,40 @@ class ConicForm(ABC):
         """Give the optimal value of the program, recomputed from the recovered variables."""
 
 
-class _ThresholdForm(ConicForm):
+class ThresholdForm(ConicForm):
     """What surge and quadratic share: a funded share z and a rise above the threshold.
 
     With z in [0, 1] the funded share and s the perspective of the distance above the threshold (in
     widths, y = beta x), tokens are l + (tau - l) z + s / beta. A query whose floor passes its
     threshold has z = 1 and s at least what the floor gives. Queries that no token can help carry
     zero coefficients.
+
+    Parameters
+    ----------
+    n
+        Number of queries.
+    sure
+        How many of them, the last ones, are known to be funded: their z is the number one.
     """
 
+    def __init__(self, n: int, sure: int = 0) -> None:
+        self.sure = sure
+        super().__init__(n)
+
     def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
-        n = self.n
+        n, unsure = self.n, self.n - self.sure
         self.height = cp.Parameter(n, nonneg=True)
         self.distance = cp.Parameter(n)
         self.width = cp.Parameter(n, nonneg=True)
-        self.share_least = cp.Parameter(n, nonneg=True)
+        self.share_least = cp.Parameter(unsure, nonneg=True)
         self.rise_most = cp.Parameter(n, nonneg=True)
-        self.share = cp.Variable(n)
+        unknown = cp.Variable(unsure)
+        self.share = cp.hstack([unknown, np.ones(self.sure)]) if self.sure else unknown
         self.rise = cp.Variable(n)
         tokens = self.distance @ self.share + self.width @ self.rise
         bounds = [
-            at_most(self.share_least, self.share),
-            at_most(self.share, 1),
+            at_most(self.share_least, unknown),
+            at_most(unknown, 1),
             at_most(self.rise, cp.multiply(self.rise_most, self.share)),
         ]
         gain, shape = self._perspective()
@@ -116,7 +128,8 @@ class _ThresholdForm(ConicForm):
         self.height.value = np.where(active, problem.weight * curves.height, 0.0)
         self.distance.value = np.where(active, (curves.tau - problem.floor) / unit, 0.0)
         self.width.value = np.where(active, 1.0 / curves.beta / unit, 0.0)
-        self.share_least.value = np.where(active & (past > 0), 1.0, 0.0)
+        above = (active & (past > 0))[: self.n - self.sure]
+        self.share_least.value = np.where(above, 1.0, 0.0)
         self._load_floor(np.where(active, past, 0.0))
         self.rise_most.value = np.where(active, curves.beta * (envelope.end - curves.tau), 1.0)
 
@@ -137,7 +150,7 @@ class _ThresholdForm(ConicForm):
         return float((gained + still).sum())
 
 
-class SurgeForm(_ThresholdForm):
+class SurgeForm(ThresholdForm):
     """Exponential-cone program of the shifted surge, exact (design, section 1.5)."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
@@ -151,7 +164,7 @@ class SurgeForm(_ThresholdForm):
         return surge_shape(share, rise)
 
 
-class QuadraticForm(_ThresholdForm):
+class QuadraticForm(ThresholdForm):
     """Second-order-cone program of the quadratic curve, exact."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
@@ -166,7 +179,7 @@ class QuadraticForm(_ThresholdForm):
 
 
 def surge_perspective(
-    share: cp.Variable, rise: cp.Variable, fade_most: np.ndarray | cp.Parameter
+    share: cp.Expression, rise: cp.Variable, fade_most: np.ndarray | cp.Parameter
 ) -> tuple[cp.Expression, list[cp.Constraint]]:
     """Give z s(y/z) of the surge's shape s(y) = y e^(1-y) at (rise, share), and its constraints.
 
@@ -183,7 +196,7 @@ def surge_perspective(
 
 
 def quadratic_perspective(
-    share: cp.Variable, rise: cp.Variable, rise_least: np.ndarray | cp.Parameter
+    share: cp.Expression, rise: cp.Variable, rise_least: np.ndarray | cp.Parameter
 ) -> tuple[cp.Expression, list[cp.Constraint]]:
     """Give z s(y/z) of the parabola s(y) = 2 y - y^2, that is 2 r - r^2 / z, and constraints."""
     square = cp.Variable(share.size)
