@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.blocks import each, in_one_piece, total
+from clear_opt.blocks import each, in_one_piece
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP
 from clear_opt.envelope import TangentEnvelope
@@ -30,20 +30,14 @@ class Found(NamedTuple):
     tokens: np.ndarray
     """Whole-block caps within the budget, int64, shape (n,)."""
     value: float
-    """Their weighted success."""
+    """Their weighted success; of a large batch, what it would be but for whole blocks."""
     bound: float
     """The dual bound at the price: no allocation within the budget is worth more."""
-    margin: float
-    """The part of the gap that is due to the margin; the rest is lost by whole blocks."""
 
     @property
     def good_enough(self) -> bool:
-        """Whether a longer search is not worth its while.
-
-        The rest of the gap of a large batch is that of whole blocks, which no search avoids.
-        """
-        lost = self.bound - self.value if in_one_piece(len(self.tokens)) else self.margin
-        return lost <= NEGLIGIBLE_GAP * self.bound
+        """Whether a longer search is not worth its while."""
+        return self.bound - self.value <= NEGLIGIBLE_GAP * self.bound
 
 
 class _Sets(NamedTuple):
@@ -87,9 +81,11 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
         moved = price - sets.left[k] / sets.slope if sets.slope > 0 else price
         tokens = _rounded(problem, _funded(ladder, sets.first, sets.on[k]), max(moved, 0.0))
         if tokens is not None:
-            value = total(_utility, (problem.curves, problem.weight, tokens))
+            value = float(sets.value[k])
+            if in_one_piece(len(problem)):
+                value = float(problem.utility(tokens).sum())
             if best is None or value > best.value:
-                best = Found(tokens, value, max(sets.bound, value), sets.bound - sets.value[k])
+                best = Found(tokens, value, max(sets.bound, value))
     return best
 
 
@@ -155,8 +151,3 @@ def _whole_caps(
     moved = xp.clip(caps + step, floor, ceiling)
     gain = envelope.weight * (envelope.curves.value(moved) - envelope.curves.value(caps))
     return caps.astype(xp.int64), xp.where(funded & (moved != caps), gain, -xp.inf)
-
-
-def _utility(queries: tuple) -> Array:
-    curves, weight, tokens = queries
-    return weight * curves.value(tokens)

@@ -24,7 +24,7 @@ _SEED = 0  # of the sample, which decides how much work is done but not what com
 _TINY = 1e-300
 _STEP = 1e-2  # relative step in price over which the sample's slope of demand is taken
 _EXACT = 1e-13  # relative: two prices this close are the same
-_SHARE = 0.1  # half width of the window, as a share of the correction to the sample's price
+_SHARE = 0.25  # half width of the window, as a share of the correction to the sample's price
 _NARROW = 1e-6  # least half width, relative to the price
 _WIDEN = 4.0  # factor, where a window turns out not to hold the price
 _WIDEST = 0.1  # half width beyond which all steps are sorted after all
@@ -46,6 +46,7 @@ class WindowLadder(TangentLadder):
         self._top, self.bottom, self.looks = top, bottom, 0
         self._logs: list[float] = []
         self._asked: list[float] = []
+        self._base: tuple[float, float, float] | None = None
         super().__init__(problem, _between(envelope.abandonment_price, bottom, top))
 
     def holds(self, budget: float) -> bool:
@@ -60,24 +61,29 @@ class WindowLadder(TangentLadder):
 
     def look(self, price: float) -> None:
         """Evaluate what the whole batch's dearer steps ask for at a price, and remember it."""
-        if float(np.log(price)) in self._logs:
-            return
+        if float(np.log(price)) not in self._logs:
+            self._remember(price, total(_asked, self.problem.envelope, price, self._top))
+
+    def base(self, price: float) -> tuple[float, float]:
+        """Give tokens and weighted success of all queries, the dearer steps taken."""
+        if self._base is None or self._base[0] != price:
+            tokens, value = total(_settled, self.problem.envelope, price, self._top)
+            self._base = price, tokens, value
+            if price > 0:
+                self._remember(price, tokens)
+        return self._base[1:]
+
+    def _remember(self, price: float, asked: float) -> None:
         self.looks += 1
-        envelope = self.problem.envelope
-        asked = total(_asked, envelope, price, self._top)
-        self._logs.append(float(np.log(price)))
-        self._asked.append(asked)
+        if float(np.log(price)) not in self._logs:
+            self._logs.append(float(np.log(price)))
+            self._asked.append(asked)
 
     def first_funded(self, count: int) -> np.ndarray:
         """Say which queries the dearer steps and the first ``count`` fund, boolean, shape (n,)."""
         funded = np.asarray(self.problem.envelope.abandonment_price) > self._top
         funded[self.row[:count]] = True
         return funded
-
-    def base(self, price: float) -> tuple[float, float]:
-        """Give tokens and weighted success of all queries, the dearer steps taken."""
-        self.looks += 1
-        return total(_settled, self.problem.envelope, price, self._top)
 
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]
@@ -115,7 +121,7 @@ def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
         before, price = price, PriceTable(window).clear(problem.budget).price
         if abs(price - before) <= _EXACT * price:
             return window, price  # it was looked at itself
-        window.look(price)
+        window.base(price)
     ladder = ladder_of(problem)  # next to no price, or demand too ragged to interpolate
     return ladder, PriceTable(ladder).clear(problem.budget).price
 
