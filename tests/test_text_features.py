@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors import TextFeatures
-from clear_opt.predictors.text_features import COUNTS, text_counts
+from clear_opt.predictors.text_counts import COUNTS, text_counts
 from clear_opt.predictors.word_groups import WORD_GROUPS
 from tests.made_queries import ODD_TEXTS
 

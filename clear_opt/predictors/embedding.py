@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.predictors.text_features import check_texts
+from clear_opt.predictors.texts import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

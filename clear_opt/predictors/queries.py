@@ -12,7 +12,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.predictors.text_features import TextFeatures, check_texts
+from clear_opt.predictors.text_features import TextFeatures
+from clear_opt.predictors.texts import check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -239,28 +239,25 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _restore(content: bytes, folder: Path, trusted: Sequence[str]) -> SurgePredictor:
+    known = [*_OWN_TYPES, *_PLAIN_TYPES, *trusted]
     try:
-        strange = set(skops.io.get_untrusted_types(data=content))
-        strange -= {*_OWN_TYPES, *_PLAIN_TYPES, *trusted}
-        if strange:
-            raise InvalidInputError(
-                f"holds types that are not trusted: {', '.join(sorted(strange))}",
-                column="predictor",
-                value=folder,
-                remedy="if you trust who made it, name them in load_predictor(..., trusted=[...])",
-            )
-        predictor = skops.io.loads(content, trusted=[*_OWN_TYPES, *_PLAIN_TYPES, *trusted])
+        predictor = skops.io.loads(content, trusted=known)
+    except UntrustedTypesFoundException:
+        strange = sorted({*skops.io.get_untrusted_types(data=content)} - {*known})
+        raise InvalidInputError(
+            f"holds types that are not trusted: {', '.join(strange)}",
+            column="predictor",
+            value=folder,
+            remedy="if you trust who made it, name them in load_predictor(..., trusted=[...])",
+        ) from None
     except (
         zipfile.BadZipFile,
-        UntrustedTypesFoundException,
         lgb.basic.LightGBMError,
         ValueError,
         KeyError,
         TypeError,
         AttributeError,
     ) as error:
-        if isinstance(error, InvalidInputError):
-            raise
         raise _damaged(folder, f"holds a file that does not make a predictor ({error})") from None
     if not isinstance(predictor, SurgePredictor):
         raise _damaged(folder, f"holds a {type(predictor).__name__}, not a predictor")

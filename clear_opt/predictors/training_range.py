@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,11 @@ from pandas.api import types
 from sklearn.base import BaseEstimator
 
 from clear_opt.predictors.queries import TEXT
+from clear_opt.predictors.texts import lower_words, numbered, pieces, sizes, texts_with
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_WORD = re.compile(r"\w+")
 _MIN_TEXTS = 3  # a word of fewer texts may give one of them away, so it is not kept
 _MOST_WORDS = 5000
 _LEAST_KNOWN = 0.6  # share of a text's words; of held-out ZeroEval problems all have more
@@ -47,8 +46,8 @@ class TrainingRange(BaseEstimator):
         for name in table.columns:
             values: Any = table[name]
             if name == TEXT:
-                sizes = [len(text) for text in values]
-                self.lengths_ = [min(sizes, default=0), max(sizes, default=0)]
+                size = sizes(list(values)).tolist()
+                self.lengths_ = [min(size, default=0), max(size, default=0)]
                 self.words_ = _common_words(list(values))
             elif types.is_numeric_dtype(values):
                 known = values.dropna()
@@ -67,15 +66,10 @@ class TrainingRange(BaseEstimator):
         """
         outside = np.zeros(len(table), dtype=bool)
         if self.lengths_ is not None:
-            known, (least, most) = set(self.words_), self.lengths_
-            outside |= np.array(
-                [
-                    not least / _STRETCH <= len(text) <= most * _STRETCH
-                    or _share_known(text, known) < _LEAST_KNOWN
-                    for text in table[TEXT]
-                ],
-                dtype=bool,
-            )
+            texts, (least, most) = list(table[TEXT]), self.lengths_
+            size = sizes(texts)
+            outside |= (size < least / _STRETCH) | (size > most * _STRETCH)
+            outside |= _shares_known(texts, set(self.words_)) < _LEAST_KNOWN
         for name, (low, high) in self.numbers_.items():
             margin = _MARGIN * (high - low)
             values = table[name].to_numpy()
@@ -86,13 +80,29 @@ class TrainingRange(BaseEstimator):
 
 
 def _common_words(texts: list[str]) -> list[str]:
-    count = Counter(word for text in texts for word in set(_WORD.findall(text.lower())))
+    count: Counter[str] = Counter()
+    for piece in pieces(texts):
+        words = lower_words(texts[piece])
+        count.update(texts_with(words.row, words.what))
     common = [item for item in count.items() if item[1] >= _MIN_TEXTS]
     common.sort(key=lambda item: (-item[1], item[0]))
     return sorted(word for word, _ in common[:_MOST_WORDS])
 
 
-def _share_known(text: str, known: set[str]) -> float:
-    """Give the share of a text's words that are known; numbers count as known, no words as all."""
-    words = [word for word in _WORD.findall(text.lower()) if not word.isnumeric()]
-    return sum(word in known for word in words) / len(words) if words else 1.0
+def _shares_known(texts: list[str], known: set[str]) -> np.ndarray:
+    """Give the share of each text's words that are known; without words, or with numbers only, 1.
+
+    Numbers are left out of it.
+    """
+    share = np.ones(len(texts))
+    for piece in pieces(texts):
+        words = lower_words(texts[piece])
+        number, distinct = numbered(words.what)
+        spelled = ~np.fromiter(map(str.isnumeric, distinct), bool, len(distinct))[number]
+        row = words.row[spelled]
+        met = np.fromiter(map(known.__contains__, distinct), bool, len(distinct))[number][spelled]
+        n = len(share[piece])
+        count = np.bincount(row, minlength=n)
+        some = count > 0
+        share[piece][some] = np.bincount(row[met], minlength=n)[some] / count[some]
+    return share
