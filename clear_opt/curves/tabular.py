@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 
 from clear_opt.curves.base import Curve, require
+from clear_opt.curves.grids import as_table, check_grid, from_zero
 from clear_opt.curves.hull import Hull, upper_hull
-from clear_opt.curves.numerics import Array, is_traced, namespace
+from clear_opt.curves.numerics import Array, namespace
 from clear_opt.errors import InvalidInputError
 
 
@@ -43,7 +43,7 @@ class TabularCurve(Curve):
     def __post_init__(self) -> None:
         grid, values = self.grid, self.values
         if not any(isinstance(part, jax.Array) for part in (grid, values)):
-            grid, values = _as_table(grid, "grid"), _as_table(values, "values")
+            grid, values = as_table(grid, "grid"), as_table(values, "values")
         xp = namespace(grid, values)
         grid, values = xp.atleast_2d(grid), xp.atleast_2d(values)
         if grid.shape[1] != values.shape[1] or grid.shape[1] == 0:
@@ -52,14 +52,7 @@ class TabularCurve(Curve):
                 remedy="give one value for each grid point, at least one",
             )
         grid, values = xp.broadcast_arrays(grid, values)
-        require("grid", grid, lambda g: g >= 0, "must be a number >= 0", "the grid is in tokens")
-        require(
-            "grid",
-            grid,
-            lambda g: np.diff(g, axis=1, prepend=-1.0) > 0,
-            "must exceed the grid point before it",
-            "sort the grid and merge duplicates",
-        )
+        check_grid(grid)
         require(
             "values",
             values,
@@ -67,21 +60,7 @@ class TabularCurve(Curve):
             "lies outside [0, 1]",
             "give probabilities",
         )
-        if not is_traced(grid):
-            starts = np.asarray(grid[:, 0]) > 0
-            if starts.any() and not starts.all():
-                row = int(np.flatnonzero(starts != starts[0])[0])
-                raise InvalidInputError(
-                    "some grids start at zero and others above",
-                    column="grid",
-                    row=row,
-                    value=float(grid[row, 0]),
-                    remedy="start all at zero, or none",
-                )
-            if starts.all() and len(starts):
-                zero = xp.zeros((len(grid), 1))
-                grid = xp.concatenate([zero, grid], axis=1)
-                values = xp.concatenate([zero, values], axis=1)
+        grid, values = from_zero(grid, values, 0.0)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "values", values)
 
@@ -172,19 +151,3 @@ def hull_response(hull: Hull, price: Array, *, inclusive: bool) -> Array:
     # Padding has slope zero: it must not count as reached at a price of zero.
     reached = (steeper & (hull.slopes > 0)).sum(axis=1)[:, None]
     return xp.take_along_axis(hull.tokens, reached, axis=1)[:, 0]
-
-
-def _as_table(values: Array, name: str) -> np.ndarray:
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            "is not a rectangular numeric table",
-            column=name,
-            remedy="give every query the same number of points",
-        ) from None
-    if table.ndim not in (1, 2):
-        raise InvalidInputError(
-            f"has shape {table.shape}", column=name, remedy="give shape (m,) or (n, m)"
-        )
-    return table

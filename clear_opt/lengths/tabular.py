@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, is_traced, namespace
+from clear_opt.curves.grids import as_table, check_grid, from_zero
+from clear_opt.curves.numerics import Array, namespace
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths.base import Lengths, aligned
 
@@ -44,7 +45,7 @@ class TabularLengths(Lengths):
 
     def __init__(self, grid: Any, survival: Any) -> None:
         if not any(isinstance(part, jax.Array) for part in (grid, survival)):
-            grid, survival = _as_table(grid, "grid"), _as_table(survival, "survival")
+            grid, survival = as_table(grid, "grid"), as_table(survival, "survival")
         xp = namespace(grid, survival)
         grid, survival = xp.atleast_2d(grid), xp.atleast_2d(survival)
         if grid.shape[1] != survival.shape[1] or grid.shape[1] == 0:
@@ -60,9 +61,7 @@ class TabularLengths(Lengths):
                 remedy="give one grid for all queries, or one each",
             ) from None
         _check(grid, survival)
-        if not is_traced(grid) and len(grid) and (np.asarray(grid[:, 0]) > 0).all():
-            grid = xp.concatenate([xp.zeros((len(grid), 1)), grid], axis=1)
-            survival = xp.concatenate([xp.ones((len(survival), 1)), survival], axis=1)
+        grid, survival = from_zero(grid, survival, 1.0)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "survival_at_grid", survival)
 
@@ -135,14 +134,7 @@ def _product(factor: Array, into: Array) -> Array:
 
 
 def _check(grid: Array, survival: Array) -> None:
-    require("grid", grid, lambda g: g >= 0, "must be a number >= 0", "the grid is in tokens")
-    require(
-        "grid",
-        grid,
-        lambda g: np.diff(g, axis=1, prepend=-1.0) > 0,
-        "must exceed the grid point before it",
-        "sort the grid and merge duplicates",
-    )
+    check_grid(grid)
     require(
         "survival",
         survival,
@@ -157,31 +149,3 @@ def _check(grid: Array, survival: Array) -> None:
         "exceeds the point before it",
         "P(L > b) never rises in b",
     )
-    if is_traced(grid) or not len(grid):
-        return
-    starts = np.asarray(grid[:, 0]) > 0
-    if starts.any() and not starts.all():
-        row = int(np.flatnonzero(starts != starts[0])[0])
-        raise InvalidInputError(
-            "some grids start at zero and others above",
-            column="grid",
-            row=row,
-            value=float(grid[row, 0]),
-            remedy="start all at zero, or none",
-        )
-
-
-def _as_table(values: Any, name: str) -> np.ndarray:
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            "is not a rectangular numeric table",
-            column=name,
-            remedy="give every query the same number of points",
-        ) from None
-    if table.ndim not in (1, 2):
-        raise InvalidInputError(
-            f"has shape {table.shape}", column=name, remedy="give shape (m,) or (n, m)"
-        )
-    return table
