@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from clear_opt import InfeasibleError, ShiftedSurge, __version__
 from clear_opt.cli.app import app
 from clear_opt.files import read_records, write
 from clear_opt.tables import read_queries
+from tests.command_line import CURVES, answer, exact_optima, refusal, run, write_curves
 
 KEYS = [
     "n_queries", "budget", "spent", "funded", "abandoned", "price", "expected_utility",
@@ -21,38 +21,11 @@ OUTPUT = [
     "query_id", "max_tokens", "funded", "expected_utility", "abandonment_price", "surplus", "reason"
 ]  # fmt: skip
 
-# tau, height, width of five queries.
-CURVES = [(40, 0.9, 30), (60, 0.5, 80), (10, 0.2, 20), (150, 0.8, 60), (0, 0.35, 45)]
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def answer(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.output
-    assert all(line.startswith(("note: ", "wrote ")) for line in result.stderr.splitlines())
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout, parse_constant=pytest.fail)
-
-
-def refusal(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("clear-opt: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
 
 @pytest.fixture
 def curves(tmp_path):
     """Five queries with curves, CSV."""
-    rows = [f"q{i},{tau},{height},{width}" for i, (tau, height, width) in enumerate(CURVES)]
-    path = tmp_path / "curves.csv"
-    path.write_text("\n".join(["query_id,tau,height,width", *rows]))
-    return path
+    return write_curves(tmp_path / "curves.csv")
 
 
 @pytest.fixture
@@ -69,20 +42,6 @@ def texts(tmp_path):
     return path
 
 
-def exact_optimum(budget, most=10**9):
-    """Best total success of CURVES in whole tokens, by dynamic programming on the definition."""
-    best = np.zeros(budget + 1)
-    for tau, height, width in CURVES:
-        caps = np.arange(min(budget, tau + width, most) + 1)
-        y = np.clip((caps - tau) / width, 0.0, 1.0)
-        value = height * y * np.exp(1.0 - y)
-        best = np.array(
-            [max(best[b - c] + value[c] for c in range(min(b, len(caps) - 1) + 1))
-             for b in range(budget + 1)]
-        )  # fmt: skip
-    return best[budget]
-
-
 @pytest.mark.parametrize("budget", [0, 45, 120, 200, 333])
 def test_the_answer_is_the_exact_optimum_of_a_small_batch(curves, budget, tmp_path):
     out = tmp_path / "out.jsonl"
@@ -94,7 +53,7 @@ def test_the_answer_is_the_exact_optimum_of_a_small_batch(curves, budget, tmp_pa
     assert found["spent"] <= budget
     assert found["solver"] == "dual"
     assert found["status"] == "solved"
-    optimum = exact_optimum(budget)
+    optimum = exact_optima(budget)[-1]
     assert found["expected_utility"] == pytest.approx(optimum, abs=1e-3)
     assert found["expected_utility"] <= optimum + 1e-9 <= found["dual_bound"] + 2e-9
     assert found["gap"] == pytest.approx(found["dual_bound"] - found["expected_utility"], abs=1e-9)
@@ -126,7 +85,7 @@ def test_both_solvers_and_their_differences(curves):
     assert check["dual_bound_difference"] <= 1e-6
     assert check["price_difference"] <= 1e-4
     for solver in ("dual", "conic"):
-        assert check[solver]["dual_bound"] >= exact_optimum(200) - 1e-9
+        assert check[solver]["dual_bound"] >= exact_optima(200)[-1] - 1e-9
         assert found["expected_utility"] >= check[solver]["expected_utility"]
     result = run("allocate", curves, "--budget", 200, "--solver", "both")
     assert "conic" in result.stdout
@@ -135,7 +94,7 @@ def test_both_solvers_and_their_differences(curves):
 def test_the_conic_solver_alone(curves):
     found = answer("allocate", curves, "--budget", 200, "--solver", "conic")
     assert found["solver"] == "conic"
-    assert found["expected_utility"] == pytest.approx(exact_optimum(200), abs=1e-3)
+    assert found["expected_utility"] == pytest.approx(exact_optima(200)[-1], abs=1e-3)
 
 
 def test_floor_ceiling_and_block(curves, tmp_path):

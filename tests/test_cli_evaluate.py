@@ -1,27 +1,17 @@
 """``clear-opt evaluate``: what it prints, writes and refuses."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from clear_opt.cli.app import app
+from tests import command_line
 
 POLICIES = ("uniform", "proportional", "learned", "oracle")
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-
-
-def refusal(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("clear-opt: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
+run, refusal = partial(command_line.run, "evaluate"), partial(command_line.refusal, "evaluate")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import lognorm
-from typer.testing import CliRunner
 
 from clear_opt import (
     Guarantee,
@@ -20,9 +19,9 @@ from clear_opt import (
     find_conflict,
     solve,
 )
-from clear_opt.cli.app import app
 from clear_opt.files import read_records
 from clear_opt.whatif import CheapestBudget
+from tests.command_line import answer, refusal, run
 
 # tau, height, width, length_median, length_spread and tenant of three queries, by offer.
 SMALL = [(10, 0.7, 20, 25, 0.5), (30, 0.3, 30, 60, 0.5), (15, 0.6, 15, 30, 0.4)]
@@ -50,27 +49,6 @@ resource = "cents"
 amount = 60
 tenant = "a"
 """
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def answer(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.output
-    assert all(line.startswith(("note: ", "wrote ")) for line in result.stderr.splitlines())
-    return json.loads(result.stdout, parse_constant=pytest.fail)
-
-
-def refusal(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    lines = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
-    assert len(lines) == 1
-    assert lines[0].startswith("clear-opt: ")
-    return lines[0]
 
 
 def words(*arguments):

@@ -1,61 +1,21 @@
 """``clear-opt path`` and ``clear-opt cheapest``: what they print, write and refuse."""
 
-import json
-
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from clear_opt import ShiftedSurge
-from clear_opt.cli.app import app
 from clear_opt.files import read_records
+from tests.command_line import CURVES, answer, exact_optima, refusal, run, write_curves
 
 POINT = [
     "budget", "price", "expected_utility", "accuracy", "dual_bound", "gap", "spent", "funded"
 ]  # fmt: skip
 
-# tau, height, width of five queries.
-CURVES = [(40, 0.9, 30), (60, 0.5, 80), (10, 0.2, 20), (150, 0.8, 60), (0, 0.35, 45)]
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def answer(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.output
-    assert all(line.startswith(("note: ", "wrote ")) for line in result.stderr.splitlines())
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout, parse_constant=pytest.fail)
-
-
-def refusal(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("clear-opt: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
 
 @pytest.fixture
 def curves(tmp_path):
     """Five queries with curves, CSV."""
-    rows = [f"q{i},{tau},{height},{width}" for i, (tau, height, width) in enumerate(CURVES)]
-    path = tmp_path / "curves.csv"
-    path.write_text("\n".join(["query_id,tau,height,width", *rows]))
-    return path
-
-
-def exact_optima(most):
-    """Best total success of CURVES at budgets 0 to ``most``, by dynamic programming."""
-    best = np.zeros(most + 1)
-    for tau, height, width in CURVES:
-        y = np.clip((np.arange(most + 1) - tau) / width, 0.0, 1.0)
-        value = height * y * np.exp(1.0 - y)
-        best = np.array([(best[: b + 1] + value[b::-1]).max() for b in range(most + 1)])
-    return best
+    return write_curves(tmp_path / "curves.csv")
 
 
 def test_path_gives_each_budget_its_optimum_in_the_order_given(curves):
