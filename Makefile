@@ -37,7 +37,10 @@ types: $(READY) ## pyright, standard mode
 	$(BIN)/pyright
 
 bench: $(READY) ## measured comparisons with what a user would pick instead
+	$(BIN)/python -m benchmarks.limit
 	$(BIN)/python -m benchmarks.solvers
+	$(BIN)/python -m benchmarks.path
+	$(BIN)/python -m benchmarks.gpu
 
 docs: $(READY) ## build the site into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-HEADINGS = ("method", "n", "ratio", "ms", "first, ms", "% of bound", "fits")
+HEADINGS = ("method", "n", "ratio", "ms", "first, ms", "% of bound", "fits", "peak MB")
 """``ratio`` is the time as a multiple of our dual solver's; ``first`` the first call at that size,
-compilation included, which ``ms`` leaves out; ``fits`` whether the budget held."""
+compilation included, which ``ms`` leaves out; ``fits`` whether the budget held;
+``peak MB`` the memory of one call beyond its inputs."""
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """Marks around the table that `quote` keeps up to date."""
@@ -73,9 +74,16 @@ def cells(report: dict[str, Any]) -> list[tuple[str, ...]]:
             _two_digits(1e3 * row["first_seconds"]),
             f"{100 * row['share_of_bound']:.3f}",
             "yes" if row["within_budget"] else "NO",
+            _megabytes(row["peak_mb"]),
         )
         for row in report["rows"]
     ]
+
+
+def _megabytes(value: float | None) -> str:
+    if value is None:
+        return ""
+    return _two_digits(value) if value >= 0.1 else "< 0.1"
 
 
 def _two_digits(value: float) -> str:
@@ -84,8 +92,13 @@ def _two_digits(value: float) -> str:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Give a report as a Markdown table."""
-    return markdown_table(HEADINGS, cells(report))
+    """Give a report as a Markdown table, and below it what was left out."""
+    reasons: dict[str, list[str]] = {}
+    for row in report["left_out"]:
+        reasons.setdefault(f"{row['method']} ({row['why']})", []).append(f"{row['n']:,}")
+    lines = [f"- {method}: n = {'; '.join(sizes)}" for method, sizes in reasons.items()]
+    table = markdown_table(HEADINGS, cells(report))
+    return "\n".join([table, "", "Left out:", "", *lines] if lines else [table])
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,13 +1,15 @@
-"""Our solvers beside the paper's method and what others do, in one run: ``make bench``.
+"""Our solvers beside the paper's method and what others do, in one run.
 
     python -m benchmarks.solvers [--n 500,5000] [--json] [--out benchmarks/results/solvers.json]
 
 A time is the median over instances and repeats of one call, from plain arrays to whole tokens (ours
 include the certificate and a reason for each query). Methods take turns, so that a busy moment of
 the machine hits them all. Before timing every method runs once on each instance: imports and
-compilation are not in the medians but in ``first_seconds``. Share is the expected number of right
-answers as a share of the dual bound, which no allocation can exceed. Where the report goes to its
-usual place, the table in docs/benchmarks.md is renewed too.
+compilation are not in the medians but in ``first_seconds``; only where that run takes longer than
+`PATIENCE` it is the time. Share is the expected number of right answers as a share of the dual
+bound, which no allocation can exceed. Memory is the peak of one call beyond its inputs, in a
+process of its own (`clear_opt.bench.memory`). Where the report goes to its usual place, the table
+in docs/benchmarks.md is renewed too.
 """
 
 from __future__ import annotations
@@ -15,29 +17,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.instances import Instance, make_instance
-from benchmarks.methods import METHODS, Answer, Method, dual
 from benchmarks.report import machine_facts, print_report, quote, write_report
+from clear_opt.bench import METHODS, Method, compare
+from clear_opt.bench.comparison import SHARE_OF_PEAKS
 
-SHARE_OF_PEAKS = 0.3
-"""Budget as a share of what funding every query to its peak would cost."""
+SIZES = (500, 5_000, 50_000, 500_000, 10_000_000)
 
+PATIENCE = 5.0
+"""Seconds of a first call up to which a method is called again, in turns with the others."""
+
+_LARGE = 100_000  # queries from which on one batch is as good as several
 _RESULT = Path(__file__).parent / "results" / "solvers.json"
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def run(
-    sizes: Sequence[int] = (500, 5000),
+    sizes: Sequence[int] = SIZES,
     instances: int = 3,
     repeats: int = 3,
     methods: Sequence[Method] = METHODS,
+    say: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
     """Compare the methods and give one JSON-ready report.
 
@@ -46,18 +49,22 @@ def run(
     sizes
         Numbers of queries.
     instances
-        Random batches of each size.
+        Random batches of each size; of more than 100,000 queries one.
     repeats
         Timed calls of each method on each batch, after one that is not timed.
     methods
         What to compare; the first is the reference for time ratios.
+    say
+        Called with the name of each step when it begins.
     """
     report: dict[str, Any] = {
         "benchmark": "solvers",
         "settings": {
             "sizes": list(sizes),
             "instances": instances,
+            "instances_of_large_batches": 1,
             "repeats": repeats,
+            "patience_seconds": PATIENCE,
             "budget_as_share_of_peaks": SHARE_OF_PEAKS,
         },
         "machine": machine_facts(),
@@ -65,77 +72,28 @@ def run(
         "left_out": [],
     }
     for n in sizes:
-        for method in methods:
-            if n > method.largest:
-                report["left_out"].append({"method": method.name, "n": n, "why": method.why})
-        able = [method for method in methods if n <= method.largest]
-        batches = [make_instance(n, seed, SHARE_OF_PEAKS) for seed in range(instances)]
-        report["rows"] += _rows(able, batches, repeats)
+        rows, left_out = compare(
+            (n,),
+            instances=instances if n <= _LARGE else 1,
+            repeats=repeats,
+            patience=PATIENCE,
+            methods=methods,
+            say=say,
+        )
+        report["rows"] += rows
+        report["left_out"] += left_out
     return report
-
-
-def _rows(methods: Sequence[Method], batches: list[Instance], repeats: int) -> list[dict]:
-    answers: dict[str, list[Answer]] = {}
-    first: dict[str, float] = {}
-    for method in methods:
-        begun = time.perf_counter()
-        answers[method.name] = [method.allocate(batches[0])]
-        first[method.name] = time.perf_counter() - begun
-        answers[method.name] += [method.allocate(batch) for batch in batches[1:]]
-    times: dict[str, list[float]] = {method.name: [] for method in methods}
-    for batch in batches:
-        for _ in range(repeats):
-            for method in methods:
-                begun = time.perf_counter()
-                method.allocate(batch)
-                times[method.name].append(time.perf_counter() - begun)
-    bounds = [_bound(batch) for batch in batches]
-    median = {name: float(np.median(taken)) for name, taken in times.items()}
-    return [
-        {
-            "method": method.name,
-            "n": len(batches[0].tau),
-            "ratio": median[method.name] / median[methods[0].name],
-            "seconds": median[method.name],
-            "first_seconds": first[method.name],
-            **_quality(answers[method.name], batches, bounds),
-        }
-        for method in methods
-    ]
-
-
-def _bound(batch: Instance) -> float:
-    """Give the least dual bound, recomputed from the curves alone at our solver's price."""
-    price = dual(batch).price
-    assert price is not None
-    return batch.problem().certify(np.zeros(len(batch.tau)), price).dual_bound
-
-
-def _quality(answers: list[Answer], batches: list[Instance], bounds: list[float]) -> dict[str, Any]:
-    shares = [
-        float(batch.utility(answer.tokens).sum()) / bound
-        for answer, batch, bound in zip(answers, batches, bounds, strict=True)
-    ]
-    return {
-        "share_of_bound": float(np.mean(shares)),
-        "worst_share": min(shares),
-        "within_budget": all(
-            answer.tokens.sum() <= batch.budget
-            for answer, batch in zip(answers, batches, strict=True)
-        ),
-        "prices": [answer.price for answer in answers],
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison, write the report, print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.solvers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--n", type=sizes_of, default=(500, 5000), help="numbers of queries")
+    parser.add_argument("--n", type=sizes_of, default=SIZES, help="numbers of queries")
     parser.add_argument("--json", action="store_true", help="print the report itself")
     parser.add_argument("--out", type=Path, default=_RESULT)
     options = parser.parse_args(arguments)
-    report = run(options.n)
+    report = run(options.n, say=lambda step: print(step, file=sys.stderr, flush=True))
     write_report(report, options.out)
     if options.out == _RESULT and _PAGE.exists():
         quote(report, _PAGE)

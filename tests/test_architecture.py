@@ -25,7 +25,7 @@ LAYERS = [
     {"policies", "whatif"},
     {"evaluation"},
     {"plots", "report", "tables"},
-    {"demo", "training", "plans"},
+    {"demo", "training", "plans", "bench"},
     {"cli", "__main__", "__init__"},
 ]
 OPTIMISATION = (

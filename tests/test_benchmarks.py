@@ -3,22 +3,34 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.instances import make_instance
-from benchmarks.methods import METHODS
+from benchmarks import gpu, limit
 from benchmarks.report import BEGIN, END, markdown, quote, write_report
 from benchmarks.solvers import main, run
+from clear_opt.bench import METHODS, compare, make_instance
+from clear_opt.bench.grid import KNAPSACK_GAP, hull_climb, knapsack
 
 ROW = {
     "method",
     "n",
     "ratio",
     "seconds",
+    "calls",
     "first_seconds",
     "share_of_bound",
     "worst_share",
     "within_budget",
     "prices",
+    "peak_mb",
 }
+NAMED = {method.name: method for method in METHODS}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_other_processes():
+    """Take peaks of memory as known: test_cli_bench.py measures them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: 2_500_000)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +46,7 @@ def rows(report):
 def test_report_says_what_was_compared_and_where(report, rows):
     assert list(rows) == [method.name for method in METHODS]
     assert all(set(row) == ROW and row["n"] == 50 for row in rows.values())
+    assert all(row["peak_mb"] == 2.5 for row in rows.values())
     assert {"python", "numpy", "jax", "cpus"} <= set(report["machine"])
     assert report["left_out"] == []
     json.dumps(report, allow_nan=False)
@@ -79,10 +92,51 @@ def test_instances_are_the_same_for_the_same_seed_and_score_like_the_curves():
 def test_every_method_copes_with_tokens_to_spare():
     instance = make_instance(8, 0, 1.5)
     peaks = instance.alpha / (instance.beta * np.e)
-    for method in METHODS[:6]:
+    for name, method in NAMED.items():
         answer = method.allocate(instance)
         assert answer.tokens.sum() <= instance.budget
-        assert instance.utility(answer.tokens) == pytest.approx(peaks, rel=1e-3)
+        if name not in ("uniform", "proportional"):
+            assert instance.utility(answer.tokens) == pytest.approx(peaks, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if "bisection" in name or "hull" in name])
+def test_methods_in_blocks_answer_as_in_one(name, monkeypatch):
+    instance = make_instance(300, 4, 0.3)
+    whole = NAMED[name].allocate(instance).tokens
+    for module in ("methods", "grid"):
+        monkeypatch.setattr(f"clear_opt.bench.{module}._BLOCK", 64)
+    assert np.array_equal(NAMED[name].allocate(instance).tokens, whole)
+
+
+def best_on_grid(instance, step):
+    """Give the best value on the grid by dynamic programming over all its caps."""
+    units = int(instance.budget // step)
+    best = np.zeros(units + 1)
+    caps = np.arange(units + 1) * float(step)
+    for row in range(len(instance.tau)):
+        alone = instance._replace(
+            **{k: getattr(instance, k)[[row]] for k in ("tau", "alpha", "beta")}
+        )
+        gain = alone.utility(caps)
+        best = np.array([(best[: k + 1] + gain[k::-1]).max() for k in range(units + 1)])
+    return best[-1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_grid_methods_against_dynamic_programming(seed):
+    instance = make_instance(12, seed, 0.4)
+    best = best_on_grid(instance, 50)
+    exact = instance.utility(knapsack(instance, step=50).tokens).sum()
+    assert best * (1 - KNAPSACK_GAP) - 1e-12 <= exact <= best * (1 + 1e-12)
+    climbed = hull_climb(instance, step=50).tokens
+    assert np.all(climbed % 50 == 0)
+    assert 0.8 * best <= instance.utility(climbed).sum() <= best * (1 + 1e-12)
+
+
+def test_a_method_without_patience_is_called_once():
+    rows, _ = compare((5,), repeats=4, patience=0.0, methods=METHODS[-2:])
+    assert [row["calls"] for row in rows] == [4, 1]  # the reference is always timed in turns
+    assert rows[1]["seconds"] == rows[1]["first_seconds"]
 
 
 def test_large_batches_leave_out_what_cannot_do_them():
@@ -93,7 +147,9 @@ def test_large_batches_leave_out_what_cannot_do_them():
 
 
 def test_command_line_writes_one_whole_file(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("benchmarks.solvers.run", lambda sizes: run(sizes, 1, 1, METHODS[-2:]))
+    monkeypatch.setattr(
+        "benchmarks.solvers.run", lambda sizes, say: run(sizes, 1, 1, METHODS[-1:], say)
+    )
     out = tmp_path / "new" / "report.json"
     main(["--n", "5,6", "--json", "--out", str(out)])
     assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
@@ -118,3 +174,41 @@ def test_sizes_must_be_numbers(sizes, capsys):
     with pytest.raises(SystemExit):
         main(["--n", sizes])
     assert "no list of sizes" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def limits():
+    return limit.run(2000, repeats=1)
+
+
+def test_the_limit_compares_a_solve_with_what_it_must_cost(limits):
+    json.dumps(limits, allow_nan=False)
+    assert set(limits["seconds"]) == set(limit.NAMES)
+    assert all(seconds > 0 for seconds in limits["seconds"].values())
+    assert limits["growth"] == limits["seconds"]["solve"] / limits["seconds"]["smaller"]
+    # Two formulas for Lambert's W, in two programs, ask for the same tokens.
+    assert limits["demand_differs_by"] < 1e-12
+    assert "full solve of a tenth" in limit.markdown(limits)
+
+
+def test_the_limit_is_written_and_refuses_what_has_no_tenth(limits, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(limit, "run", lambda n, repeats: limits)
+    out = tmp_path / "limit.json"
+    limit.main(["--n", "2000", "--json", "--out", str(out)])
+    assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
+    with pytest.raises(SystemExit):
+        limit.main(["--n", "9"])
+    assert "below 10" in capsys.readouterr().err
+
+
+def test_without_a_gpu_the_benchmark_says_so_and_measures_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("jax.default_backend", lambda: "cpu")
+    gpu.main(["--out", str(tmp_path / "gpu.json")])
+    assert capsys.readouterr().out.startswith("no GPU was found: nothing was measured")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_gpu_benchmark_measures_it_measures_on_any_device():
+    found = gpu.measure(500, 1)
+    assert set(found) == {"backend", "price", "formula", "evaluation", "solve"}
+    assert found["price"] == NAMED["dual (ours)"].allocate(make_instance(500, 0, 0.3)).price

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import lambertw
 
-from benchmarks.instances import make_instance
 from clear_opt import (
     AllocationProblem,
     InfeasibleError,
@@ -22,6 +21,7 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
+from clear_opt.bench import make_instance
 from clear_opt.instances import FAMILIES, random_problem
 from clear_opt.whatif import BudgetPath, budget_sweep, caps
 from tests.reference import clear_by_bisection

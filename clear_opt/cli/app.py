@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clear_opt.cli.allocate import allocate
+from clear_opt.cli.bench import bench
 from clear_opt.cli.cheapest import cheapest
 from clear_opt.cli.demo import demo
 from clear_opt.cli.evaluate import evaluate
@@ -69,4 +70,5 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(register)
 app.command()(demo)
+app.command()(bench)
 app.command("import")(import_rollouts)

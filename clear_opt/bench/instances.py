@@ -1,13 +1,14 @@
-"""Synthetic batches of shifted surges, the same for the same seed."""
+"""Synthetic batches of shifted surges as plain arrays, the same for the same seed."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from clear_opt import AllocationProblem, ShiftedSurge
+if TYPE_CHECKING:
+    from clear_opt.problem import AllocationProblem
 
 
 class Instance(NamedTuple):
@@ -29,6 +30,9 @@ class Instance(NamedTuple):
 
     def problem(self) -> AllocationProblem:
         """Give the batch as clear_opt's problem, with nothing computed yet."""
+        from clear_opt.curves import ShiftedSurge
+        from clear_opt.problem import AllocationProblem
+
         return AllocationProblem(ShiftedSurge(self.tau, self.alpha, self.beta), self.budget)
 
 
@@ -37,6 +41,11 @@ def make_instance(n: int, seed: int, share: float) -> Instance:
 
     Thresholds and widths are log-normal around 200 and 100 tokens, with nine in ten thresholds
     between 60 and 650; heights are uniform on [0.05, 1].
+
+    Examples
+    --------
+    >>> make_instance(1000, seed=0, share=0.3).problem()
+    AllocationProblem(ShiftedSurge, n=1000, budget=110580)
     """
     rng = np.random.default_rng([seed, n])
     tau = 200.0 * np.exp(rng.normal(0.0, 0.7, n))

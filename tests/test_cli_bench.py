@@ -1,0 +1,94 @@
+"""``clear-opt bench``: what it prints and refuses, and that a peak is the peak of the call."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from clear_opt.bench import METHODS, compare, make_instance, peak_memory
+from clear_opt.cli.app import app
+
+MEGABYTE = 10**6
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["bench", *arguments])
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Quick methods only, the first of which copes with five queries and no more."""
+    methods = [METHODS[-1], METHODS[-2]._replace(largest=5, why="a reason")]
+    monkeypatch.setattr(
+        "clear_opt.bench.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
+    )
+
+
+def test_json_has_the_rows_and_nothing_else(few):
+    result = run("--n", "5,6", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert list(found) == ["rows"]
+    assert [(row["method"], row["n"]) for row in found["rows"]] == [
+        ("proportional", 5), ("uniform", 5), ("proportional", 6),
+    ]  # fmt: skip
+    for row in found["rows"]:
+        assert list(row) == ["method", "n", "seconds", "share_of_bound", "peak_mb"]
+        assert row["seconds"] > 0
+        assert 0 <= row["share_of_bound"] <= 1
+        assert row["peak_mb"] is None or row["peak_mb"] >= 0
+    assert "note: uniform is left out at n = 6: a reason" in result.stderr
+
+
+def test_the_table_says_the_same_to_people(few, monkeypatch):
+    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: None)
+    result = run("--n", "5")
+    assert result.exit_code == 0, result.output
+    assert "proportional" in result.stdout
+    assert "% of bound" in result.stdout
+
+
+@pytest.mark.parametrize("sizes", ["", "0", "5,x", "-1", "1.5"])
+def test_sizes_must_be_whole_numbers_above_zero(sizes):
+    result = run("--n", sizes)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("clear-opt: Invalid value: --n: ")
+    assert result.stderr.count("\n") == 1
+
+
+def a_number(megabytes):
+    return megabytes
+
+
+def take(megabytes):
+    """Hold so much, and touch it all, for the length of the call."""
+    return np.ones(megabytes * MEGABYTE, dtype=np.int8).sum()
+
+
+def touched(megabytes):
+    return np.ones(megabytes * MEGABYTE, dtype=np.int8)
+
+
+def test_a_peak_is_what_the_call_adds_to_its_inputs():
+    taken = peak_memory(take, a_number, (200,))
+    if taken is None:
+        pytest.skip("this system does not tell a process its peak")
+    assert 195 <= taken / MEGABYTE <= 230
+    # 200 MB of input, and 100 that were held for a moment before, do not count.
+    held = peak_memory(np.max, touched, (200,), (300,))
+    assert held is not None
+    assert held / MEGABYTE <= 30
+
+
+def test_an_error_in_the_other_process_is_told():
+    with pytest.raises(ValueError, match="negative dimensions"):
+        peak_memory(take, a_number, (-1,))
+
+
+def test_every_method_can_be_sent_to_another_process():
+    instance = make_instance(6, 0, 0.3)
+    for method in METHODS:
+        assert pickle.loads(pickle.dumps(method.allocate)) is not None
+        assert len(method.allocate(instance).tokens) == 6
