@@ -37,11 +37,8 @@ memory quadratic in n (0.2 GB at 500, 3.5 GB at 2,000), while reading a program 
 anew takes 2 % of the time to solve it."""
 
 PRESOLVE_SAMPLE: Final = 256
-"""Queries of the small program that tells a large one roughly where its price is: within 3 % on
-batches of 5,000."""
-
-PRESOLVE_SPREADS: Final = (1.15, 1.5)
-"""Factors around that price, first and second try, outside which abandonment prices decide."""
+"""Queries of the small program that tells a large one roughly where its price is: to a few per cent
+on most batches, to a factor of two where thresholds spread over several decades."""
 
 CUT_ROUNDS: Final = 20
 """Most refinements of the tangent cuts; about seven close in from eight decades to `CUT_WINDOW`."""

@@ -6,7 +6,8 @@ import pytest
 
 from clear_opt import AllocationProblem, ConicSolver, ShiftedSurge, SolverError, solve
 from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.solvers import conic
+from clear_opt.solvers import conic, conic_presolve
+from clear_opt.solvers.conic_presolve import presolved, spread_sample
 from clear_opt.solvers.cvxpy_terms import dual_of, numbers
 
 
@@ -93,3 +94,86 @@ def test_a_stalled_price_is_kept_where_it_cannot_be_refined(monkeypatch):
     problem = random_problem("surge", seed=4, n=40)
     answer = ConicSolver().solve(problem)
     assert answer.dual_bound == pytest.approx(solve(problem).dual_bound, rel=1e-6)
+
+
+def test_an_answer_does_not_depend_on_what_was_solved_before():
+    first, other = (random_problem("surge", seed=seed, n=30) for seed in (1, 2))
+    alone = ConicSolver().relax(first)
+    ConicSolver().relax(other)
+    again = ConicSolver().relax(first)
+    assert (again.price, again.value) == (alone.price, alone.value)
+
+
+LARGE = [(family, seed) for family in ("surge", "quadratic") for seed in (0, 1, 2, 4)]
+
+
+@pytest.mark.parametrize(("family", "seed"), LARGE)
+def test_a_large_batch_with_fewer_cones_has_the_whole_programs_optimum(family, seed):
+    problem = random_problem(family, seed=seed, n=600, bounded=seed % 2 == 1)
+    fewer, whole = ConicSolver().relax(problem), ConicSolver(presolve=False).relax(problem)
+    truth = solve(problem, "dual")
+    assert fewer.converged
+    assert fewer.value == pytest.approx(whole.value, rel=1e-6)
+    assert fewer.value == pytest.approx(truth.dual_bound, rel=1e-6)
+    assert fewer.price == pytest.approx(truth.price, rel=1e-4, abs=1e-15)
+
+
+def sizes_and_readings(monkeypatch):
+    """Note how many variables each program has that cvxpy solves, and which it builds anew."""
+    sizes, solve_program = [], cp.Problem.solve
+
+    def noted(self, *args, **options):
+        sizes.append(sum(variable.size for variable in self.variables()))
+        return solve_program(self, *args, **options)
+
+    monkeypatch.setattr(cp.Problem, "solve", noted)
+    return sizes, count_compilations(monkeypatch)
+
+
+def test_a_large_batch_takes_one_small_program_and_one_reading(monkeypatch):
+    first, second = (random_problem("surge", seed=seed, n=600) for seed in (0, 6))
+    ConicSolver().relax(first)
+    sizes, readings = sizes_and_readings(monkeypatch)
+    ConicSolver().relax(second)
+    assert len(sizes) == 2
+    assert len(readings) == 1  # the sample's program is kept, what is left of a batch is read
+    unpriced = second.envelope.abandonment_price < 0.5 * solve(second, "dual").price
+    assert sizes[1] <= 4 * (600 - unpriced.sum())
+
+
+@pytest.mark.parametrize("times", [0.0, 1e-9, 0.3, 0.9, 1.0, 1.2, 50.0, np.inf])
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_guess_the_decisions_are_right(times, seed):
+    problem = random_problem("surge", seed=seed, n=80, bounded=seed % 2 == 1)
+    truth = solve(problem, "dual")
+    left = presolved(problem, times * truth.price if truth.price else times)
+    assert left.proven(truth.price)
+    assert len(left.problem) > left.sure
+    rest = solve(left.problem, "dual")
+    assert rest.dual_bound + left.at_rest == pytest.approx(truth.dual_bound, rel=1e-9)
+    assert rest.price == pytest.approx(truth.price, rel=1e-6)
+
+
+def test_a_spread_sample_knows_about_where_the_price_is():
+    rng = np.random.default_rng(3)
+    curves = ShiftedSurge.from_height(
+        200 * np.exp(rng.normal(0, 0.7, 2000)),
+        rng.uniform(0.05, 1, 2000),
+        rng.uniform(50, 200, 2000),
+    )
+    problem = AllocationProblem(curves, budget=150_000, floor=rng.integers(0, 10, 2000))
+    sample = spread_sample(problem, 200)
+    assert len(sample) == 200
+    assert solve(sample, "dual").price == pytest.approx(solve(problem, "dual").price, rel=0.1)
+
+
+@pytest.mark.parametrize("window", [(0.0, 0.5), (2.0, np.inf)])
+def test_wrong_decisions_are_found_out(window, monkeypatch):
+    problem = random_problem("surge", seed=4, n=600)
+    truth = solve(problem, "dual")
+    wrong = tuple(truth.price * edge for edge in window)
+    monkeypatch.setattr(conic_presolve, "_window", lambda *_: wrong)
+    relaxation = ConicSolver().relax(problem)
+    assert relaxation.converged
+    assert relaxation.price == pytest.approx(truth.price, rel=1e-4)
+    assert relaxation.value == pytest.approx(truth.dual_bound, rel=1e-6)

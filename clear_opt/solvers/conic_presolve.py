@@ -1,11 +1,17 @@
 """Fewer cones: queries that a price decides are taken out of a large convex program.
 
 A query is funded below its abandonment price and rests at its floor above it. A small program of
-queries spread evenly over all abandonment prices tells roughly where the price lies; only queries
-whose abandonment price is near it are then left open. Those well above are *sure*: their funded
-share is one. Those well below are *dropped*. If the price of what is left lies between the two
-groups, every decision was right at that very price, so that it is optimal for the whole program
-too; and the dual bound, which covers all queries, meets the value. If not, nothing is claimed.
+queries spread evenly over all abandonment prices tells roughly where the price lies. Around that
+guess demand is counted at a few prices: the optimal price lies between one at which all queries
+together ask for the budget or more, and one at which they ask for no more than the budget. Queries
+whose abandonment price is above that window are *sure*, their funded share is one; those below are
+*dropped*; the others stay open.
+
+What this proves: with the price inside the window, every decision is right at that very price, so
+the optimum of what is left is one of the whole program. A wrong guess makes the window wider, never
+wrong. What it does not prove: that abandonment prices are right. They come from the envelope, which
+the dual solver reads too, so that a fault there could hide; `cross_check` therefore solves the
+whole program.
 """
 
 from __future__ import annotations
@@ -16,6 +22,9 @@ import numpy as np
 
 from clear_opt.problem import AllocationProblem
 
+_EDGES = (1 / 3, 1 / 1.5, 1 / 1.15, 1.15, 1.5, 3.0)
+"""Where demand is counted, as multiples of the guess."""
+
 
 class Presolved(NamedTuple):
     """What is left of a problem once sure queries are marked and hopeless ones are dropped."""
@@ -23,7 +32,7 @@ class Presolved(NamedTuple):
     problem: AllocationProblem
     """Open queries, then sure ones, with the budget that dropped queries' floors leave."""
     sure: int
-    """How many queries are sure, the last ones."""
+    """How many queries are sure, the last ones; at least one is open."""
     at_rest: float
     """What the dropped queries' floors are worth, weighted success."""
     low: float
@@ -52,18 +61,22 @@ def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     return _part(problem, rows, problem.floor[rows].sum() + room * size / len(problem))
 
 
-def presolved(problem: AllocationProblem, low: float, high: float) -> Presolved:
-    """Decide all queries whose abandonment price is outside ``low`` to ``high``.
+def presolved(problem: AllocationProblem, guess: float) -> Presolved:
+    """Decide the queries that every price decides which could be optimal.
 
     Parameters
     ----------
     problem
-        The whole problem.
-    low, high
-        Prices between which the optimal one is thought to be, weighted success per token.
+        The whole problem, n >= 1 queries.
+    guess
+        About where the price is, weighted success per token, >= 0.
     """
+    low, high = _window(problem, guess)
     ceded = problem.envelope.abandonment_price
     sure, dropped = ceded > high, ceded < low
+    if (sure | dropped).all():
+        nearest = int(np.argmin(np.maximum(low - ceded, ceded - high)))
+        sure[nearest] = dropped[nearest] = False
     rows = np.concatenate([np.flatnonzero(~sure & ~dropped), np.flatnonzero(sure)])
     floors = problem.floor[dropped].sum()
     at_rest = problem.utility(problem.floor)[dropped].sum()
@@ -74,6 +87,19 @@ def presolved(problem: AllocationProblem, low: float, high: float) -> Presolved:
         float(ceded[dropped].max(initial=0.0)),
         float(ceded[sure].min(initial=np.inf)),
     )
+
+
+def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
+    """Give two prices between which the optimal one is, the nearest of those that are tried."""
+    envelope, budget = problem.envelope, problem.budget
+    low, high = 0.0, np.inf
+    for price in guess * np.array(_EDGES):
+        if envelope.response(price).sum() >= budget:
+            low = float(price)
+        if envelope.response(price, inclusive=False).sum() <= budget:
+            high = float(price)
+            break
+    return low, high
 
 
 def _part(problem: AllocationProblem, rows: np.ndarray, budget: float) -> AllocationProblem:

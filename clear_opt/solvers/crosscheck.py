@@ -160,7 +160,7 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     if isinstance(problem, Program):
         return _check_program(problem)
     dual = DualSolver().solve(problem)
-    solver = ConicSolver()
+    solver = ConicSolver(presolve=False)  # shares no decision with the dual solver
     if len(problem) == 0:
         return CrossCheck(dual, solver.solve(problem), 0.0)
     relaxation = solver.relax(problem)
