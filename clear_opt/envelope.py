@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import jax
@@ -125,38 +126,43 @@ def concave_envelope(
     """
     xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
     shape = (len(curves),)
-    limit = xp.inf if ceiling is None else ceiling
-    start, end, weight = (
-        v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, limit, weight)
+    top = xp.inf if ceiling is None else ceiling
+    start, top, weight = (
+        v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, top, weight)
     )
     if isinstance(curves, TabularCurve):
-        hull = curves.hull(start, end)
+        hull = curves.hull(start, top)
         return HullEnvelope(
             hull._replace(
                 values=hull.values * weight[:, None], slopes=hull.slopes * weight[:, None]
             )
         )
-    queries = curves, start, end, weight
+    queries = curves, start, top, weight
     if xp is not np:
-        return TangentEnvelope(curves, weight, start, *_pieces(queries))
+        return TangentEnvelope(curves, weight, start, top, *_pieces(queries))
     start_value, *others = each(_pieces, queries)
     if shape[0] and not start_value.any():  # the rule; one zero then stands for them all
         start_value = np.broadcast_to(0.0, shape)
-    return TangentEnvelope(curves, weight, start, start_value, *others)
+    return TangentEnvelope(curves, weight, start, top, start_value, *others)
 
 
-def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-    """Give the value at the start, the tangent point, the end and the abandonment price."""
-    curves, start, limit, weight = queries
+def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array]:
+    """Give the value at the start, the tangent point and the abandonment price."""
+    curves, start, ceiling, weight = queries
     xp = namespace(start, curves.threshold)
-    end = xp.maximum(start, xp.minimum(limit, curves.peak))
+    end = _end(curves, start, ceiling)
     tangent = xp.clip(curves.tangent(start), start, end)
     start_value = curves.value(start)
     run = tangent - start
     chord = (curves.value(tangent) - start_value) / xp.where(run > 0, run, 1.0)
     concave = xp.where(start < end, xp.maximum(curves.marginal(start), 0.0), 0.0)
     price = weight * xp.where(run > 0, chord, concave)
-    return weight * start_value, tangent, end, price
+    return weight * start_value, tangent, price
+
+
+def _end(curves: Curve, start: Array, ceiling: Array) -> Array:
+    xp = namespace(start, curves.threshold)
+    return xp.maximum(start, xp.minimum(ceiling, curves.peak))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,10 +172,15 @@ class TangentEnvelope(Envelope):
     curves: Curve
     weight: Array
     start: Array
+    ceiling: Array
     start_value: Array
     tangent: Array
-    end: Array
     abandonment_price: Array
+
+    @cached_property
+    def end(self) -> Array:
+        """Tokens beyond which nothing is gained, shape (n,)."""
+        return _end(self.curves, self.start, self.ceiling)
 
     def value(self, tokens: Array) -> Array:
         """Give the envelope, weighted success, shape (n,), at ``tokens`` in [start, end]."""
@@ -214,9 +225,9 @@ class TangentEnvelope(Envelope):
             curves=self.curves.take(rows),
             weight=self.weight[rows],
             start=self.start[rows],
+            ceiling=self.ceiling[rows],
             start_value=self.start_value[rows],
             tangent=self.tangent[rows],
-            end=self.end[rows],
             abandonment_price=self.abandonment_price[rows],
         )
 

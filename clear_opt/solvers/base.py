@@ -10,6 +10,7 @@ from clear_opt.allocation import Allocation, Reason, Status
 from clear_opt.blocks import each
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves.numerics import Array, namespace
+from clear_opt.envelope import Envelope
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
@@ -64,10 +65,7 @@ def answer(
     utility, surplus, certificate = problem.account(tokens, price)
     envelope = problem.envelope
     ceded = np.asarray(envelope.abandonment_price)
-    standing = (
-        *(tokens, problem.floor, problem.ceiling, problem.curves.threshold),
-        *(envelope.tangent, envelope.end, ceded),
-    )
+    standing = tokens, problem.floor, problem.ceiling, problem.curves.threshold, envelope
     funded, codes = each(_standing, standing, certificate.price, problem.block)
     if len(problem) == 0:
         status = Status.EMPTY
@@ -98,17 +96,20 @@ def _slack(problem: AllocationProblem, tokens: np.ndarray, price: float) -> bool
     return price == 0.0 and problem.budget - tokens.sum() >= problem.block
 
 
-def _standing(queries: tuple[Array, ...], price: Array, block: Array) -> tuple[Array, Array]:
+def _standing(
+    queries: tuple[Array, Array, Array, Array, Envelope], price: Array, block: Array
+) -> tuple[Array, Array]:
     """Say who is funded, and why each query got its cap."""
-    tokens, floor, ceiling, threshold, tangent, end, ceded = queries
+    tokens, floor, ceiling, threshold, envelope = queries
+    ceded = envelope.abandonment_price
     xp = namespace(tokens)
     past_threshold = (floor > 0) & (floor > threshold)
     bought = tokens > floor
     pays = price <= ceded * (1 + _BREAK_EVEN)
     cases = (
         (bought & (tokens >= ceiling), Reason.CEILING),
-        (bought & (tokens >= end - 1e-9), Reason.PEAK),
-        (bought & (~pays | (tokens < tangent - block)), Reason.MARGINAL),
+        (bought & (tokens >= envelope.end - 1e-9), Reason.PEAK),
+        (bought & (~pays | (tokens < envelope.tangent - block)), Reason.MARGINAL),
         (bought, Reason.FUNDED),
         (past_threshold, Reason.FLOOR),
         (ceded <= 0, Reason.HOPELESS),

@@ -112,7 +112,7 @@ def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
     if in_one_piece(len(problem)) or not isinstance(envelope, TangentEnvelope):
         ladder = ladder_of(problem)
         return ladder, PriceTable(ladder).clear(problem.budget).price
-    if float(np.sum(envelope.end)) <= problem.budget:
+    if total(_most, envelope) <= problem.budget:
         return WindowLadder(problem, 0.0, 0.0), 0.0
     window = _window(problem, envelope)
     price = np.inf
@@ -164,6 +164,10 @@ def _between(prices: np.ndarray, bottom: float, top: float) -> np.ndarray:
         part = prices[first : first + BLOCK_QUERIES]
         found.append(first + np.flatnonzero((part >= bottom) & (part <= top) & (part > 0)))
     return np.concatenate(found)
+
+
+def _most(envelope: TangentEnvelope) -> Array:
+    return envelope.end
 
 
 def _asked(envelope: TangentEnvelope, price: Array, top: Array) -> Array:
