@@ -32,9 +32,10 @@ CUTS_PER_QUERY: Final = 24
 """Tangent cuts per query in the conic solver, for families without a conic form."""
 
 DPP_LIMIT: Final = 512
-"""Most queries for which a cone program is kept compiled: cvxpy's map from parameters to data takes
-memory quadratic in n (0.2 GB at 500, 3.5 GB at 2,000), while reading a program of 5,000 queries
-anew takes 2 % of the time to solve it."""
+"""Most queries for which a cone program is kept compiled. cvxpy's map from parameters to data has a
+row for each pair of a variable and a parameter, empty or not, whichever of its backends builds it:
+0.2 GB at 500 queries, 14 GB at 5,000. Reading a program of 5,000 queries anew takes about 5 % of
+the time to solve it."""
 
 PRESOLVE_SAMPLE: Final = 256
 """Queries of the small program that tells a large one roughly where its price is: to a few per cent
