@@ -99,10 +99,12 @@ def _solve(
     problem: AllocationProblem | Program, solver: SolverOption
 ) -> tuple[Allocation, CrossCheck | None]:
     """Give the answer; of two solvers' answers the better one, with the comparison."""
-    from clear_opt.solvers import cross_check, solve
-
     if solver is not SolverOption.BOTH:
+        from clear_opt.solvers import solve
+
         return solve(problem, solver.value), None
+    from clear_opt.solvers import cross_check  # loads cvxpy, which takes its time
+
     check = cross_check(problem)
     return max(check.dual, check.conic, key=lambda answer: answer.expected_utility), check
 

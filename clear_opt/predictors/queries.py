@@ -174,15 +174,14 @@ def _numbers(name: str, values: pd.Series) -> np.ndarray:
 
 
 def _categories(name: str, values: pd.Series) -> pd.Series:
-    missing = values.isna()
-    found = ["" if absent else value for value, absent in zip(values, missing, strict=True)]
-    for row, value in enumerate(found):
-        if not isinstance(value, str):
-            raise InvalidInputError(
-                "is neither a number nor text",
-                column=name,
-                row=row,
-                value=repr(value),
-                remedy="give numbers in one column and categories in another",
-            )
-    return _objects(found)
+    found: Any = values.to_numpy(dtype=object, na_value="")
+    if all(issubclass(kind, str) for kind in set(map(type, found))):
+        return _objects(list(found))
+    row = next(row for row, value in enumerate(found) if not isinstance(value, str))
+    raise InvalidInputError(
+        "is neither a number nor text",
+        column=name,
+        row=row,
+        value=repr(found[row]),
+        remedy="give numbers in one column and categories in another",
+    )

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
 from clear_opt.program.cheapest import CheapestStates
@@ -256,6 +255,8 @@ def _mix(
     Returns the violation as it is, the duals of the rows, and what each group's mixture uses by
     these duals: a column of less can improve it.
     """
+    from scipy.optimize import linprog  # slow to load, and plain problems never come here
+
     count, size = len(columns.group), int(columns.group.max()) + 1
     scale = unit[rows]
     table = columns.totals[rows] / scale[:, None]
