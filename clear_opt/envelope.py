@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import jax
@@ -177,10 +176,15 @@ class TangentEnvelope(Envelope):
     tangent: Array
     abandonment_price: Array
 
-    @cached_property
+    @property
     def end(self) -> Array:
         """Tokens beyond which nothing is gained, shape (n,)."""
-        return _end(self.curves, self.start, self.ceiling)
+        known = self.__dict__.get("_end")
+        if known is None:
+            known = _end(self.curves, self.start, self.ceiling)
+            if isinstance(known, np.ndarray):  # what JAX traces must not be kept
+                self.__dict__["_end"] = known
+        return known
 
     def value(self, tokens: Array) -> Array:
         """Give the envelope, weighted success, shape (n,), at ``tokens`` in [start, end]."""
