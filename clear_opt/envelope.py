@@ -183,7 +183,7 @@ class TangentEnvelope(Envelope):
         if known is None:
             known = _end(self.curves, self.start, self.ceiling)
             if isinstance(known, np.ndarray):  # what JAX traces must not be kept
-                self.__dict__["_end"] = known
+                object.__setattr__(self, "_end", known)
         return known
 
     def value(self, tokens: Array) -> Array:
