@@ -39,6 +39,7 @@ types: $(READY) ## pyright, standard mode
 bench: $(READY) ## measured comparisons with what a user would pick instead
 	$(BIN)/python -m benchmarks.limit
 	$(BIN)/python -m benchmarks.solvers
+	$(BIN)/python -m benchmarks.conic
 	$(BIN)/python -m benchmarks.path
 	$(BIN)/python -m benchmarks.gpu
 

@@ -7,6 +7,7 @@ from benchmarks import gpu, limit
 from benchmarks.report import BEGIN, END, markdown, quote, write_report
 from benchmarks.solvers import main, run
 from clear_opt.bench import METHODS, compare, make_instance
+from clear_opt.bench.convex import envelope_cuts
 from clear_opt.bench.grid import KNAPSACK_GAP, hull_climb, knapsack
 
 ROW = {
@@ -131,6 +132,16 @@ def test_grid_methods_against_dynamic_programming(seed):
     climbed = hull_climb(instance, step=50).tokens
     assert np.all(climbed % 50 == 0)
     assert 0.8 * best <= instance.utility(climbed).sum() <= best * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tangent_cuts_fund_whole_queries_and_come_near_the_bound(seed):
+    instance = make_instance(80, seed, 0.3)
+    tokens = envelope_cuts(instance, cuts=40).tokens
+    assert tokens.sum() <= instance.budget
+    assert np.all((tokens == 0) | (tokens > instance.tau))
+    ours = instance.utility(NAMED["dual (ours)"].allocate(instance).tokens).sum()
+    assert 0.97 * ours <= instance.utility(tokens).sum() <= ours
 
 
 def test_a_method_without_patience_is_called_once():

@@ -1,7 +1,9 @@
 """``clear-opt bench``: what it prints and refuses, and that a peak is the peak of the call."""
 
 import json
+import os
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ def run(*arguments):
 def few(monkeypatch):
     """Quick methods only, the first of which copes with five queries and no more."""
     methods = [METHODS[-1], METHODS[-2]._replace(largest=5, why="a reason")]
+    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: 1_500_000)
     monkeypatch.setattr(
         "clear_opt.bench.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
     )
@@ -38,16 +41,21 @@ def test_json_has_the_rows_and_nothing_else(few):
         assert list(row) == ["method", "n", "seconds", "share_of_bound", "peak_mb"]
         assert row["seconds"] > 0
         assert 0 <= row["share_of_bound"] <= 1
-        assert row["peak_mb"] is None or row["peak_mb"] >= 0
+        assert row["peak_mb"] == 1.5
     assert "note: uniform is left out at n = 6: a reason" in result.stderr
 
 
-def test_the_table_says_the_same_to_people(few, monkeypatch):
-    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: None)
+def test_the_table_says_the_same_to_people(few):
     result = run("--n", "5")
     assert result.exit_code == 0, result.output
     assert "proportional" in result.stdout
     assert "% of bound" in result.stdout
+    assert "1.5" in result.stdout
+
+
+def test_where_peaks_are_unknown_they_are_null(few, monkeypatch):
+    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: None)
+    assert json.loads(run("--n", "5", "--json").stdout)["rows"][0]["peak_mb"] is None
 
 
 @pytest.mark.parametrize("sizes", ["", "0", "5,x", "-1", "1.5"])
@@ -58,33 +66,33 @@ def test_sizes_must_be_whole_numbers_above_zero(sizes):
     assert result.stderr.count("\n") == 1
 
 
-def a_number(megabytes):
-    return megabytes
-
-
-def take(megabytes):
-    """Hold so much, and touch it all, for the length of the call."""
-    return np.ones(megabytes * MEGABYTE, dtype=np.int8).sum()
-
-
-def touched(megabytes):
-    return np.ones(megabytes * MEGABYTE, dtype=np.int8)
+taken_whole = partial(np.ones, dtype=np.int8)
+"""Takes as many bytes as it is asked for, and touches them all."""
 
 
 def test_a_peak_is_what_the_call_adds_to_its_inputs():
-    taken = peak_memory(take, a_number, (200,))
+    taken = peak_memory(taken_whole, int, (200 * MEGABYTE,))
     if taken is None:
         pytest.skip("this system does not tell a process its peak")
     assert 195 <= taken / MEGABYTE <= 230
     # 200 MB of input, and 100 that were held for a moment before, do not count.
-    held = peak_memory(np.max, touched, (200,), (300,))
+    held = peak_memory(np.max, taken_whole, (200 * MEGABYTE,), (300 * MEGABYTE,))
     assert held is not None
     assert held / MEGABYTE <= 30
 
 
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="peaks of the past cannot be forgotten"
+)
+def test_a_peak_of_the_past_does_not_hide_the_call():
+    taken = peak_memory(taken_whole, int, (100 * MEGABYTE,), (300 * MEGABYTE,))
+    assert taken is not None
+    assert 95 <= taken / MEGABYTE <= 130
+
+
 def test_an_error_in_the_other_process_is_told():
     with pytest.raises(ValueError, match="negative dimensions"):
-        peak_memory(take, a_number, (-1,))
+        peak_memory(taken_whole, int, (-1,))
 
 
 def test_every_method_can_be_sent_to_another_process():
