@@ -130,14 +130,28 @@ def _rounded(problem: AllocationProblem, funded: np.ndarray, price: float) -> np
     left = int((problem.spendable - int(caps.sum())) // block)
     if left < 0:
         caps, gain = each(_whole_caps, queries, price, block, -block)
-    able = np.flatnonzero(gain > (-np.inf if left < 0 else 0.0))
-    if -left > len(able) or (left > np.count_nonzero(funded) and price > 0):
+    able = int(np.count_nonzero(gain > -np.inf))
+    if -left > able or (left > np.count_nonzero(funded) and price > 0):
         return None
-    if abs(left) < len(able):
-        able = able[np.argpartition(-gain[able], abs(left))[: abs(left)]]
-    moved = caps[able] + (block if left > 0 else -block)
-    caps[able] = np.clip(moved, problem.floor[able], problem.ceiling[able])
+    moved = _greatest(gain, abs(left), -np.inf if left < 0 else 0.0)
+    np.add(caps, block if left > 0 else -block, out=caps, where=moved)
     return caps
+
+
+def _greatest(gain: np.ndarray, count: int, least: float) -> np.ndarray:
+    """Say which gains are the ``count`` greatest of those above ``least``, boolean, shape (n,)."""
+    worthy = gain > least
+    if count == 0:
+        return np.zeros_like(worthy)
+    values = gain[worthy]
+    if count >= len(values):
+        return worthy
+    place = len(values) - count
+    last = np.partition(values, place)[place]
+    chosen = gain > last
+    ties = np.flatnonzero(gain == last)[: count - np.count_nonzero(chosen)]
+    chosen[ties] = True
+    return chosen
 
 
 def _whole_caps(

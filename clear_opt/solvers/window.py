@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt.blocks import in_one_piece, total
+from clear_opt.blocks import Formula, in_one_piece, total
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.defaults import BLOCK_QUERIES
 from clear_opt.envelope import TangentEnvelope
@@ -53,28 +53,27 @@ class WindowLadder(TangentLadder):
         """Look at both ends, and say whether the price that clears the budget is in between."""
         if len(self.prices) == 0:
             return False
-        self.look(float(self.prices[0]))
-        self.look(self.bottom)
+        ends = float(self.prices[0]), self.bottom
+        for end, asked in zip(ends, self._ask(_asked_twice, *ends), strict=True):
+            self._remember(end, asked)
         self.least = self._asked[0]
         self.most = self._tokens(len(self.row), self.bottom)
         return self.least <= budget < self.most
 
-    def look(self, price: float) -> None:
-        """Evaluate what the whole batch's dearer steps ask for at a price, and remember it."""
-        if float(np.log(price)) not in self._logs:
-            self._remember(price, total(_asked, self.problem.envelope, price, self._top))
-
     def base(self, price: float) -> tuple[float, float]:
         """Give tokens and weighted success of all queries, the dearer steps taken."""
         if self._base is None or self._base[0] != price:
-            tokens, value = total(_settled, self.problem.envelope, price, self._top)
+            tokens, value = self._ask(_settled, price)
             self._base = price, tokens, value
             if price > 0:
                 self._remember(price, tokens)
         return self._base[1:]
 
-    def _remember(self, price: float, asked: float) -> None:
+    def _ask(self, formula: Formula, *prices: float) -> tuple[float, float]:
         self.looks += 1
+        return total(formula, self.problem.envelope, *prices, self._top)
+
+    def _remember(self, price: float, asked: float) -> None:
         if float(np.log(price)) not in self._logs:
             self._logs.append(float(np.log(price)))
             self._asked.append(asked)
@@ -112,9 +111,9 @@ def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
     if in_one_piece(len(problem)) or not isinstance(envelope, TangentEnvelope):
         ladder = ladder_of(problem)
         return ladder, PriceTable(ladder).clear(problem.budget).price
-    if total(_most, envelope) <= problem.budget:
-        return WindowLadder(problem, 0.0, 0.0), 0.0
     window = _window(problem, envelope)
+    if window is None and total(_most, envelope) <= problem.budget:
+        return WindowLadder(problem, 0.0, 0.0), 0.0
     price = np.inf
     for _ in range(_LOOKS if window is not None else 0):
         assert window is not None
@@ -176,6 +175,13 @@ def _asked(envelope: TangentEnvelope, price: Array, top: Array) -> Array:
     wanted = envelope.curves.response(price / envelope.weight)
     caps = xp.clip(wanted, envelope.tangent, envelope.end)
     return xp.where(envelope.abandonment_price > top, caps, envelope.start)
+
+
+def _asked_twice(
+    envelope: TangentEnvelope, price: Array, other: Array, top: Array
+) -> tuple[Array, Array]:
+    """Give them at two prices, for one reading of the batch."""
+    return _asked(envelope, price, top), _asked(envelope, other, top)
 
 
 def _settled(envelope: TangentEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
