@@ -9,7 +9,6 @@ from clear_opt.allocation import Allocation
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
-from clear_opt.solvers.coupled import in_terms_of, solve_program
 from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.window import clear
 
@@ -79,6 +78,8 @@ class DualSolver:
         return checked(allocation, throw=throw)
 
     def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        from clear_opt.solvers.coupled import in_terms_of, solve_program  # brings SciPy's programs
+
         plain = program.plain()
         if plain is None:
             return solve_program(program, throw=throw)
