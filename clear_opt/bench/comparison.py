@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,13 +92,15 @@ def _timed(
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     n = len(batches[0].tau)
-    bounds = [_bound(batch) for batch in batches]
-    quality, times = {}, {}
+    scores, times = {}, {}
     for method in methods:
         say(f"n = {n:,}: {method.name}")
         called = [_call(method, batch) for batch in batches]
         times[method.name] = [seconds for _, seconds in called]
-        quality[method.name] = _quality([answer for answer, _ in called], batches, bounds)
+        # Answers to ten million queries are not kept, their scores are.
+        scores[method.name] = [
+            _score(answer, batch) for (answer, _), batch in zip(called, batches, strict=True)
+        ]
     first = {name: taken[0] for name, taken in times.items()}
     # What the others are compared with is always timed in turns.
     quick = [m for m in methods if m is methods[0] or first[m.name] <= patience]
@@ -110,6 +112,7 @@ def _timed(
             for method in quick:
                 times[method.name].append(_call(method, batch)[1])
     median = {name: float(np.median(taken)) for name, taken in times.items()}
+    bounds = [_bound(batch) for batch in batches]  # after all: first calls are first
     return [
         {
             "method": method.name,
@@ -118,7 +121,7 @@ def _timed(
             "seconds": median[method.name],
             "calls": len(times[method.name]),
             "first_seconds": first[method.name],
-            **quality[method.name],
+            **_quality(scores[method.name], bounds),
         }
         for method in methods
     ]
@@ -137,19 +140,24 @@ def _bound(batch: Instance) -> float:
     return batch.problem().certify(np.zeros(len(batch.tau)), price).dual_bound
 
 
-def _quality(answers: list[Answer], batches: list[Instance], bounds: list[float]) -> dict[str, Any]:
-    shares = [
-        float(batch.utility(answer.tokens).sum()) / bound
-        for answer, batch, bound in zip(answers, batches, bounds, strict=True)
-    ]
+class _Score(NamedTuple):
+    value: float
+    fits: bool
+    price: float | None
+
+
+def _score(answer: Answer, batch: Instance) -> _Score:
+    value = float(batch.utility(answer.tokens).sum())
+    return _Score(value, bool(answer.tokens.sum() <= batch.budget), answer.price)
+
+
+def _quality(scores: list[_Score], bounds: list[float]) -> dict[str, Any]:
+    shares = [score.value / bound for score, bound in zip(scores, bounds, strict=True)]
     return {
         "share_of_bound": float(np.mean(shares)),
         "worst_share": min(shares),
-        "within_budget": all(
-            answer.tokens.sum() <= batch.budget
-            for answer, batch in zip(answers, batches, strict=True)
-        ),
-        "prices": [answer.price for answer in answers],
+        "within_budget": all(score.fits for score in scores),
+        "prices": [score.price for score in scores],
     }
 
 
