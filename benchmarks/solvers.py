@@ -23,12 +23,9 @@ from typing import Any
 
 from benchmarks.report import machine_facts, print_report, quote, write_report
 from clear_opt.bench import METHODS, Method, compare
-from clear_opt.bench.comparison import SHARE_OF_PEAKS
+from clear_opt.bench.comparison import PATIENCE, SHARE_OF_PEAKS
 
 SIZES = (500, 5_000, 50_000, 500_000, 10_000_000)
-
-PATIENCE = 5.0
-"""Seconds of a first call up to which a method is called again, in turns with the others."""
 
 _LARGE = 100_000  # queries from which on one batch is as good as several
 _RESULT = Path(__file__).parent / "results" / "solvers.json"
@@ -76,7 +73,6 @@ def run(
             (n,),
             instances=instances if n <= _LARGE else 1,
             repeats=repeats,
-            patience=PATIENCE,
             methods=methods,
             say=say,
         )

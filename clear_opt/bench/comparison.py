@@ -19,6 +19,9 @@ from clear_opt.defaults import BLOCK_QUERIES
 SHARE_OF_PEAKS = 0.3
 """Budget as a share of what funding every query to its peak would cost."""
 
+PATIENCE = 5.0
+"""Seconds of a first call up to which a method is called again, in turns with the others."""
+
 _WARM = 50  # queries of the batch that is solved before memory is measured
 
 
@@ -27,7 +30,7 @@ def compare(
     *,
     instances: int = 1,
     repeats: int = 3,
-    patience: float = 1.0,
+    patience: float = PATIENCE,
     methods: Sequence[Method] = METHODS,
     say: Callable[[str], None] = lambda step: None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

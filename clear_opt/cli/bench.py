@@ -24,7 +24,7 @@ def bench(
 
     Our two solvers, the paper's bisection, hull climbs, an integer program, tangent cuts, SLSQP,
     uniform and proportional caps, each from plain arrays to whole tokens. The sizes of the default
-    take under a minute.
+    take about a minute.
 
     **Examples**
 
@@ -81,7 +81,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(
-        "Times are medians of warm calls; memory is one call's peak beyond its inputs, in a "
+        "Times are medians of calls after the first; memory is one call's peak beyond its inputs, in a "
         "process of its own."
     )
 
