@@ -81,8 +81,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(
-        "Times are medians of calls after the first; memory is one call's peak beyond its inputs, in a "
-        "process of its own."
+        "Times are medians of calls after the first; memory is one call's peak beyond its "
+        "inputs, in a process of its own."
     )
 
 
