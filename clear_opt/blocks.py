@@ -52,15 +52,15 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     n = _count(queries)
     if in_one_piece(n):
         return formula(queries, *shared)
-    kernel = _mapped(formula)
+    kernel, size = _mapped(formula), _block_size(n)
 
     def run(part: slice) -> tuple[list[np.ndarray], Any]:
         with double_precision():
-            block = kernel(_size(), _cut(queries, part), *shared)
+            block = kernel(size, _cut(queries, part, size), *shared)
         leaves, tree = jax.tree_util.tree_flatten(block)
         return [np.asarray(leaf)[: part.stop - part.start] for leaf in leaves], tree
 
-    first, *others = _parts(n)
+    first, *others = _parts(n, size)
     begun, tree = run(first)
     filled = [np.empty((n, *leaf.shape[1:]), leaf.dtype) for leaf in begun]
 
@@ -104,28 +104,32 @@ def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> 
     if in_one_piece(n):
         values = formula(queries, *shared)
         return jax.tree_util.tree_map(lambda leaf: float(getattr(leaf, how.along)()), values)
-    kernel = _compiled_reduction(formula, how)
+    kernel, size = _compiled_reduction(formula, how), _block_size(n)
 
     def run(part: slice) -> Any:
         with double_precision():
-            reduced = kernel(_size(), _cut(queries, part), part.stop - part.start, *shared)
+            block = _cut(queries, part, size)
+            reduced = kernel(size, block, part.stop - part.start, *shared)
         return jax.tree_util.tree_map(float, reduced)
 
-    parts = list(_in_threads(run, _parts(n)))
+    parts = list(_in_threads(run, _parts(n, size)))
     return jax.tree_util.tree_map(lambda *leaves: how.together(leaves), *parts)
 
 
-def _size() -> int:
-    return BLOCK_QUERIES if jax.default_backend() == "cpu" else DEVICE_BLOCK_QUERIES
+def _block_size(n: int) -> int:
+    """Give the queries per block: one size on a processor, few sizes on an accelerator."""
+    if jax.default_backend() == "cpu":
+        return BLOCK_QUERIES
+    return min(DEVICE_BLOCK_QUERIES, 1 << (n - 1).bit_length())
 
 
-def _parts(n: int) -> list[slice]:
-    return [slice(first, min(first + _size(), n)) for first in range(0, n, _size())]
+def _parts(n: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
-def _cut(queries: Any, part: slice) -> Any:
+def _cut(queries: Any, part: slice, size: int) -> Any:
     """Cut a block out of the arrays; a last, shorter one is filled up with its last entry."""
-    missing = _size() - (part.stop - part.start)
+    missing = size - (part.stop - part.start)
 
     def cut(leaf: np.ndarray) -> np.ndarray:
         if leaf.strides[0] == 0:
@@ -140,7 +144,8 @@ def _cut(queries: Any, part: slice) -> Any:
 
 def _in_threads(run: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
     """Run all blocks, a few at a time: while one is computed the next is read."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+    workers = min(os.cpu_count() or 1, 8) if jax.default_backend() == "cpu" else 2
+    with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(run, parts)
 
 

@@ -154,9 +154,10 @@ def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, A
     start_value = curves.value(start)
     run = tangent - start
     chord = (curves.value(tangent) - start_value) / xp.where(run > 0, run, 1.0)
+    if xp is np and (run > 0).all():
+        return weight * start_value, tangent, weight * chord
     concave = xp.where(start < end, xp.maximum(curves.marginal(start), 0.0), 0.0)
-    price = weight * xp.where(run > 0, chord, concave)
-    return weight * start_value, tangent, price
+    return weight * start_value, tangent, weight * xp.where(run > 0, chord, concave)
 
 
 def _end(curves: Curve, start: Array, ceiling: Array) -> Array:

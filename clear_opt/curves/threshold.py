@@ -147,7 +147,9 @@ class ThresholdCurve(Curve):
         limit = self._slope_at_threshold
         slope = price * limit / self.alpha
         y = self._shape_response(xp.minimum(slope, limit))
-        return self.tau + xp.where(slope > limit, 0.0, y) / self.beta
+        if self._straight:  # a curved shape comes down to zero by itself
+            y = xp.where(slope > limit, 0.0, y)
+        return self.tau + y / self.beta
 
     def tangent(self, start: Array) -> Array:
         """Give the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""

@@ -130,8 +130,9 @@ def _rounded(problem: AllocationProblem, funded: np.ndarray, price: float) -> np
     left = int((problem.spendable - int(caps.sum())) // block)
     if left < 0:
         caps, gain = each(_whole_caps, queries, price, block, -block)
-    able = int(np.count_nonzero(gain > -np.inf))
-    if -left > able or (left > np.count_nonzero(funded) and price > 0):
+        if -left > np.count_nonzero(gain > -np.inf):
+            return None
+    elif left > np.count_nonzero(funded) and price > 0:
         return None
     moved = _greatest(gain, abs(left), -np.inf if left < 0 else 0.0)
     np.add(caps, block if left > 0 else -block, out=caps, where=moved)
@@ -148,9 +149,9 @@ def _greatest(gain: np.ndarray, count: int, least: float) -> np.ndarray:
         return worthy
     place = len(values) - count
     last = np.partition(values, place)[place]
-    chosen = gain > last
-    ties = np.flatnonzero(gain == last)[: count - np.count_nonzero(chosen)]
-    chosen[ties] = True
+    chosen = gain >= last
+    if (beyond := np.count_nonzero(chosen) - count) > 0:  # of equal gains the first are chosen
+        chosen[np.flatnonzero(gain == last)[-beyond:]] = False
     return chosen
 
 
