@@ -27,8 +27,8 @@ Formula = Callable[..., Any]
 
 
 def in_one_piece(n: int) -> bool:
-    """Say whether a batch of n queries is small enough for NumPy as it is."""
-    return n <= BLOCK_QUERIES
+    """Say whether a batch of n queries is small enough for NumPy as it is: half a block."""
+    return n <= BLOCK_QUERIES // 2
 
 
 def each(formula: Formula, queries: Any, *shared: float) -> Any:

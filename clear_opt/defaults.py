@@ -13,8 +13,9 @@ TANGENT_STEPS: Final = 60
 EXACT_PATTERNS: Final = 8
 """Queries nearest the margin whose funded sets are all tried when the batch is small."""
 
-BLOCK_QUERIES: Final = 1 << 16
-"""Queries per block in large batches: half a megabyte per array, so that a block stays in cache."""
+BLOCK_QUERIES: Final = 1 << 17
+"""Queries per block in large batches: a megabyte per array, so that a block stays in cache. On two
+cores half as many are 6 % slower, twice as many 15 %."""
 
 DEVICE_BLOCK_QUERIES: Final = 1 << 24
 """The same on an accelerator, which wants more to do at a time."""
