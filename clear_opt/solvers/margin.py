@@ -20,6 +20,7 @@ from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.ladder import TangentLadder
 
 _TRIED = 2  # sets spent and rounded: the best by the estimate is nearly always the best
+_QUANTILES = 1 << 14  # gains of a sample that tells about where the last one chosen lies
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
 _PATTERNS = ((np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1) * 1.0
 
@@ -142,17 +143,34 @@ def _rounded(problem: AllocationProblem, funded: np.ndarray, price: float) -> np
 def _greatest(gain: np.ndarray, count: int, least: float) -> np.ndarray:
     """Say which gains are the ``count`` greatest of those above ``least``, boolean, shape (n,)."""
     worthy = gain > least
+    if count >= (most := np.count_nonzero(worthy)):
+        return worthy
     if count == 0:
         return np.zeros_like(worthy)
-    values = gain[worthy]
-    if count >= len(values):
-        return worthy
-    place = len(values) - count
-    last = np.partition(values, place)[place]
+    above, between = 0, gain[:0]
+    if not in_one_piece(len(gain)):
+        above, between = _near_the_last(gain, count / most, least)
+    if not above < count <= above + len(between):
+        above, between = 0, gain[worthy]
+    place = len(between) - (count - above)
+    last = np.partition(between, place)[place]
     chosen = gain >= last
     if (beyond := np.count_nonzero(chosen) - count) > 0:  # of equal gains the first are chosen
         chosen[np.flatnonzero(gain == last)[-beyond:]] = False
     return chosen
+
+
+def _near_the_last(gain: np.ndarray, share: float, least: float) -> tuple[int, np.ndarray]:
+    """Give the gains among which the last chosen one is, and how many are above them.
+
+    It lies between two quantiles of a sample, so that few of millions need to be sorted.
+    """
+    sample = gain[:: max(len(gain) // _QUANTILES, 1)]
+    sample = np.sort(sample[sample > least])
+    place, spread = len(sample) * (1 - share), 4 * np.sqrt(len(sample))
+    low = sample[int(place - spread)] if 0 < place - spread < len(sample) else least
+    high = sample[int(place + spread)] if place + spread < len(sample) else np.inf
+    return int(np.count_nonzero(gain > high)), gain[(gain > low) & (gain <= high)]
 
 
 def _whole_caps(
