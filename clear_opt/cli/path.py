@@ -42,8 +42,8 @@ def path(
 ) -> None:
     """Say what each of many budgets buys: price, right answers, and how many queries are funded.
 
-    All budgets together cost a few solves; of a plan or of expected spend, one solve each. Budgets
-    are totals, not tokens per query. Of a plan the first limit varies.
+    Budgets share the work; of a plan or of expected spend each is a solve. Budgets are totals, not
+    tokens per query. Of a plan the first limit varies.
 
     **Examples**
 

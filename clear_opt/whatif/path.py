@@ -1,4 +1,4 @@
-"""Many budgets of one problem at the cost of a few solves."""
+"""Many budgets of one problem, for a fraction of the work of solving each."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class BudgetPath:
 
 @singledispatch
 def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
-    """Say what each of many budgets buys, at the cost of a few solves.
+    """Say what each of many budgets buys, for a fraction of the work of solving each.
 
     Parameters
     ----------
