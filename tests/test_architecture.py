@@ -14,14 +14,14 @@ PACKAGE = ROOT / "clear_opt"
 
 # Bottom to top; a module may import from its own layer and from those below (design, section 2).
 LAYERS = [
-    {"errors", "defaults", "precision", "blocks"},
+    {"errors", "defaults", "precision", "blocks", "amounts"},
     {"files", "tracking"},
     {"curves", "lengths"},
     {"envelope", "uncertain", "spend", "overrun", "certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
     {"program"},
     {"predictors"},
-    {"solvers", "instances"},
+    {"solvers", "instances", "traffic"},
     {"policies", "whatif"},
     {"evaluation"},
     {"plots", "report", "tables"},
