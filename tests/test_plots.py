@@ -65,13 +65,13 @@ def test_the_picture_shows_every_policy_with_units(found, tmp_path):
     (axes,) = figure.axes
     assert "tokens per query" in axes.get_xlabel()
     assert "accuracy" in axes.get_ylabel()
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert len(labels) == len(set(labels)) == len(found.accuracy)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(labels) == len(set(labels)) == len(found.accuracy) + 1  # the dual bound
     drawn = {line.get_label(): line for line in axes.get_lines()}
     np.testing.assert_array_equal(
         drawn["CLEAR (shadow price)"].get_ydata(), found.accuracy["clear"]
     )
-    np.testing.assert_array_equal(drawn["uniform caps"].get_xdata(), found.tokens_per_query)
+    np.testing.assert_array_equal(drawn["equal caps"].get_xdata(), found.tokens_per_query)
     looks = {(line.get_linestyle(), line.get_marker()) for line in drawn.values()}
     assert len(looks) == len(drawn)  # told apart without colour
 
@@ -97,7 +97,7 @@ def test_a_single_budget_and_an_unknown_policy_can_be_drawn(tmp_path):
         price=np.array([0.1]),
     )
     figure = plot_frontier(single, tmp_path / "single.svg")
-    assert "mine" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "mine" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_without_matplotlib_the_extra_is_named(found, monkeypatch):

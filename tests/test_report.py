@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from clear_opt.evaluation import evaluate
-from clear_opt.report import draw_accuracy, draw_calibration, report_html, write_report
+from clear_opt.plots import plot_accuracy, plot_calibration
+from clear_opt.report import report_html, write_report
 from tests.known_predictors import Reads, drawn_rollouts
 
 NASTY = '<script>alert("x")</script>&</td>'
@@ -195,12 +196,12 @@ def test_without_the_extra_a_message_says_how_to_install_it(missing):
 
 
 def test_pictures_show_the_same_numbers(found, tmp_path):
-    drawn = draw_accuracy(found, tmp_path / "accuracy.png")
+    drawn = plot_accuracy(found, path=tmp_path / "accuracy.png")
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     lines = {line.get_label(): line.get_ydata() for line in drawn.axes[0].get_lines()}
-    assert lines["learned"] == pytest.approx(found.accuracy("learned"))
-    assert lines["oracle"] == pytest.approx(found.accuracy("oracle"))
-    figure = draw_calibration(found.calibration)
+    assert lines["learned (shadow price)"] == pytest.approx(found.accuracy("learned"))
+    assert lines["oracle (knows the outcomes)"] == pytest.approx(found.accuracy("oracle"))
+    figure = plot_calibration(found.calibration)
     success, length, within = figure.axes
     filled = found.calibration.success.count > 0
     assert success.get_lines()[1].get_ydata() == pytest.approx(

@@ -1,9 +1,8 @@
-"""The evaluation as one HTML file that needs nothing else, and as pictures.
+"""The evaluation as one HTML file that needs nothing else. Needs ``clear-opt[report]``.
 
-The page needs ``clear-opt[report]``, the pictures need ``clear-opt[plots]``.
+For trackers and papers, `clear_opt.plots` draws its main figures as PNG or PDF.
 """
 
 from clear_opt.report.page import check_installed, report_html, write_report
-from clear_opt.report.pictures import draw_accuracy, draw_calibration
 
-__all__ = ["check_installed", "draw_accuracy", "draw_calibration", "report_html", "write_report"]
+__all__ = ["check_installed", "report_html", "write_report"]

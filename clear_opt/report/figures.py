@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,31 +12,18 @@ from clear_opt.evaluation import Calibration, Evaluation, Reliability
 from clear_opt.evaluation.calibration import BINS, LEVELS, within_table
 from clear_opt.evaluation.resampling import ModelIntervals
 from clear_opt.evaluation.scores import ModelScores, Regret
+from clear_opt.plots.evaluated import SHOWN
+from clear_opt.plots.looks import LOOKS
 
 MEAN = ""
 """Key of the figures over all models."""
 
 
-class Look(NamedTuple):
-    """How a series is drawn: Okabe and Ito's colours, told apart by colour-blind readers."""
-
-    label: str
-    colour: str
-    dark: str
-    dash: str
-    symbol: str
-
-
-LOOKS = {
-    "oracle": Look("oracle (knows the outcomes)", "#595959", "#b9b9b9", "dot", "diamond"),
-    "learned": Look("learned (shadow price)", "#0072b2", "#56b4e9", "solid", "circle"),
-    "proportional": Look("proportional to threshold", "#b0578a", "#e39bc6", "dashdot", "square"),
-    "uniform": Look("equal caps", "#d55e00", "#ff9a4d", "dash", "triangle-up"),
-}
+_SHOWN = {policy: LOOKS[policy] for policy in SHOWN}
 
 _LINE, _LINE_DARK = "#8c8c8d", "#8c8c8e"  # diagonals and other helps for the eye
 
-DARK_COLOURS = {look.colour: look.dark for look in LOOKS.values()} | {_LINE: _LINE_DARK}
+DARK_COLOURS = {look.colour: look.dark for look in _SHOWN.values()} | {_LINE: _LINE_DARK}
 """For each colour of a figure the one that takes its place on a dark page."""
 
 
@@ -57,10 +44,10 @@ def _set(
     calibration: Calibration | None,
     regret: Regret,
 ) -> dict[str, Any]:
-    accuracy = {policy: scores.accuracy(policy) for policy in LOOKS}
+    accuracy = {policy: scores.accuracy(policy) for policy in _SHOWN}
     made = {
         "frontier": frontier_figure(found.budgets, accuracy, intervals),
-        "realised": realised_figure({policy: scores.spend(policy) for policy in LOOKS}, accuracy),
+        "realised": realised_figure({policy: scores.spend(policy) for policy in _SHOWN}, accuracy),
         "regret": regret_figure(found.budgets, accuracy["learned"], regret),
     }
     if calibration is not None:
@@ -98,7 +85,7 @@ def frontier_figure(
                 mode="lines",
             )
         )
-    for policy, look in LOOKS.items():
+    for policy, look in _SHOWN.items():
         figure.add_trace(
             go.Scatter(
                 x=budgets.tolist(),
@@ -132,7 +119,7 @@ def realised_figure(
 ) -> go.Figure:
     """Draw accuracy against tokens really spent per query, a point for each budget."""
     figure = go.Figure()
-    for policy, look in LOOKS.items():
+    for policy, look in _SHOWN.items():
         figure.add_trace(
             go.Scatter(
                 x=spend[policy].tolist(),

@@ -15,8 +15,8 @@ from clear_opt import __version__
 from clear_opt.evaluation import Evaluation, as_json
 from clear_opt.evaluation.calibration import LEVELS
 from clear_opt.files import replacing
+from clear_opt.plots import plot_accuracy, plot_calibration
 from clear_opt.predictors import save_predictor
-from clear_opt.report import draw_accuracy, draw_calibration
 from clear_opt.rollouts import table_digest
 from clear_opt.tracking import DataSet, LoggedRun, Metric, ModelFiles, RunRecord, log_run
 from clear_opt.training.served import OUTPUTS
@@ -217,7 +217,7 @@ def _write_files(found: Evaluation, folder: Path) -> None:
         json.dumps(as_json(found), allow_nan=False, indent=1), encoding="utf-8"
     )
     with replacing(folder / "frontier.png") as file:
-        draw_accuracy(found, file)
+        plot_accuracy(found, path=file)
     if found.calibration is not None:
         with replacing(folder / "calibration.png") as file:
-            draw_calibration(found.calibration, file)
+            plot_calibration(found.calibration, path=file)

@@ -1,0 +1,160 @@
+"""One query's curve, its concave envelope, and what a price makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from clear_opt.curves import Curve
+from clear_opt.plots import canvas
+from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
+from clear_opt.plots.shapes import CurveShape, curve_shape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_curve(
+    curves: Curve,
+    row: int = 0,
+    *,
+    floor: Any = 0.0,
+    ceiling: Any = None,
+    weight: Any = 1.0,
+    price: float | None = None,
+    path: str | Path | BinaryIO | None = None,
+    title: str | None = None,
+    width: float = canvas.FULL,
+) -> Figure:
+    """Draw one query's curve, its concave envelope, and where the two touch.
+
+    The slope of the envelope's chord is the query's abandonment price: at a higher price no cap
+    pays.
+
+    Parameters
+    ----------
+    curves
+        One curve per query.
+    row
+        Which query, from 0.
+    floor, ceiling, weight
+        As for `AllocationProblem`, scalars or shape (n,).
+    price
+        Success per token: draws the best cap at this price, and its surplus.
+    path
+        Where to save it: a file whose ending gives the format, or an open binary file (PNG);
+        ``None`` to draw only.
+    title
+        Headline; a plain one by default, none where empty.
+    width
+        Inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such row, or the price is negative.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    shape = curve_shape(curves, row, floor, ceiling, weight, price)
+    figure, (axes,) = canvas.new_figure(width)
+    handles = _draw(axes, shape)
+    if price is not None:
+        handles += _draw_price(axes, shape)
+    top = 1.08 * max(float(np.nanmax(shape.envelope)), float(shape.value.max()), 1e-9)
+    axes.set_xlim(0, shape.tokens[-1])
+    canvas.label(
+        axes,
+        "cap [tokens]",
+        "chance of a right answer" if _unweighted(weight) else "weighted chance of a right answer",
+        f"Query {shape.row}: its curve and the envelope above it" if title is None else title,
+    )
+    canvas.tokens_axis(axes.xaxis)
+    if _unweighted(weight):
+        canvas.share_axis(axes, top)
+    else:
+        axes.set_ylim(0, top)
+    canvas.legend_below(figure, handles)
+    return canvas.saved(figure, path)
+
+
+def _unweighted(weight: Any) -> bool:
+    return bool(np.all(np.asarray(weight) == 1))
+
+
+def _draw(axes: Axes, shape: CurveShape) -> list[Any]:
+    handles: list[Any] = []
+    handles += axes.plot(shape.tokens, shape.value, color=BLUE, linewidth=2.4, label="curve")
+    handles += axes.plot(
+        shape.tokens, shape.envelope, color=VERMILLION, linestyle="--", linewidth=1.6,
+        label="concave envelope",
+    )  # fmt: skip
+    handles.append(
+        axes.axvline(
+            shape.threshold, color=DARK_GREY, linestyle=":", linewidth=1.2,
+            label=f"threshold, {shape.threshold:,.4g} tokens: concave from here",
+        )
+    )  # fmt: skip
+    if shape.abandonment_price > 0:
+        handles += axes.plot(
+            [shape.tangent], [shape.tangent_value], color=VERMILLION, marker="o", markersize=7,
+            markerfacecolor="white", markeredgewidth=1.8, linestyle="none", zorder=5,
+            label=tangent_in_words(shape),
+        )  # fmt: skip
+    last = shape.tokens[-1]
+    for left, right in ((0.0, shape.start), (shape.ceiling, last)):
+        if left < right:
+            shaded = axes.axvspan(left, right, color=SHADE, linewidth=0, zorder=0)
+            shaded.set_label("below the floor" if left == 0 else "above the ceiling")
+            handles.append(shaded)
+    return handles
+
+
+def _draw_price(axes: Axes, shape: CurveShape) -> list[Any]:
+    reach = min(shape.tokens[-1], _meets(shape))
+    handles = axes.plot(
+        [shape.start, reach],
+        [shape.start_value, shape.start_value + shape.price * (reach - shape.start)],
+        color=GREEN, linestyle="-.", linewidth=1.4,
+        label=f"what tokens cost at the price of {shape.price:.3g} per token",
+    )  # fmt: skip
+    axes.plot(
+        [shape.best, shape.best], [shape.best_value - shape.surplus, shape.best_value],
+        color=GREEN, linewidth=3, alpha=0.6, solid_capstyle="butt", label="_surplus",
+    )  # fmt: skip
+    handles += axes.plot(
+        [shape.best], [shape.best_value], color=GREEN, linestyle="none", zorder=6, markersize=8,
+        marker="D" if shape.funded else "X", label=response_in_words(shape),
+    )  # fmt: skip
+    return handles
+
+
+def _meets(shape: CurveShape) -> float:
+    """Give the tokens at which the line of costs leaves the picture through its top."""
+    if shape.price == 0:
+        return np.inf
+    return shape.start + (float(np.nanmax(shape.envelope)) - shape.start_value) / shape.price
+
+
+def tangent_in_words(shape: CurveShape) -> str:
+    """Say where the envelope meets the curve, and what follows."""
+    if shape.tangent <= shape.start:
+        return f"concave from its start; abandonment price {shape.abandonment_price:.3g} per token"
+    return (
+        f"tangent point, {shape.tangent:,.4g} tokens; "
+        f"slope of the chord: abandonment price {shape.abandonment_price:.3g} per token"
+    )
+
+
+def response_in_words(shape: CurveShape) -> str:
+    """Say what a query does at a price."""
+    if shape.funded:
+        return f"best cap, {shape.best:,.4g} tokens: surplus {shape.surplus:.3g} (the bar)"
+    return f"abandoned: its best cap, {shape.best:,.4g} tokens, falls {-shape.surplus:.3g} short"

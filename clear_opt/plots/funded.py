@@ -1,0 +1,123 @@
+"""Which queries are funded and which are abandoned, by threshold and height."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from clear_opt.allocation import Allocation
+from clear_opt.errors import InvalidInputError
+from clear_opt.plots import canvas
+from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
+from clear_opt.plots.shapes import price_in_words
+from clear_opt.problem import AllocationProblem
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_funded(
+    problem: AllocationProblem,
+    allocation: Allocation,
+    *,
+    path: str | Path | BinaryIO | None = None,
+    title: str | None = None,
+    width: float = canvas.FULL,
+) -> Figure:
+    """Draw each query as a point, by its threshold and its height: funded or abandoned.
+
+    Parameters
+    ----------
+    problem
+        What was solved.
+    allocation
+        Its solution.
+    path
+        Where to save it: a file whose ending gives the format, or an open binary file (PNG);
+        ``None`` to draw only.
+    title
+        Headline; a plain one by default, none where empty.
+    width
+        Inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidInputError
+        If problem and allocation are not of the same queries.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    threshold, height = points(problem, allocation)
+    figure, (axes,) = canvas.new_figure(width)
+    funded = allocation.funded
+    crowd = min(1.0, (600 / max(len(problem), 1)) ** 0.5)  # many points are drawn smaller
+    for mask, colour, marker, face, words in (
+        (~funded, VERMILLION, "x", VERMILLION, "abandoned"),
+        (funded, BLUE, "o", "none", "funded"),
+    ):
+        axes.plot(
+            threshold[mask], height[mask], linestyle="none", marker=marker, color=colour,
+            markerfacecolor=face, markersize=2 + 4 * crowd, markeredgewidth=0.5 + 0.7 * crowd,
+            label=f"{words}, {int(mask.sum()):,} queries", rasterized=len(problem) > 5000,
+        )  # fmt: skip
+    handles = list(axes.get_lines())[::-1]
+    top = min(1.02, 1.1 * float(height.max(initial=0.01)))
+    positive = threshold[threshold > 0]
+    if line_holds(problem, allocation) and len(positive):
+        reach = np.geomspace(positive.min(), min(threshold.max(), top / allocation.price), 200)
+        handles += axes.plot(
+            reach, allocation.price * reach, color=DARK_GREY, linestyle="--", linewidth=1.2,
+            label="height = price times threshold: below it nothing can pay",
+        )  # fmt: skip
+    canvas.label(
+        axes,
+        "emergence threshold [tokens, logarithmic]",
+        "height [greatest chance of a right answer]",
+        "Who is funded" if title is None else title,
+    )
+    if len(positive) == len(threshold) and len(positive):
+        canvas.log_axis(axes)
+    elif len(positive):
+        axes.set_xscale("symlog", linthresh=1.0)
+    canvas.share_axis(axes, top)
+    weighted = bool((problem.weight != 1).any())
+    canvas.legend_below(
+        figure, handles, columns=2, heading=price_in_words(allocation.price, weighted=weighted)
+    )
+    return canvas.saved(figure, path)
+
+
+def points(problem: AllocationProblem, allocation: Allocation) -> tuple[np.ndarray, np.ndarray]:
+    """Give threshold, tokens, and height of each query, shape (n,).
+
+    Raises
+    ------
+    InvalidInputError
+        If problem and allocation are not of the same queries.
+    """
+    if len(problem) != len(allocation):
+        raise InvalidInputError(
+            f"the problem has {len(problem)} queries and the allocation {len(allocation)}",
+            column="allocation",
+            remedy="give the problem that was solved",
+        )
+    curves = problem.curves
+    return np.asarray(curves.threshold), np.asarray(curves.value(curves.peak))
+
+
+def line_holds(problem: AllocationProblem, allocation: Allocation) -> bool:
+    """Say whether no query below height = price * threshold can pay.
+
+    It holds where nothing is gained up to the threshold: the chord is then no steeper than
+    height / threshold. With weights or floors the line would differ by query.
+    """
+    curves = problem.curves
+    nothing_before = not np.asarray(curves.value(curves.threshold)).any()
+    plain = not problem.floor.any() and bool((problem.weight == 1).all())
+    return nothing_before and plain and 0 < allocation.price < np.inf
