@@ -5,9 +5,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_opt import AllocationProblem, InfeasibleError, ShiftedSurge, Status, solve
+from clear_opt import (
+    AllocationProblem,
+    InfeasibleError,
+    InvalidInputError,
+    ShiftedSurge,
+    Status,
+    solve,
+)
 from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.policies import POLICIES, auction, proportional, threshold_prefix, uniform
+from clear_opt.policies import (
+    POLICIES,
+    auction,
+    proportional,
+    self_estimate,
+    threshold_prefix,
+    uniform,
+)
 
 
 def surges(tau, height=0.8, width=50.0):
@@ -76,3 +90,16 @@ def test_policies_on_empty_and_infeasible_batches(policy):
     assert policy(AllocationProblem(surges([]), budget=10)).status is Status.EMPTY
     with pytest.raises(InfeasibleError):
         policy(AllocationProblem(surges([1]), budget=10, floor=20))
+
+
+def test_self_estimates_are_scaled_to_the_budget():
+    problem = AllocationProblem(surges([10, 20, 70]), 300, ceiling=[np.inf, np.inf, 100])
+    assert self_estimate(problem, [1.0, 3.0, 100.0]).tokens.tolist() == [50, 150, 100]
+    assert self_estimate(problem, [0.0, 0.0, 0.0]).tokens.tolist() == [100, 100, 100]
+    assert self_estimate(problem, [1, 1, 1]).status is Status.POLICY
+
+
+@pytest.mark.parametrize("estimate", [[1.0, 2.0], [1.0, -2.0, 1.0], [1.0, np.nan, 1.0]])
+def test_self_estimates_are_checked(estimate):
+    with pytest.raises(InvalidInputError, match="estimate"):
+        self_estimate(AllocationProblem(surges([10, 20, 70]), 300), estimate)

@@ -91,5 +91,5 @@ def test_what_cannot_be_used_is_named():
         simulate("Balanced", n=0)
     with pytest.raises(InvalidInputError, match="samples"):
         simulate("Balanced", samples=0)
-    with pytest.raises(InvalidInputError, match="'hard'"):
+    with pytest.raises(InvalidInputError, match="pools = hard"):
         draw("MostlyHard", {"easy": ["a"] * 99, "medium": ["b"] * 99}, n=10)

@@ -12,6 +12,7 @@ from clear_opt.policies.rules import (
     Policy,
     auction,
     proportional,
+    self_estimate,
     threshold_prefix,
     uniform,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "index_policy",
     "oracle",
     "proportional",
+    "self_estimate",
     "spread_leftover",
     "threshold_prefix",
     "uniform",

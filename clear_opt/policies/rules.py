@@ -7,14 +7,21 @@ price, so that its gap says what the simplicity costs on the same curves.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.base import answer, empty_answer, infeasible_answer
 from clear_opt.solvers.dual import find_price
-from clear_opt.solvers.simple import prefix_tokens, proportional_tokens, uniform_tokens
+from clear_opt.solvers.simple import (
+    prefix_tokens,
+    proportional_tokens,
+    share_out,
+    uniform_tokens,
+)
 
 Policy = Callable[[AllocationProblem], Allocation]
 
@@ -35,6 +42,45 @@ def uniform(problem: AllocationProblem) -> Allocation:
 def proportional(problem: AllocationProblem) -> Allocation:
     """Give caps in proportion to the (predicted) thresholds, within floors and ceilings."""
     return _certified(problem, "proportional", proportional_tokens)
+
+
+def self_estimate(problem: AllocationProblem, estimate: Any) -> Allocation:
+    """Give caps in proportion to the lengths that a model says it will need.
+
+    Parameters
+    ----------
+    problem
+        What to allocate.
+    estimate
+        The length each query is said to take, >= 0, in any unit, shape (n,).
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one number >= 0 for each query.
+
+    Examples
+    --------
+    >>> from clear_opt import ShiftedSurge
+    >>> curves = ShiftedSurge.from_height(tau=[100, 400], height=[0.9, 0.5], width=[50, 200])
+    >>> self_estimate(AllocationProblem(curves, budget=300), [150, 300]).tokens
+    array([100, 200])
+
+    Notes
+    -----
+    The manner of TALE-EP (arXiv 2412.18547), whose prompt asks the model for its own budget; here
+    the estimates are scaled so that together they fit the budget of the batch. Where all are zero,
+    caps are equal.
+    """
+    claims = np.asarray(estimate, dtype=np.float64)
+    if claims.shape != (len(problem),) or not (np.isfinite(claims) & (claims >= 0)).all():
+        raise InvalidInputError(
+            "must be one number >= 0 for each query",
+            column="estimate",
+            remedy=f"give {len(problem)} numbers",
+        )
+    claims = claims if claims.any() else np.ones(len(problem))
+    return _certified(problem, "self_estimate", lambda problem: share_out(problem, claims))
 
 
 def threshold_prefix(problem: AllocationProblem) -> Allocation:
