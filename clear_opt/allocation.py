@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clear_opt.amounts import written
 from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import MissingExtraError
 
@@ -258,11 +259,12 @@ class Allocation:
     def summary(self) -> str:
         """Give a few lines of text that say what was decided, at what price, and how good it is."""
         if self.status is Status.INFEASIBLE:
-            budget = f"budget {self.budget:,.6g} {self.rows[0].unit} for {len(self)} queries"
+            budget = f"budget {written(self.budget)} {self.rows[0].unit} for {len(self)} queries"
             return "\n".join(filter(None, (self.status.value, budget, self.detail)))
         first = self.rows[0]
+        used = f"{written(first.used)} of {written(self.budget)} {first.unit}"
         lines = [
-            f"{len(self):,} queries, {first.used:,.6g} of {self.budget:,.6g} {first.unit} spent",
+            f"{len(self):,} queries, {used} spent",
             f"funded     {self.n_funded:,}   abandoned {self.n_abandoned:,}",
             *(f"offer      {line}" for line in self._offer_lines()),
             *(f"price      {row_in_words(row)}" for row in self.rows),
@@ -302,11 +304,12 @@ def row_in_words(row: Row) -> str:
     verb = "bind" if row.name.endswith("s") else "binds"
     one = {"tokens": "token", "queries": "query"}.get(row.unit, f"unit of {row.unit}")
     if not row.binds:
-        return f"0 for {row.name}: {row.used:,.6g} of {row.amount:,.6g} {row.unit}, not scarce"
+        used = f"{written(row.used)} of {written(row.amount)} {row.unit}"
+        return f"0 for {row.name}: {used}, not scarce"
     if row.at_most:
         return (
             f"{row.name} {verb}: one more {one} is worth {row.price:.4g} right answers, "
-            f"one more right answer costs {1 / row.price:,.4g}"
+            f"one more right answer costs {written(1 / row.price, 4)}"
         )
     return f"{row.name} {verb}: one {one} less would free {row.price:.4g} right answers elsewhere"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clear_opt.amounts import written
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import Posed, read_problem
 from clear_opt.cli.steps import working
@@ -83,18 +84,16 @@ def _print(found: CheapestBudget, posed: Posed) -> None:
     allocation, unit = found.allocation, posed.unit
     of = "of the most there is to reach" if found.measure == "share" else "accuracy"
     plain = posed.plan is None
-    amounts = ",", ",.1f"
-    if unit != "tokens":
-        amounts = ",.6g", ",.4g"
+    each = found.budget / len(allocation)
     more = {} if posed.plan is None else spending_in_words(allocation, posed.plan)
     more.pop("budget", None)
     Console(highlight=False).print(
         labelled(
             target=f"{found.target:.6g} {of}",
-            budget=f"{found.budget:{amounts[0]}} {unit} "
-            f"({found.budget / len(allocation):{amounts[1]}} per query)",
+            budget=f"{written(found.budget)} {unit} "
+            f"({f'{each:,.1f}' if unit == 'tokens' else written(each, 4)} per query)",
             reached=f"{found.reached:.6g}",
-            proof=f"no budget below {found.at_least:{amounts[0]}} {unit} reaches it",
+            proof=f"no budget below {written(found.at_least)} {unit} reaches it",
             **more,
             funded=f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}",
             **({} if plain else offers_in_words(allocation)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clear_opt.amounts import written
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import Posed, read_problem
 from clear_opt.cli.steps import working
@@ -124,11 +125,10 @@ def _print(found: BudgetPath, posed: Posed) -> None:
     gap = found.gap
     for k, row in enumerate(found.to_table().to_pylist()):
         price, budget = row["price"], row["budget"]
-        each = f",.{0 if unit == 'tokens' else 4}"
         table.add_row(
-            f"{budget:,.0f}" if unit == "tokens" else f"{budget:,.6g}",
+            f"{budget:,.0f}" if unit == "tokens" else written(budget),
             f"{price:.4g}",
-            f"{1 / price:{each}{'f' if unit == 'tokens' else 'g'}}" if price > 0 else "",
+            _each(price, unit),
             f"{row['expected_utility']:,.2f}",
             f"{row['accuracy']:.1%}",
             f"{gap[k] / row['dual_bound']:.2%}" if gap[k] > 0 else "0",
@@ -138,3 +138,10 @@ def _print(found: BudgetPath, posed: Posed) -> None:
     console.print(table)
     if posed.weighted:
         console.print("Right answers count by their weights.")
+
+
+def _each(price: float, unit: str) -> str:
+    """Say what one more right answer costs, where anything does."""
+    if price == 0:
+        return ""
+    return f"{1 / price:,.0f}" if unit == "tokens" else written(1 / price, 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clear_opt.allocation import row_in_words
+from clear_opt.amounts import written
 
 if TYPE_CHECKING:
     from clear_opt.allocation import Allocation
@@ -59,15 +60,17 @@ def spending_in_words(allocation: Allocation, plan: Plan) -> dict[str, str]:
     """Say what caps allow, what is expected to be spent, and what limits are for."""
     first = allocation.rows[0]
     found = {
-        "budget": f"{first.amount:,.6g} {first.unit} "
-        f"({first.amount / len(allocation):,.4g} per query)",
+        "budget": f"{written(first.amount)} {first.unit} "
+        f"({written(first.amount / len(allocation), 4)} per query)",
         "caps": f"{allocation.spent:,} tokens",
     }
     if allocation.spend is not None:
         found["spend"] = f"{allocation.expected_spend:,.1f} tokens are expected"
     if plan.overrun_probability is not None:
         kept = ", ".join(
-            f"{row.reserve:,.4g} {row.unit} of {row.name}" for row in allocation.rows if row.reserve
+            f"{written(row.reserve, 4)} {row.unit} of {row.name}"
+            for row in allocation.rows
+            if row.reserve
         )
         found["kept_back"] = (
             f"{kept or 'nothing'}, so that a limit is exceeded "

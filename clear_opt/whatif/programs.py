@@ -14,6 +14,7 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt.allocation import Allocation, Status
+from clear_opt.amounts import written
 from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.program import Program, System, find_conflict
 from clear_opt.program.offers import TOKENS
@@ -99,7 +100,7 @@ def _path(program: Program, budgets: Any = None) -> BudgetPath:
             index = int(np.argmax(asked == amount))
             detail = str(error).removeprefix("infeasible: ")
             raise InfeasibleError(
-                f"infeasible: budget {amount:,.6g} (number {index}): {detail} Or leave that "
+                f"infeasible: budget {written(amount)} (number {index}): {detail} Or leave that "
                 "budget out."
             ) from None
         price[k], bound[k] = answer.price, answer.dual_bound
