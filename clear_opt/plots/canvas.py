@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ FULL = 6.5
 """Width of a page's text, inches: the default of every picture. A column is about 3.3."""
 
 _NARROW = 4.8  # inches; below, smaller letters and one panel under the other
+_FEW_TICKS = 3
 _DPI = 160
 
 
@@ -47,7 +49,7 @@ def new_figure(
     except ImportError:
         raise MissingExtraError("matplotlib", "plots") from None
     rows = panels if is_narrow(width) else 1
-    height = width * aspect * rows * (1.15 if is_narrow(width) else 1.0)
+    height = width * aspect * rows * (1.25 if is_narrow(width) else 1.0)
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)  # gives the figure a canvas, without any window
     axes = tuple(figure.add_subplot(rows, panels // rows, k + 1) for k in range(panels))
@@ -79,25 +81,48 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
         axes.set_title(_lines(title, width - 0.8, size + 1.5), loc="left", fontsize=size + 1.5)
 
 
-def log_axis(axes: Axes, ticks: Sequence[float] | None = None) -> None:
-    """Make the x axis logarithmic, with ticks where told, and numbers written out."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+def log_axis(axes: Axes, low: float, high: float, ticks: Sequence[float] | None = None) -> None:
+    """Make the x axis logarithmic from ``low`` to ``high``, with its numbers written out."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")
-    if ticks is None:
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
-        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(list(ticks or log_ticks(low, high))))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Give a few round numbers between two positive ones, evenly spread in the logarithm.
+
+    Examples
+    --------
+    >>> log_ticks(0.0004, 0.005), log_ticks(5, 2e6)
+    ([0.0005, 0.001, 0.002, 0.005], [10.0, 100.0, 1000.0, 10000.0, 100000.0, 1000000.0])
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    inside: list[float] = []
+    for leading in ("1", "13", "125", "12357", "123456789"):
+        inside = [
+            float(f"{digit}e{power}") for power in range(first, last + 1) for digit in leading
+        ]
+        inside = [tick for tick in inside if low <= tick <= high]
+        if len(inside) >= _FEW_TICKS:
+            return inside
+    return inside or [low, high]
 
 
 def share_axis(axes: Axes, top: float = 1.02) -> None:
     """Make the y axis a share from 0 to ``top``, in per cent."""
-    from matplotlib.ticker import PercentFormatter
-
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, decimals=None))
+    per_cent(axes.yaxis)
+
+
+def per_cent(axis: Axis) -> None:
+    """Write the numbers of an axis in per cent."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
 
 
 def tokens_axis(axis: Axis) -> None:

@@ -11,6 +11,7 @@ from clear_opt.curves import Curve
 from clear_opt.plots import canvas
 from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
 from clear_opt.plots.shapes import CurveShape, curve_shape
+from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,9 +79,8 @@ def plot_curve(
     )
     canvas.tokens_axis(axes.xaxis)
     if _unweighted(weight):
-        canvas.share_axis(axes, top)
-    else:
-        axes.set_ylim(0, top)
+        canvas.per_cent(axes.yaxis)
+    axes.set_ylim(-0.02 * top, top)  # the line at zero keeps its whole width
     canvas.legend_below(figure, handles)
     return canvas.saved(figure, path)
 
@@ -96,24 +96,26 @@ def _draw(axes: Axes, shape: CurveShape) -> list[Any]:
         shape.tokens, shape.envelope, color=VERMILLION, linestyle="--", linewidth=1.6,
         label="concave envelope",
     )  # fmt: skip
-    handles.append(
-        axes.axvline(
-            shape.threshold, color=DARK_GREY, linestyle=":", linewidth=1.2,
-            label=f"threshold, {shape.threshold:,.4g} tokens: concave from here",
-        )
-    )  # fmt: skip
+    if shape.threshold > 0:
+        handles.append(
+            axes.axvline(
+                shape.threshold, color=DARK_GREY, linestyle=":", linewidth=1.2,
+                label=f"threshold, {tokens_in_words(shape.threshold)}: concave from here",
+            )
+        )  # fmt: skip
     if shape.abandonment_price > 0:
         handles += axes.plot(
-            [shape.tangent], [shape.tangent_value], color=VERMILLION, marker="o", markersize=7,
-            markerfacecolor="white", markeredgewidth=1.8, linestyle="none", zorder=5,
+            [shape.tangent], [shape.tangent_value], color=VERMILLION, marker="o", markersize=9,
+            markerfacecolor="none", markeredgewidth=1.8, linestyle="none", zorder=7,
             label=tangent_in_words(shape),
         )  # fmt: skip
-    last = shape.tokens[-1]
-    for left, right in ((0.0, shape.start), (shape.ceiling, last)):
-        if left < right:
-            shaded = axes.axvspan(left, right, color=SHADE, linewidth=0, zorder=0)
-            shaded.set_label("below the floor" if left == 0 else "above the ceiling")
-            handles.append(shaded)
+    outside = ((0.0, shape.start), (shape.ceiling, shape.tokens[-1]))
+    shaded = [
+        axes.axvspan(left, right, color=SHADE, linewidth=0, zorder=0,
+                     label="outside floor and ceiling")
+        for left, right in outside if left < right
+    ]  # fmt: skip
+    handles += shaded[:1]
     return handles
 
 
@@ -125,12 +127,13 @@ def _draw_price(axes: Axes, shape: CurveShape) -> list[Any]:
         color=GREEN, linestyle="-.", linewidth=1.4,
         label=f"what tokens cost at the price of {shape.price:.3g} per token",
     )  # fmt: skip
-    axes.plot(
-        [shape.best, shape.best], [shape.best_value - shape.surplus, shape.best_value],
-        color=GREEN, linewidth=3, alpha=0.6, solid_capstyle="butt", label="_surplus",
-    )  # fmt: skip
+    if shape.funded:
+        axes.plot(
+            [shape.best, shape.best], [shape.best_value - shape.surplus, shape.best_value],
+            color=GREEN, linewidth=3, alpha=0.6, solid_capstyle="butt", label="_surplus",
+        )  # fmt: skip
     handles += axes.plot(
-        [shape.best], [shape.best_value], color=GREEN, linestyle="none", zorder=6, markersize=8,
+        [shape.best], [shape.best_value], color=GREEN, linestyle="none", zorder=6, markersize=7,
         marker="D" if shape.funded else "X", label=response_in_words(shape),
     )  # fmt: skip
     return handles
@@ -141,20 +144,3 @@ def _meets(shape: CurveShape) -> float:
     if shape.price == 0:
         return np.inf
     return shape.start + (float(np.nanmax(shape.envelope)) - shape.start_value) / shape.price
-
-
-def tangent_in_words(shape: CurveShape) -> str:
-    """Say where the envelope meets the curve, and what follows."""
-    if shape.tangent <= shape.start:
-        return f"concave from its start; abandonment price {shape.abandonment_price:.3g} per token"
-    return (
-        f"tangent point, {shape.tangent:,.4g} tokens; "
-        f"slope of the chord: abandonment price {shape.abandonment_price:.3g} per token"
-    )
-
-
-def response_in_words(shape: CurveShape) -> str:
-    """Say what a query does at a price."""
-    if shape.funded:
-        return f"best cap, {shape.best:,.4g} tokens: surplus {shape.surplus:.3g} (the bar)"
-    return f"abandoned: its best cap, {shape.best:,.4g} tokens, falls {-shape.surplus:.3g} short"

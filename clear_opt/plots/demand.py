@@ -10,7 +10,8 @@ import numpy as np
 from clear_opt.allocation import Allocation
 from clear_opt.plots import canvas
 from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.shapes import demand_shape, price_in_words
+from clear_opt.plots.shapes import demand_shape
+from clear_opt.plots.words import price_in_words
 from clear_opt.problem import AllocationProblem
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ def plot_demand(
         )
     )  # fmt: skip
     if shape.price[0] <= shape.clearing_price < np.inf:
-        axes.axvline(
-            shape.clearing_price, color=VERMILLION, linestyle="-.", linewidth=1.2, label="_price"
-        )
+        axes.plot(
+            [shape.clearing_price] * 2, [0, shape.budget], color=VERMILLION, linestyle="-.",
+            linewidth=1.2, label="_price",
+        )  # fmt: skip
         handles += axes.plot(
             [shape.clearing_price], [shape.budget], color=VERMILLION, marker="o", markersize=7,
             markerfacecolor="white", markeredgewidth=1.8, linestyle="-.", zorder=5,
@@ -89,11 +91,11 @@ def plot_demand(
         axes,
         "price [right answers per token, logarithmic]",
         "demand [tokens]",
-        "What all queries ask for at each price" if title is None else title,
+        "Demand for tokens at each price" if title is None else title,
     )
-    canvas.log_axis(axes)
-    axes.set_xlim(shape.price[0], shape.price[-1])
-    axes.set_ylim(0, 1.06 * max(shape.budget, float(np.nanmax(shape.tokens))))
+    canvas.log_axis(axes, shape.price[0], shape.price[-1])
+    top = 1.06 * max(shape.budget, float(np.nanmax(shape.tokens)))
+    axes.set_ylim(-0.015 * top, top)  # the line at zero keeps its whole width
     canvas.tokens_axis(axes.yaxis)
     weighted = bool((problem.weight != 1).any())
     canvas.legend_below(

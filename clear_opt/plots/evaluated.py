@@ -60,12 +60,14 @@ def plot_accuracy(
         if policy in ("learned", "uniform"):
             low, high = found.intervals.mean.accuracy[policy].T
             axes.fill_between(found.budgets, low, high, color=look.colour, alpha=0.2, linewidth=0)
-    canvas.log_axis(axes, np.asarray(found.budgets).tolist())
-    canvas.share_axis(axes)
+    budgets = np.asarray(found.budgets, dtype=np.float64).tolist()
+    canvas.log_axis(axes, budgets[0] / 1.05, budgets[-1] * 1.05, budgets)
+    best = max(float(found.accuracy(policy).max()) for policy in SHOWN)
+    canvas.share_axis(axes, min(1.02, 1.15 * best + 0.02))
     canvas.label(
         axes,
         "budget [tokens per query, logarithmic]",
-        "accuracy [share of queries]",
+        "accuracy [share right]",
         "Accuracy on recorded answers, mean of the models" if title is None else title,
     )
     canvas.legend_below(
@@ -114,7 +116,10 @@ def plot_calibration(
         calibration.success.predicted[filled], calibration.success.observed[filled],
         color=BLUE, marker="o", markersize=4,
     )  # fmt: skip
-    success.set_xlim(0, 1)
+    for axes in (success, length):
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.5, 1])
+        canvas.per_cent(axes.xaxis)
     canvas.share_axis(success)
     canvas.label(success, "predicted success", "observed success", title or "")
     if calibration.lengths is not None:
@@ -132,8 +137,8 @@ def plot_calibration(
     ):
         handles += within.plot(caps, [row[name] for row in rows], color=colour, marker=marker,
                                markersize=4, linestyle=line, label=name)  # fmt: skip
-    canvas.log_axis(within, caps)
+    canvas.log_axis(within, caps[0] / 1.1, caps[-1] * 1.1, caps)
     canvas.share_axis(within)
-    canvas.label(within, "cap [tokens, logarithmic]", "right within the cap")
+    canvas.label(within, "cap [tokens]", "right within the cap")
     canvas.legend_below(figure, [*handles, wanted], columns=3)
     return canvas.saved(figure, path)

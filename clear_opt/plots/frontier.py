@@ -50,7 +50,7 @@ def plot_frontier(
     tokens = frontier.tokens_per_query
     impossible = axes.fill_between(
         tokens, frontier.bound, 1.0, color=SHADE, linewidth=0,
-        label="above the dual bound: no allocation can be here",
+        label="above the dual bound: out of reach",
     )  # fmt: skip
     axes.plot(tokens, frontier.bound, color="#777777", linewidth=0.8, label="dual bound")
     # The solver's own line comes first in the legend; it is wide and lies below, so that a policy
@@ -74,12 +74,12 @@ def plot_frontier(
     canvas.label(
         axes,
         "budget [tokens per query, logarithmic]",
-        "expected accuracy [share of queries]",
+        "expected accuracy [share right]",
         _TITLE if title is None else title,
     )
     if tokens[0] > 0 and tokens[-1] > tokens[0]:
-        canvas.log_axis(axes, _apart(tokens.tolist(), 12 if width == canvas.FULL else 6))
-        axes.set_xlim(tokens[0] / 1.05, tokens[-1] * 1.05)
+        ticks = _apart(tokens.tolist(), 7 if canvas.is_narrow(width) else 14)
+        canvas.log_axis(axes, tokens[0] / 1.05, tokens[-1] * 1.05, ticks)
     canvas.share_axis(axes, min(1.0, 1.12 * float(frontier.bound.max()) + 0.02))
     canvas.legend_below(figure, [*handles, impossible], columns=2)
     return canvas.saved(figure, path)

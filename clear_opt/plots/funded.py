@@ -11,7 +11,7 @@ from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.plots import canvas
 from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.shapes import price_in_words
+from clear_opt.plots.words import price_in_words
 from clear_opt.problem import AllocationProblem
 
 if TYPE_CHECKING:
@@ -78,17 +78,17 @@ def plot_funded(
     canvas.label(
         axes,
         "emergence threshold [tokens, logarithmic]",
-        "height [greatest chance of a right answer]",
+        "height [greatest chance]",
         "Who is funded" if title is None else title,
     )
     if len(positive) == len(threshold) and len(positive):
-        canvas.log_axis(axes)
+        canvas.log_axis(axes, positive.min() / 1.1, positive.max() * 1.1)
     elif len(positive):
         axes.set_xscale("symlog", linthresh=1.0)
     canvas.share_axis(axes, top)
     weighted = bool((problem.weight != 1).any())
     canvas.legend_below(
-        figure, handles, columns=2, heading=price_in_words(allocation.price, weighted=weighted)
+        figure, handles, heading=price_in_words(allocation.price, weighted=weighted)
     )
     return canvas.saved(figure, path)
 

@@ -250,21 +250,3 @@ def demand_shape(problem: AllocationProblem, allocation: Allocation | None = Non
         spent=allocation.spent,
         n=len(problem),
     )
-
-
-def price_in_words(price: float, *, weighted: bool = False) -> str:
-    """Say what a price means.
-
-    Examples
-    --------
-    >>> price_in_words(0.002)
-    'price 0.002 right answers per token: one more right answer costs 500 tokens'
-    >>> price_in_words(0.0)
-    'price 0: the budget is not scarce'
-    """
-    answer = "weighted right answer" if weighted else "right answer"
-    if price == 0:
-        return "price 0: the budget is not scarce"
-    if not np.isfinite(price):
-        return "no price: the floors exceed the budget"
-    return f"price {price:.3g} {answer}s per token: one more {answer} costs {1 / price:,.4g} tokens"
