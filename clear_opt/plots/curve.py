@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+UNWEIGHTED = "chance of a right answer"
+WEIGHTED = "weighted chance of a right answer"
+
+
+def headline(shape: CurveShape) -> str:
+    """Give the picture's own headline."""
+    return f"Query {shape.row}: its curve and the envelope above it"
+
 
 def plot_curve(
     curves: Curve,
@@ -74,8 +82,8 @@ def plot_curve(
     canvas.label(
         axes,
         "cap [tokens]",
-        "chance of a right answer" if _unweighted(weight) else "weighted chance of a right answer",
-        f"Query {shape.row}: its curve and the envelope above it" if title is None else title,
+        UNWEIGHTED if _unweighted(weight) else WEIGHTED,
+        headline(shape) if title is None else title,
     )
     canvas.tokens_axis(axes.xaxis)
     if _unweighted(weight):

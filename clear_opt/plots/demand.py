@@ -17,6 +17,8 @@ from clear_opt.problem import AllocationProblem
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLE = "Demand for tokens at each price"
+
 
 def plot_demand(
     problem: AllocationProblem,
@@ -77,7 +79,7 @@ def plot_demand(
             label=f"budget, {shape.budget:,.6g} tokens",
         )
     )  # fmt: skip
-    if shape.price[0] <= shape.clearing_price < np.inf:
+    if shape.clears:
         axes.plot(
             [shape.clearing_price] * 2, [0, shape.budget], color=VERMILLION, linestyle="-.",
             linewidth=1.2, label="_price",
@@ -91,7 +93,7 @@ def plot_demand(
         axes,
         "price [right answers per token, logarithmic]",
         "demand [tokens]",
-        "Demand for tokens at each price" if title is None else title,
+        TITLE if title is None else title,
     )
     canvas.log_axis(axes, shape.price[0], shape.price[-1])
     top = 1.06 * max(shape.budget, float(np.nanmax(shape.tokens)))

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from clear_opt.evaluation.frontier import Frontier
 
-_TITLE = "What a token budget buys, on the predicted curves"
+TITLE = "What a token budget buys"
+NOTE = "on the predicted curves"
 
 
 def plot_frontier(
@@ -75,17 +76,17 @@ def plot_frontier(
         axes,
         "budget [tokens per query, logarithmic]",
         "expected accuracy [share right]",
-        _TITLE if title is None else title,
+        f"{TITLE}, {NOTE}" if title is None else title,
     )
     if tokens[0] > 0 and tokens[-1] > tokens[0]:
-        ticks = _apart(tokens.tolist(), 7 if canvas.is_narrow(width) else 14)
+        ticks = apart(tokens.tolist(), 7 if canvas.is_narrow(width) else 11)
         canvas.log_axis(axes, tokens[0] / 1.05, tokens[-1] * 1.05, ticks)
     canvas.share_axis(axes, min(1.0, 1.12 * float(frontier.bound.max()) + 0.02))
     canvas.legend_below(figure, [*handles, impossible], columns=2)
     return canvas.saved(figure, path)
 
 
-def _apart(ticks: list[float], most: int) -> list[float]:
+def apart(ticks: list[float], most: int) -> list[float]:
     """Leave out ticks that would touch: at most about ``most`` over the whole logarithmic axis."""
     step = (ticks[-1] / ticks[0]) ** (1 / most)
     kept = [ticks[-1]]

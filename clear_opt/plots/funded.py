@@ -17,6 +17,9 @@ from clear_opt.problem import AllocationProblem
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLE = "Who is funded"
+LINE = "height = price times threshold: below it nothing can pay"
+
 
 def plot_funded(
     problem: AllocationProblem,
@@ -67,19 +70,19 @@ def plot_funded(
             label=f"{words}, {int(mask.sum()):,} queries", rasterized=len(problem) > 5000,
         )  # fmt: skip
     handles = list(axes.get_lines())[::-1]
-    top = min(1.02, 1.1 * float(height.max(initial=0.01)))
+    top = top_of(height)
     positive = threshold[threshold > 0]
     if line_holds(problem, allocation) and len(positive):
-        reach = np.geomspace(positive.min(), min(threshold.max(), top / allocation.price), 200)
+        reach = line_reach(positive, top, allocation.price)
         handles += axes.plot(
             reach, allocation.price * reach, color=DARK_GREY, linestyle="--", linewidth=1.2,
-            label="height = price times threshold: below it nothing can pay",
+            label=LINE,
         )  # fmt: skip
     canvas.label(
         axes,
         "emergence threshold [tokens, logarithmic]",
         "height [greatest chance]",
-        "Who is funded" if title is None else title,
+        TITLE if title is None else title,
     )
     if len(positive) == len(threshold) and len(positive):
         canvas.log_axis(axes, positive.min() / 1.1, positive.max() * 1.1)
@@ -121,3 +124,14 @@ def line_holds(problem: AllocationProblem, allocation: Allocation) -> bool:
     nothing_before = not np.asarray(curves.value(curves.threshold)).any()
     plain = not problem.floor.any() and bool((problem.weight == 1).all())
     return nothing_before and plain and 0 < allocation.price < np.inf
+
+
+def top_of(height: np.ndarray) -> float:
+    """Give the upper end of the axis of heights."""
+    return min(1.02, 1.1 * float(height.max(initial=0.01)))
+
+
+def line_reach(threshold: np.ndarray, top: float, price: float) -> np.ndarray:
+    """Give thresholds along which height = price * threshold stays in the picture, tokens (m,)."""
+    first = float(threshold.min())
+    return np.geomspace(first, max(first, min(float(threshold.max()), top / price)), 200)

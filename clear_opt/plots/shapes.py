@@ -170,24 +170,30 @@ class DemandShape:
         there are too many to be told apart.
     budget
         Tokens.
-    clearing_price, spent
-        Price of the allocation, and the sum of its caps.
-    n
-        Queries.
+    allocation
+        The answer that the price is taken from.
     """
 
     price: np.ndarray
     tokens: np.ndarray
     jumps: np.ndarray
     budget: float
-    clearing_price: float
-    spent: int
-    n: int
+    allocation: Allocation
+
+    @property
+    def clearing_price(self) -> float:
+        """Price of the allocation, weighted success per token."""
+        return float(self.allocation.price)
+
+    @property
+    def clears(self) -> bool:
+        """Whether the price can be marked in the picture: it is not zero, and there is one."""
+        return bool(self.price[0] <= self.clearing_price < np.inf)
 
     def __repr__(self) -> str:
         return (
-            f"DemandShape(n={self.n}, budget={self.budget:g}, price={self.clearing_price:.4g}, "
-            f"jumps={len(self.jumps)})"
+            f"DemandShape(n={len(self.allocation)}, budget={self.budget:g}, "
+            f"price={self.clearing_price:.4g}, jumps={len(self.jumps)})"
         )
 
 
@@ -246,7 +252,5 @@ def demand_shape(problem: AllocationProblem, allocation: Allocation | None = Non
         tokens=np.array(tokens[:-1]),
         jumps=np.array(jumps).reshape(-1, 3),
         budget=problem.budget,
-        clearing_price=clearing,
-        spent=allocation.spent,
-        n=len(problem),
+        allocation=allocation,
     )

@@ -51,7 +51,7 @@ def response_in_words(shape: CurveShape) -> str:
     """Say what a query does at the shape's price."""
     best = tokens_in_words(shape.best)
     if shape.funded:
-        return f"best cap, {best}: surplus {shape.surplus:.3g} (the bar)"
+        return f"best cap, {best}: surplus (bar) {shape.surplus:.3g}"
     if shape.abandonment_price <= 0:
         return "abandoned: no cap within its ceiling gains anything"
     return f"abandoned: its best cap, {best}, falls {-shape.surplus:.3g} short"

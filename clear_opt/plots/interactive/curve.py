@@ -1,0 +1,109 @@
+"""One query's curve, to point at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clear_opt.curves import Curve
+from clear_opt.plots import curve as drawn
+from clear_opt.plots.interactive import sheet
+from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
+from clear_opt.plots.shapes import curve_shape
+from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def curve_figure(
+    curves: Curve,
+    row: int = 0,
+    *,
+    floor: Any = 0.0,
+    ceiling: Any = None,
+    weight: Any = 1.0,
+    price: float | None = None,
+    title: str | None = None,
+) -> go.Figure:
+    """Draw one query's curve, its concave envelope, and where the two touch.
+
+    Parameters
+    ----------
+    curves, row, floor, ceiling, weight, price, title
+        As for `clear_opt.plots.plot_curve`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such row, or the price is negative.
+    MissingExtraError
+        If plotly is not installed.
+    """
+    go = sheet.plotly()
+    shape = curve_shape(curves, row, floor, ceiling, weight, price)
+    plain = bool(np.all(np.asarray(weight) == 1))
+    number = ".1%" if plain else ".3g"
+    worth = f"query {shape.row}, cap %{{x:,.0f}} tokens: %{{y:{number}}}"
+    figure = go.Figure()
+    for values, colour, dash, name in (
+        (shape.value, BLUE, "solid", "curve"),
+        (shape.envelope, VERMILLION, "dash", "concave envelope"),
+    ):
+        figure.add_scatter(
+            x=shape.tokens, y=values, name=name, mode="lines",
+            line={"color": colour, "dash": dash, "width": 3 if dash == "solid" else 2},
+            hovertemplate=f"{worth}<extra>{name}</extra>",
+        )  # fmt: skip
+    top = 1.08 * max(float(np.nanmax(shape.envelope)), float(shape.value.max()), 1e-9)
+    if shape.threshold > 0:
+        words = f"threshold, {tokens_in_words(shape.threshold)}: concave from here"
+        figure.add_scatter(
+            x=[shape.threshold] * 2, y=[0, top], name=words, mode="lines",
+            line={"color": DARK_GREY, "dash": "dot", "width": 1.5},
+            hovertemplate=f"{words}<extra></extra>",
+        )  # fmt: skip
+    if shape.price > 0:
+        last = float(shape.tokens[-1])
+        figure.add_scatter(
+            x=[shape.start, last],
+            y=[shape.start_value, shape.start_value + shape.price * (last - shape.start)],
+            name=f"what tokens cost at {shape.price:.3g} per token", mode="lines",
+            line={"color": GREEN, "dash": "dashdot", "width": 2}, hoverinfo="skip",
+        )  # fmt: skip
+    if shape.abandonment_price > 0:
+        sheet.mark(figure, shape.tangent, shape.tangent_value, tangent_in_words(shape),
+                   {"color": VERMILLION, "symbol": "circle-open", "size": 13,
+                    "line": {"width": 2}})  # fmt: skip
+    if price is not None:
+        sheet.mark(figure, shape.best, shape.best_value, response_in_words(shape),
+                   {"color": GREEN, "symbol": "diamond" if shape.funded else "x",
+                    "size": 9})  # fmt: skip
+        if shape.funded:
+            figure.add_shape(
+                type="line", x0=shape.best, x1=shape.best, y1=shape.best_value,
+                y0=shape.best_value - shape.surplus, line={"color": GREEN, "width": 4},
+                opacity=0.6, layer="below",
+            )  # fmt: skip
+    shaded = [
+        part
+        for part in ((0.0, shape.start), (shape.ceiling, shape.tokens[-1]))
+        if part[0] < part[1]
+    ]
+    for place, (left, right) in enumerate(shaded):
+        figure.add_vrect(
+            left, right, fillcolor=SHADE, line_width=0, layer="below",
+            name="outside floor and ceiling", showlegend=place == 0,
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, shape.tokens[-1]], title_text="cap [tokens]", tickformat=",")
+    figure.update_yaxes(
+        range=[-0.02 * top, top],
+        title_text=drawn.UNWEIGHTED if plain else drawn.WEIGHTED,
+        tickformat=".0%" if plain else None,
+    )
+    return sheet.dressed(figure, drawn.headline(shape) if title is None else title)
