@@ -58,10 +58,10 @@ class Certificate:
 
         g(lambda) = lambda B + sum_i max over b of (w_i U_i(b) - lambda b)
 
-    is at least the value of the best allocation (design, section 1.4); with several constraints
-    there is one price for each. The gap between the bound and an allocation's own value is a sum
-    of terms that are never negative: what each query misses against its own best response, and
-    the price of what is left of each constraint.
+    is at least the value of the best allocation (the mathematics, section 4); with several
+    constraints there is one price for each. The gap between the bound and an allocation's own value
+    is a sum of terms that are never negative: what each query misses against its own best response,
+    and the price of what is left of each constraint.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ def fit_curves(
 
     A completion is right with some probability, and the length of a right one is log-normal. The
     likelihood takes a generation that was cut off as one that would have been right later, or
-    never (design 1.7). With ``shrink`` each query's state is estimated under a Gaussian prior
+    never. With ``shrink`` each query's state is estimated under a Gaussian prior
     over queries, itself estimated from all of them, so that 1 to 8 rollouts per query suffice.
 
     Parameters

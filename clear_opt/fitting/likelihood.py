@@ -1,4 +1,4 @@
-"""The likelihood of one query's rollouts: a cure fraction and log-normal lengths (design 1.7).
+"""The likelihood of one query's rollouts: a cure fraction and log-normal lengths.
 
 A completion is right with probability h, and a right one has log-normal length with median m and
 log-spread s, so it is there within b tokens with probability h F(b). The state of a query is

@@ -1,4 +1,4 @@
-"""From a spread of lengths to a surge: least squares on the completion curve (design 1.7).
+"""From a spread of lengths to a surge: least squares on the completion curve.
 
 A query whose correct completions have log-normal lengths with median m and log-spread s answers
 within b tokens with probability height * Phi(log(b / m) / s). Height and median only scale this

@@ -38,7 +38,7 @@ _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell les
 
 
 class SurgePredictor(BaseEstimator):
-    """Predict a query's shifted surge from its text and other columns (design 1.7).
+    """Predict a query's shifted surge from its text and other columns.
 
     What the models of the rollouts have in common is learned first: how hard a query is, and how
     long its answer (`QueryDifficulty`). Each model has a small head on top of it (`ModelHead`),

@@ -1,9 +1,9 @@
 """Convex programs of the concave envelope, one class per form, compiled once per shape.
 
-Each form states the same problem (design, section 1.5): maximise the envelopes' sum subject to one
-token row. A form owns its cvxpy parameters, so that solving another problem of the same shape
-changes numbers only (DPP). Token rows are divided by the mean budget per query; prices are turned
-back into success per token by the caller.
+Each form states the same problem (the mathematics, section 7): maximise the envelopes' sum subject
+to one token row. A form owns its cvxpy parameters, so that solving another problem of the same
+shape changes numbers only (DPP). Token rows are divided by the mean budget per query; prices are
+turned back into success per token by the caller.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class ThresholdForm(ConicForm):
 
 
 class SurgeForm(ThresholdForm):
-    """Exponential-cone program of the shifted surge, exact (design, section 1.5)."""
+    """Exponential-cone program of the shifted surge, exact (the mathematics, section 7)."""
 
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
         self.fade_most = cp.Parameter(self.n, nonneg=True)

@@ -1,8 +1,9 @@
 """A program's exact convex relaxation in cvxpy: one price for each of its rows.
 
-Design, section 1.5, with several offers, rows and states of rest: every query is spread over its
-states, shares adding up to one, and each coupling constraint is one row. Numbers are constants, not
-parameters, so a program is read anew for each solve: that takes a few per cent of solving it.
+Section 7 of the mathematics, with several offers, rows and states of rest: every query is spread
+over its states, shares adding up to one, and each coupling constraint is one row. Numbers are
+constants, not parameters, so a program is read anew for each solve: that takes a few per cent of
+solving it.
 """
 
 from __future__ import annotations

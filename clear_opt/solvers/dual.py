@@ -20,9 +20,10 @@ def find_price(problem: AllocationProblem) -> float:
 
 @dataclass(frozen=True)
 class DualSolver:
-    """Minimise the dual bound over the price, then recover whole tokens (design, section 1.4).
+    """Minimise the dual bound over the price, then recover whole tokens.
 
-    Works for every curve family; its time grows in proportion to n. The price is exact to rounding.
+    Sections 5 and 6 of the mathematics say how. Works for every curve family; its time grows in
+    proportion to n. The price is exact to rounding.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The price search of section 1.4 in plain form, traced by JAX: bracket, then safeguarded Newton.
+"""The price search in plain form (the mathematics, section 5): bracket, then safeguarded Newton.
 
 Gradients need a search that runs inside a JAX transformation, and tests a reference; a solve takes
 the quicker way of `clear_opt.solvers.clearing`, to the same price.

@@ -1,4 +1,4 @@
-"""Primal recovery (section 1.4): from a price to whole tokens within the budget.
+"""Primal recovery (the mathematics, section 6): from a price to whole tokens within the budget.
 
 At the clearing price at most one query is split between funded and abandoned. The best funded sets
 around that margin are spent and rounded (`clear_opt.solvers.margin`); in a batch of some size that

@@ -2,8 +2,8 @@
 
 At the right prices a query that is not at a tie has one best state. Those at a tie are spread over
 their best states by a linear program with one row per constraint, whose basic solutions split at
-most as many queries as there are constraints (Shapley-Folkman, design section 1.4). Its value
-meets the dual bound, which is what the relaxation's optimality means.
+most as many queries as there are constraints (Shapley-Folkman; the mathematics, section 10). Its
+value meets the dual bound, which is what the relaxation's optimality means.
 """
 
 from __future__ import annotations
