@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNWEIGHTED = "chance of a right answer"
-WEIGHTED = "weighted chance of a right answer"
-
 
 def headline(shape: CurveShape) -> str:
     """Give the picture's own headline."""
     return f"Query {shape.row}: its curve and the envelope above it"
+
+
+def worth(shape: CurveShape) -> str:
+    """Name the axis of values."""
+    return "chance of a right answer" if shape.weight == 1 else "weighted chance of a right answer"
 
 
 def plot_curve(
@@ -77,24 +79,19 @@ def plot_curve(
     handles = _draw(axes, shape)
     if price is not None:
         handles += _draw_price(axes, shape)
-    top = 1.08 * max(float(np.nanmax(shape.envelope)), float(shape.value.max()), 1e-9)
     axes.set_xlim(0, shape.tokens[-1])
     canvas.label(
         axes,
         "cap [tokens]",
-        UNWEIGHTED if _unweighted(weight) else WEIGHTED,
+        worth(shape),
         headline(shape) if title is None else title,
     )
     canvas.tokens_axis(axes.xaxis)
-    if _unweighted(weight):
+    if shape.weight == 1:
         canvas.per_cent(axes.yaxis)
-    axes.set_ylim(-0.02 * top, top)  # the line at zero keeps its whole width
+    axes.set_ylim(-0.02 * shape.top, shape.top)  # the line at zero keeps its whole width
     canvas.legend_below(figure, handles)
     return canvas.saved(figure, path)
-
-
-def _unweighted(weight: Any) -> bool:
-    return bool(np.all(np.asarray(weight) == 1))
 
 
 def _draw(axes: Axes, shape: CurveShape) -> list[Any]:
@@ -117,11 +114,10 @@ def _draw(axes: Axes, shape: CurveShape) -> list[Any]:
             markerfacecolor="none", markeredgewidth=1.8, linestyle="none", zorder=7,
             label=tangent_in_words(shape),
         )  # fmt: skip
-    outside = ((0.0, shape.start), (shape.ceiling, shape.tokens[-1]))
     shaded = [
         axes.axvspan(left, right, color=SHADE, linewidth=0, zorder=0,
                      label="outside floor and ceiling")
-        for left, right in outside if left < right
+        for left, right in shape.outside
     ]  # fmt: skip
     handles += shaded[:1]
     return handles

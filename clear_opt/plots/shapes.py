@@ -31,8 +31,10 @@ class CurveShape:
     ----------
     tokens, value, envelope
         Along the curve, shape (m,); the envelope is NaN below the floor.
-    row, start, ceiling, threshold, tangent, end, abandonment_price
-        The query, its floor and ceiling (infinite for none), and its points of note.
+    row, start, ceiling, weight
+        The query, its floor and ceiling (infinite for none), whole tokens, and its weight.
+    threshold, tangent, end, abandonment_price
+        Its points of note.
     start_value, tangent_value
         Weighted success there.
     price, best, best_value, surplus
@@ -46,6 +48,7 @@ class CurveShape:
     row: int
     start: float
     ceiling: float
+    weight: float
     threshold: float
     tangent: float
     end: float
@@ -61,6 +64,17 @@ class CurveShape:
     def funded(self) -> bool:
         """Whether the query pays the price."""
         return self.abandonment_price > 0 and self.price <= self.abandonment_price
+
+    @property
+    def top(self) -> float:
+        """Upper end of the axis of values."""
+        return 1.08 * max(float(np.nanmax(self.envelope)), float(self.value.max()), 1e-9)
+
+    @property
+    def outside(self) -> list[tuple[float, float]]:
+        """Caps in the picture that floor and ceiling forbid: from, to."""
+        parts = [(0.0, self.start), (self.ceiling, float(self.tokens[-1]))]
+        return [(left, right) for left, right in parts if left < right]
 
     def __repr__(self) -> str:
         return (
@@ -92,9 +106,9 @@ def curve_shape(
     if price is not None and not price >= 0:
         raise InvalidInputError("must be >= 0", column="price", value=price)
     row = range(n)[row]
-    start, weight, top = (
-        float(np.broadcast_to(np.asarray(value, dtype=np.float64), (n,))[row])
-        for value in (floor, weight, np.inf if ceiling is None else ceiling)
+    problem = AllocationProblem(curves, 0, floor, ceiling, weight)  # refuses what cannot be used
+    start, top, weight = (
+        float(value[row]) for value in (problem.floor, problem.ceiling, problem.weight)
     )
     curve = curves.take([row])
     envelope = concave_envelope(curve, start, top, weight)
@@ -133,6 +147,7 @@ def curve_shape(
         row=row,
         start=start,
         ceiling=top,
+        weight=weight,
         threshold=threshold,
         tangent=tangent,
         end=end,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clear_opt.curves import Curve
 from clear_opt.plots import curve as drawn
 from clear_opt.plots.interactive import sheet
@@ -47,7 +45,7 @@ def curve_figure(
     """
     go = sheet.plotly()
     shape = curve_shape(curves, row, floor, ceiling, weight, price)
-    plain = bool(np.all(np.asarray(weight) == 1))
+    plain = shape.weight == 1
     number = ".1%" if plain else ".3g"
     worth = f"query {shape.row}, cap %{{x:,.0f}} tokens: %{{y:{number}}}"
     figure = go.Figure()
@@ -60,11 +58,10 @@ def curve_figure(
             line={"color": colour, "dash": dash, "width": 3 if dash == "solid" else 2},
             hovertemplate=f"{worth}<extra>{name}</extra>",
         )  # fmt: skip
-    top = 1.08 * max(float(np.nanmax(shape.envelope)), float(shape.value.max()), 1e-9)
     if shape.threshold > 0:
         words = f"threshold, {tokens_in_words(shape.threshold)}: concave from here"
         figure.add_scatter(
-            x=[shape.threshold] * 2, y=[0, top], name=words, mode="lines",
+            x=[shape.threshold] * 2, y=[0, shape.top], name=words, mode="lines",
             line={"color": DARK_GREY, "dash": "dot", "width": 1.5},
             hovertemplate=f"{words}<extra></extra>",
         )  # fmt: skip
@@ -90,20 +87,15 @@ def curve_figure(
                 y0=shape.best_value - shape.surplus, line={"color": GREEN, "width": 4},
                 opacity=0.6, layer="below",
             )  # fmt: skip
-    shaded = [
-        part
-        for part in ((0.0, shape.start), (shape.ceiling, shape.tokens[-1]))
-        if part[0] < part[1]
-    ]
-    for place, (left, right) in enumerate(shaded):
+    for place, (left, right) in enumerate(shape.outside):
         figure.add_vrect(
             left, right, fillcolor=SHADE, line_width=0, layer="below",
             name="outside floor and ceiling", showlegend=place == 0,
         )  # fmt: skip
     figure.update_xaxes(range=[0, shape.tokens[-1]], title_text="cap [tokens]", tickformat=",")
     figure.update_yaxes(
-        range=[-0.02 * top, top],
-        title_text=drawn.UNWEIGHTED if plain else drawn.WEIGHTED,
+        range=[-0.02 * shape.top, shape.top],
+        title_text=drawn.worth(shape),
         tickformat=".0%" if plain else None,
     )
     return sheet.dressed(figure, drawn.headline(shape) if title is None else title)

@@ -50,9 +50,8 @@ def dressed(figure: go.Figure, title: str, note: str = "") -> go.Figure:
             "yref": "container",
             "y": 1,
             "yanchor": "top",
-            "pad": {
-                "t": 34 + 20 * heading.count("<br>")
-            },  # below the buttons, which would cover it on a phone
+            # Below the buttons, which would cover it on a phone.
+            "pad": {"t": 34 + 20 * heading.count("<br>")},
         },
         legend={
             "orientation": "h",
