@@ -201,6 +201,9 @@ def test_floor_ceiling_and_weight_reach_the_curve():
     assert np.isnan(envelope[tokens < 60]).all()
     np.testing.assert_allclose(envelope[tokens >= 180], 2 * surge(180, 150, 0.7, 60))
     assert xy(lines["best cap"])[0][0] == 180
+    surplus = 2 * surge(180, 150, 0.7, 60) - 0.001 * (180 - 60)  # nothing is gained at the floor
+    _, bar = xy(lines["_surplus"])
+    assert bar[1] - bar[0] == pytest.approx(surplus)
     assert "weighted" in axes.get_ylabel()
     assert "outside floor and ceiling" in [t.get_text() for t in figure.legends[0].get_texts()]
 
@@ -269,6 +272,9 @@ def test_demand_is_the_sum_of_the_best_caps_and_jumps_where_queries_leave():
     for at, high, low in zip(leave, above, below, strict=True):
         assert high == pytest.approx(demand_by_hand(at * 0.9999), abs=0.5)
         assert low == pytest.approx(demand_by_hand(at * 1.0001), abs=0.5)
+    (gaps,) = np.nonzero(np.isnan(price))
+    np.testing.assert_allclose(tokens[gaps - 1], above)  # each piece ends where its jump begins,
+    np.testing.assert_allclose(tokens[gaps + 1], below)  # and the next begins where it ends
     finite = tokens[np.isfinite(tokens)]
     assert (np.diff(finite) <= 1e-9).all()
 
