@@ -97,7 +97,7 @@ def _accuracies(found: Evaluation) -> Table:
 
 
 def _solutions(found: Evaluation) -> Table:
-    headings = ("of oracle", "abandoned", "price", "gap", "allocation", "prediction", "spent")
+    headings = ("of oracle", "abandoned", "price", "gap", "alloc.", "pred.", "spent")
     table = _table(
         "the learned allocation, and what it loses by allocation and by prediction", headings
     )
