@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint format types bench docs train lock clean
+.PHONY: help demo test lint format types bench docs notebooks train lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -29,9 +29,11 @@ lint: $(READY) ## ruff: lint and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(READY) ## let ruff mend what it can
+format: $(READY) ## let ruff mend what it can, and clear the notebooks' outputs
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/jupyter nbconvert --log-level WARN --clear-output \
+		--ClearMetadataPreprocessor.enabled=True --inplace notebooks/*.ipynb
 
 types: $(READY) ## pyright, standard mode
 	$(BIN)/pyright
@@ -46,6 +48,10 @@ bench: $(READY) ## measured comparisons with what a user would pick instead
 docs: $(READY) ## build the site into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+notebooks: $(READY) ## run the research notebooks and write them, with pictures, into build/notebooks
+	OMP_NUM_THREADS=1 $(BIN)/jupyter nbconvert --log-level ERROR --execute --to html \
+		--output-dir build/notebooks notebooks/*.ipynb
+
 train: $(READY) ## retrain models/zeroeval-math from the shared rollouts
 	$(BIN)/python training/train_zeroeval.py
 
@@ -54,4 +60,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 		--no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) site dist demo-output .coverage .pytest_cache .ruff_cache
+	rm -rf $(VENV) build/notebooks site dist demo-output .coverage .pytest_cache .ruff_cache
