@@ -1,12 +1,14 @@
 """Frontiers and pictures: what is drawn is what was computed, and nothing hides anything."""
 
 import io
+import re
 import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from benchmarks import pictures
 from clear_opt import (
     AllocationProblem,
     Hill,
@@ -404,3 +406,12 @@ def test_every_colour_stands_out_from_paper():
              "oracle")  # fmt: skip
     assert len({LOOKS[name].marker for name in shown}) == len(shown)
     assert len({LOOKS[name].line for name in shown}) == len(shown)
+
+
+def test_the_page_shows_what_its_own_code_draws():
+    saved = re.findall(r'"(\w+\.png)"', pictures.code())
+    assert saved == pictures.shown()
+    kept = {path.name: path for path in pictures.FOLDER.glob("*.png")}
+    for name in saved:
+        assert kept[name].read_bytes().startswith(b"\x89PNG"), name
+        assert kept[name].stat().st_size < 120_000, name

@@ -135,8 +135,10 @@ def plot_calibration(
         ("predicted", BLUE, "o", "-"),
         ("observed", VERMILLION, "x", "none"),
     ):
-        handles += within.plot(caps, [row[name] for row in rows], color=colour, marker=marker,
-                               markersize=4, linestyle=line, label=name)  # fmt: skip
+        handles += within.plot(
+            caps, [row[name] for row in rows], color=colour, marker=marker, markersize=6,
+            markerfacecolor="white", markeredgewidth=1.4, linestyle=line, label=name,
+        )  # fmt: skip
     canvas.log_axis(within, caps[0] / 1.1, caps[-1] * 1.1, caps)
     canvas.share_axis(within)
     canvas.label(within, "cap [tokens]", "right within the cap")
