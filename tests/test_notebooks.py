@@ -106,3 +106,11 @@ def test_a_notebook_is_kept_without_outputs(path):
 def test_a_notebook_that_fails_a_check_warns_or_leaves_the_machine_fails(code, error, run):
     with pytest.raises(CellExecutionError, match=error):
         run([nbformat.v4.new_code_cell(code)])
+
+
+@each_notebook
+def test_a_notebook_is_told_of(path):
+    assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+    page = (FOLDER.parent / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+    assert f"| {title[2:4]} | {title.split(' · ')[1].split(', small')[0][:30]}" in page
