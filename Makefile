@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint format types bench docs notebooks train lock clean
+.PHONY: help demo test lint format types bench paper docs notebooks train lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: $(READY) ## measured comparisons with what a user would pick instead
 	$(BIN)/python -m benchmarks.path
 	$(BIN)/python -m benchmarks.gpu
 
+paper: $(READY) ## the paper's experiment: tables, pictures and all cells, into paper-output/
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.paper --out paper-output
+
 docs: $(READY) ## build the site into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -60,4 +63,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 		--no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) build/notebooks site dist demo-output .coverage .pytest_cache .ruff_cache
+	rm -rf $(VENV) build/notebooks site dist demo-output paper-output .coverage .pytest_cache .ruff_cache

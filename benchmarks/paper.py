@@ -173,12 +173,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     recorded = None
     if options.zeroeval.exists() and options.aime.exists():
         recorded = read_rollouts(options.zeroeval), read_rollouts(options.aime)
+    elif options.out is None:
+        parser.error("no recorded rollouts here: give --out DIR for the simulated streams alone")
     else:
-        say("no recorded rollouts: the simulated world alone")
+        say("no recorded rollouts: the simulated streams alone")
     report = run(recorded, seeds=options.seeds, queries=options.queries, jobs=options.jobs, say=say)
     folder = options.out or _RESULTS
     write_report(report, folder / "paper.json")
-    if options.out is None and recorded is not None:
+    if options.out is None:
         quote_text(markdown(report), _PAGE, (MARKS[0], MARKS[1]))
         pictures = draw_pictures(report, _IMAGES)
     else:
