@@ -10,7 +10,6 @@ import numpy as np
 from benchmarks.paper_worlds import Case, Outcomes, paper_curves
 from benchmarks.uncertainty import posterior_stretch
 from clear_opt import (
-    Allocation,
     AllocationProblem,
     Quadratic,
     ShiftedSurge,
@@ -81,7 +80,8 @@ def score(case: Case, budgets: Sequence[float]) -> dict[str, list[Scored]]:
             "auction": auction(problem),
         }
         for name, given in answers.items():
-            found[name].append(_replayed(case, problem, given, given.tokens == 0))
+            caps = spread_leftover(problem, given).tokens
+            found[name].append(Scored(_right(case, caps), float(np.mean(given.tokens == 0))))
         caps = _oracle_caps(outcomes, tokens)
         found[ORACLE].append(Scored(_right(case, caps), float(np.mean(caps == 0))))
     solved: dict[str, Curve] = {
@@ -96,12 +96,16 @@ def score(case: Case, budgets: Sequence[float]) -> dict[str, list[Scored]]:
 
 def priced(case: Case, curves: Curve, budgets: Sequence[float]) -> list[Scored]:
     """Give what the shadow price gets at each budget by these curves."""
-    path = budget_path(AllocationProblem(curves, 0), _totals(case, budgets))
+    base = AllocationProblem(curves, 0)
+    path = budget_path(base, _totals(case, budgets))
+    abandonment_price = np.asarray(base.envelope.abandonment_price)
     found = []
     for tokens, caps, price in zip(path.budgets, path.tokens, path.price, strict=True):
-        problem = AllocationProblem(curves, tokens)
-        given = answer(problem, caps, float(price), solver="path")
-        found.append(_replayed(case, problem, given, given.price > given.abandonment_price))
+        if caps.sum() < tokens:  # else there is nothing to hand out
+            problem = AllocationProblem(curves, tokens)
+            given = answer(problem, caps, float(price), solver="path")
+            caps = spread_leftover(problem, given).tokens
+        found.append(Scored(_right(case, caps), float(np.mean(price > abandonment_price))))
     return found
 
 
@@ -166,13 +170,6 @@ def _totals(case: Case, budgets: Sequence[float]) -> list[int]:
     return [round(budget * len(case.outcomes.length)) for budget in budgets]
 
 
-def _replayed(
-    case: Case, problem: AllocationProblem, given: Allocation, abandoned: np.ndarray
-) -> Scored:
-    """Let a policy spend what it leaves, as uniform caps do, and replay its caps."""
-    caps = spread_leftover(problem, given).tokens
-    return Scored(_right(case, caps), float(np.mean(abandoned)))
-
-
 def _right(case: Case, caps: np.ndarray) -> float:
+    """Replay caps on the answers, and give the share that is right within them."""
     return float(np.mean(case.outcomes.correct * (case.outcomes.length <= caps)))
