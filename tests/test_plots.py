@@ -5,6 +5,8 @@ import re
 import sys
 from itertools import pairwise
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from clear_opt import (
     MissingExtraError,
     ShiftedSurge,
     TabularCurve,
+    double_precision,
     solve,
 )
 from clear_opt.evaluation.calibration import Calibration, LengthCalibration, reliability
@@ -227,6 +230,14 @@ def test_other_families_are_shown_until_they_are_flat(curves, peak):
         assert {128, 256, 512, 1024} <= set(tokens)
 
 
+def test_curves_of_jax_arrays_are_drawn_the_same():
+    with double_precision():
+        traced = jax.tree_util.tree_map(jnp.asarray, CURVES)
+    for name in ("curve", "concave envelope", "best cap"):
+        one = drawn(plot_curve(traced, 2, price=0.002))[name]
+        np.testing.assert_allclose(xy(one), xy(drawn(plot_curve(CURVES, 2, price=0.002))[name]))
+
+
 def test_a_query_without_hope_is_drawn_too():
     lines = drawn(plot_curve(CURVES, 3, ceiling=250, price=0.001))
     assert "tangent point" not in lines
@@ -289,6 +300,8 @@ def test_the_clearing_price_is_the_solvers_and_said_in_words():
     assert f"one more right answer costs {1 / best.price:,.0f} tokens" in (
         figure.legends[0].get_title().get_text().replace("\n", " ")
     )
+    weighted = plot_demand(AllocationProblem(CURVES, 450, weight=[1, 2, 1, 1]))
+    assert "weighted right answers per token" in weighted.axes[0].get_xlabel()
     slack = plot_demand(AllocationProblem(CURVES, 5000))
     assert "clearing price" not in drawn(slack)
     assert slack.legends[0].get_title().get_text() == "price 0: the budget is not scarce"

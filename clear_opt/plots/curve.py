@@ -61,7 +61,7 @@ def plot_curve(
     title
         Headline; a plain one by default, none where empty.
     width
-        Inches.
+        Inches; a page's by default, a column has about 3.3.
 
     Returns
     -------

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 TITLE = "Demand for tokens at each price"
 
 
+def unit(problem: AllocationProblem) -> str:
+    """Name the axis of prices."""
+    weighted = "weighted " if (problem.weight != 1).any() else ""
+    return f"price [{weighted}right answers per token, logarithmic]"
+
+
 def plot_demand(
     problem: AllocationProblem,
     *,
@@ -45,7 +51,7 @@ def plot_demand(
     title
         Headline; a plain one by default, none where empty.
     width
-        Inches.
+        Inches; a page's by default, a column has about 3.3.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def plot_demand(
         )  # fmt: skip
     canvas.label(
         axes,
-        "price [right answers per token, logarithmic]",
+        unit(problem),
         "demand [tokens]",
         TITLE if title is None else title,
     )

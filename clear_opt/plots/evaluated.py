@@ -38,7 +38,7 @@ def plot_accuracy(
     title
         Headline; a plain one by default, none where empty.
     width
-        Inches.
+        Inches; a page's by default, a column has about 3.3.
 
     Returns
     -------

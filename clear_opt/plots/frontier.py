@@ -36,7 +36,7 @@ def plot_frontier(
     title
         Headline; a plain one by default, none where empty.
     width
-        Inches.
+        Inches; a page's by default, a column has about 3.3.
 
     Returns
     -------

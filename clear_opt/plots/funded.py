@@ -43,7 +43,7 @@ def plot_funded(
     title
         Headline; a plain one by default, none where empty.
     width
-        Inches.
+        Inches; a page's by default, a column has about 3.3.
 
     Returns
     -------

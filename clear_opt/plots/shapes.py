@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import jax
 import numpy as np
 
 from clear_opt.allocation import Allocation
@@ -18,7 +19,7 @@ from clear_opt.solvers.dual import DualSolver
 _POINTS = 401  # along a curve
 _NEARLY = 0.98  # of its greatest value: saturating curves get there long before their peak
 _JUMPS = 300  # most jumps drawn one by one; more look like a smooth curve
-_WORK = 40_000_000  # queries x prices evaluated for a picture of demand, about two seconds
+_WORK = 40_000_000  # queries x prices evaluated for a picture of demand: a few seconds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,11 +111,11 @@ def curve_shape(
     start, top, weight = (
         float(value[row]) for value in (problem.floor, problem.ceiling, problem.weight)
     )
-    curve = curves.take([row])
+    curve = _as_numpy(curves.take(np.array([row])))
     envelope = concave_envelope(curve, start, top, weight)
     end, tangent, threshold, ceded, start_value = (
-        float(np.asarray(value)[0])
-        for value in (
+        float(part[0])
+        for part in (
             envelope.end,
             envelope.tangent,
             curve.threshold,
@@ -124,14 +125,14 @@ def curve_shape(
     )
 
     def value(tokens: np.ndarray) -> np.ndarray:
-        return weight * np.asarray(curves.take(np.full(tokens.shape, row)).value(tokens))
+        return weight * curve.take(np.zeros(len(tokens), dtype=int)).value(tokens)
 
     def hull(tokens: np.ndarray) -> np.ndarray:
-        return np.array([float(np.asarray(envelope.value(t))[0]) for t in tokens])
+        return np.array([float(envelope.value(at)[0]) for at in tokens])
 
     best, best_value, surplus = np.nan, np.nan, np.nan
     if price is not None:
-        best = max(float(np.asarray(envelope.committed(price))[0]), tangent)
+        best = max(float(envelope.committed(price)[0]), tangent)
         best_value = float(value(np.array([best]))[0])
         surplus = best_value - start_value - price * (best - start)
     last = _right_edge(hull, start, end, [tangent, best, 1.1 * start, 1.5 * threshold])
@@ -159,6 +160,11 @@ def curve_shape(
         best_value=best_value,
         surplus=surplus,
     )
+
+
+def _as_numpy(curve: Curve) -> Curve:
+    """Give a curve whose arrays are NumPy's, whatever they were."""
+    return jax.tree_util.tree_map(lambda part: np.asarray(part, dtype=np.float64), curve)
 
 
 def _right_edge(hull: Any, start: float, end: float, shown: list[float]) -> float:

@@ -76,7 +76,7 @@ def demand_figure(
               {"color": VERMILLION, "symbol": "circle-open", "size": 13,
                "line": {"width": 3}})  # fmt: skip
     top = 1.06 * max(shape.budget, float(np.nanmax(shape.tokens)))
-    sheet.log(figure, ends, "price [right answers per token, logarithmic]")
+    sheet.log(figure, ends, drawn.unit(problem))
     figure.update_yaxes(range=[-0.015 * top, top], title_text="demand [tokens]", tickformat=",")
     return sheet.dressed(
         figure, drawn.TITLE if title is None else title, sheet.price(problem, shape.clearing_price)
