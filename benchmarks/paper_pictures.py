@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DPI = 110
+_DPI = 95
 BLACK = "#222222"
 # The auction's line would lie on ours.
 _DRAWN = ("oracle", "threshold_prefix", "proportional", "self_estimate", UNIFORM)
