@@ -43,6 +43,14 @@ def test_true_curves_foretell_the_answers():
     assert right.mean(axis=1) == pytest.approx(traffic.truth.success, abs=0.3)
 
 
+def test_wrong_answers_are_longer():
+    traffic = simulate("MostlyHard", n=2_000, seed=4, samples=8)
+    over = np.log(traffic.rollouts.n_tokens / np.repeat(traffic.truth.median, 8))
+    right = traffic.rollouts.correct > 0
+    assert over[right].mean() == pytest.approx(0.0, abs=0.02)
+    assert over[~right].mean() == pytest.approx(np.log(1.4), abs=0.02)
+
+
 @pytest.mark.parametrize("column", ["words", "steps"])
 def test_features_hint_at_lengths_without_telling_them(column):
     traffic = simulate("Balanced", n=3_000, seed=3)
