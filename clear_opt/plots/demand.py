@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.amounts import written
 from clear_opt.plots import canvas
 from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
 from clear_opt.plots.shapes import demand_shape
@@ -82,7 +83,7 @@ def plot_demand(
     handles.append(
         axes.axhline(
             shape.budget, color=DARK_GREY, linestyle="--", linewidth=1.4,
-            label=f"budget, {shape.budget:,.6g} tokens",
+            label=f"budget, {written(shape.budget)} tokens",
         )
     )  # fmt: skip
     if shape.clears:

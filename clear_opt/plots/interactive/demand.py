@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.amounts import written
 from clear_opt.plots import demand as drawn
 from clear_opt.plots.interactive import sheet
 from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
@@ -67,7 +68,7 @@ def demand_figure(
         )  # fmt: skip
     ends = [shape.price[0], shape.price[-1]]
     figure.add_scatter(
-        x=ends, y=[shape.budget] * 2, name=f"budget, {shape.budget:,.6g} tokens", mode="lines",
+        x=ends, y=[shape.budget] * 2, name=f"budget, {written(shape.budget)} tokens", mode="lines",
         line={"color": DARK_GREY, "dash": "dash", "width": 2}, hoverinfo="skip",
     )  # fmt: skip
     if shape.clears:
