@@ -80,7 +80,15 @@ def test_abandonment_price_parts_funded_from_abandoned(family, bounded):
     pays = ceded > 0
     above, at = envelope.response(ceded * (1 + 1e-9)), envelope.response(ceded)
     np.testing.assert_array_equal(above[pays], envelope.start[pays])
-    np.testing.assert_allclose(at[pays], envelope.tangent[pays], rtol=1e-6)
+    # Where a curve is hardly bent the last digits of a price move its cap, but not what it gains.
+    beyond = curves.marginal(envelope.tangent * (1 + 1e-6))
+    inside = (envelope.start < envelope.tangent) & (envelope.tangent < envelope.end)
+    flat = pays & inside & (beyond >= ceded * (1 - 1e-12))
+    assert flat.sum() <= 1
+    bent = pays & ~flat
+    np.testing.assert_allclose(at[bent], envelope.tangent[bent], rtol=1e-6)
+    missed = ceded * (at - envelope.start) - curves.value(at) + curves.value(envelope.start)
+    np.testing.assert_allclose(missed[flat], 0.0, atol=1e-12)
     np.testing.assert_array_equal(
         envelope.response(ceded, inclusive=False)[pays], envelope.start[pays]
     )
