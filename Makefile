@@ -23,7 +23,7 @@ demo: $(READY) ## allocate a tight budget over a few hundred queries, with a tab
 
 test: lint types docs $(READY) ## lint, types, the documentation, every test and doctest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal \
-		--cov --cov-report=term
+		--cov --cov-report=term --durations=15
 
 lint: $(READY) ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -34,10 +34,10 @@ def surges(tau, height=0.8, width=50.0):
     st.integers(1, 60),
     st.booleans(),
 )
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_the_solver_is_never_worse_than_a_policy(family, seed, n, bounded):
     problem = random_problem(family, seed=seed, n=n, bounded=bounded)
-    for name in ("dual", "conic") if seed % 4 == 0 else ("dual",):
+    for name in ("dual", "conic") if seed % 8 == 0 else ("dual",):
         value = solve(problem, name).expected_utility
         for policy in POLICIES.values():
             answer = policy(problem)

@@ -373,7 +373,7 @@ class TestEntry:
             entry_budgets(problem, queries)
 
     @given(problems, st.floats(0, 1))
-    @settings(max_examples=10)
+    @settings(max_examples=6)
     def test_what_would_fund_is_true_of_solve(self, problem, share):
         query = int(share * (len(problem) - 1))
         budget = what_would_fund(problem, query)

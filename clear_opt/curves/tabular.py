@@ -69,30 +69,23 @@ class TabularCurve(Curve):
         xp = namespace(self.grid, tokens)
         tokens = tokens + xp.zeros(len(self))
         last = self.grid.shape[1] - 1
-        left = xp.clip((self.grid <= tokens[:, None]).sum(axis=1) - 1, 0, last)[:, None]
-        right = xp.minimum(left + 1, last)
-
-        def pick(table: Array, column: Array) -> Array:
-            return xp.take_along_axis(table, column, axis=1)[:, 0]
-
+        left = xp.clip((self.grid <= tokens[:, None]).sum(axis=1) - 1, 0, last)
+        right, row = xp.minimum(left + 1, last), xp.arange(len(self))
         return (
-            pick(self.grid, left),
-            pick(self.grid, right),
-            pick(self.values, left),
-            pick(self.values, right),
+            self.grid[row, left],
+            self.grid[row, right],
+            self.values[row, left],
+            self.values[row, right],
         )
 
     def value(self, tokens: Array) -> Array:
         """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
-        return self._segment(tokens)[2] + self.marginal(tokens) * (
-            tokens - self._segment(tokens)[0]
-        )
+        x0, x1, y0, y1 = self._segment(tokens)
+        return y0 + _slope(x0, x1, y0, y1) * (tokens - x0)
 
     def marginal(self, tokens: Array) -> Array:
         """Give the right derivative U'(b), success per token, shape (n,)."""
-        xp = namespace(self.grid, tokens)
-        x0, x1, y0, y1 = self._segment(tokens)
-        return (y1 - y0) / xp.where(x1 > x0, x1 - x0, 1.0)
+        return _slope(*self._segment(tokens))
 
     def response(self, price: Array) -> Array:
         """Give the hull vertex that maximises U(b) - price * b, tokens, shape (n,)."""
@@ -138,6 +131,11 @@ class TabularCurve(Curve):
 
     def __repr__(self) -> str:
         return f"TabularCurve(n={len(self)}, points={self.grid.shape[1]})"
+
+
+def _slope(x0: Array, x1: Array, y0: Array, y1: Array) -> Array:
+    """Give the slopes of segments, success per token; zero beyond the last point, shape (n,)."""
+    return (y1 - y0) / namespace(x0).where(x1 > x0, x1 - x0, 1.0)
 
 
 def hull_response(hull: Hull, price: Array, *, inclusive: bool) -> Array:

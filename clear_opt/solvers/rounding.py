@@ -56,11 +56,12 @@ def _take_back(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
 def _hand_out(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
     """Give single blocks to those who gain most, as long as anybody gains."""
     for _ in range(_ROUNDS):
-        left = _blocks_left(problem, caps)
+        if (left := _blocks_left(problem, caps)) <= 0:
+            break
         more = np.minimum(caps + problem.block, problem.ceiling)
         gain = problem.utility(more) - problem.utility(caps)
         winners = np.flatnonzero(gain > 0)
-        if left <= 0 or winners.size == 0:
+        if winners.size == 0:
             break
         if winners.size > left:
             winners = winners[np.argsort(-gain[winners], kind="stable")[:left]]
