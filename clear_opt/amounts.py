@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def written(amount: float, digits: int = 6) -> str:
-    """Write an amount to some significant digits, in thousands and never by powers of ten.
+    """Write an amount to some significant digits; large ones in thousands, not by powers of ten.
 
     Parameters
     ----------
@@ -15,8 +15,8 @@ def written(amount: float, digits: int = 6) -> str:
 
     Examples
     --------
-    >>> written(50_000_000), written(15_190.4, 4), written(0.0123456, 4)
-    ('50,000,000', '15,190', '0.01235')
+    >>> written(50_000_000), written(15_190.4, 4), written(0.0123456, 4), written(0.00002)
+    ('50,000,000', '15,190', '0.01235', '2e-05')
     """
     whole = abs(amount) >= 10 ** (digits - 1)
     return f"{amount:,.0f}" if whole else f"{amount:,.{digits}g}"

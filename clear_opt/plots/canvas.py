@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from clear_opt.amounts import written
 from clear_opt.errors import MissingExtraError
 from clear_opt.plots.looks import GRID
 
@@ -89,7 +90,7 @@ def log_axis(axes: Axes, low: float, high: float, ticks: Sequence[float] | None 
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(list(ticks or log_ticks(low, high))))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -129,18 +130,7 @@ def tokens_axis(axis: Axis) -> None:
     """Write the numbers of an axis with separators of thousands."""
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-
-
-def plain(value: float) -> str:
-    """Write a number as a reader would.
-
-    Examples
-    --------
-    >>> [plain(value) for value in (20_000, 0.5, 0.00002)]
-    ['20,000', '0.5', '2e-05']
-    """
-    return f"{value:,.0f}" if value >= 1 and value == round(value) else f"{value:g}"
+    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
 
 
 def legend_below(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clear_opt.amounts import written
 from clear_opt.plots.shapes import CurveShape
 
 
@@ -36,7 +37,7 @@ def tokens_in_words(tokens: float) -> str:
     >>> tokens_in_words(1234.56), tokens_in_words(7.25)
     ('1,235 tokens', '7.25 tokens')
     """
-    return f"{tokens:,.0f} tokens" if tokens >= 100 else f"{tokens:.3g} tokens"
+    return f"{written(tokens, 3)} tokens"
 
 
 def tangent_in_words(shape: CurveShape) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt.allocation import Allocation, Status
-from clear_opt.errors import InvalidInputError
+from clear_opt.policies.claims import as_claims
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.base import answer
 from clear_opt.solvers.simple import share_out
@@ -86,11 +86,7 @@ def spread_leftover(
 def _shares(problem: AllocationProblem, allocation: Allocation, claims: Any) -> np.ndarray:
     """Give the relative claims of those who may receive, shape (n,); zero for the others."""
     n = len(problem)
-    share = np.asarray(allocation.tokens if claims is None else claims, dtype=np.float64)
-    if share.shape != (n,) or not (np.isfinite(share) & (share >= 0)).all():
-        raise InvalidInputError(
-            "must be one number >= 0 for each query", column="claims", remedy=f"give {n} numbers"
-        )
+    share = as_claims("claims", allocation.tokens if claims is None else claims, n)
     receives = allocation.funded if allocation.funded.any() else np.ones(n, dtype=bool)
     share = np.where(receives, share, 0.0)
     return share if share.any() else receives.astype(np.float64)

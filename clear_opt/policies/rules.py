@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt.allocation import Allocation
-from clear_opt.errors import InvalidInputError
+from clear_opt.policies.claims import as_claims
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.base import answer, empty_answer, infeasible_answer
 from clear_opt.solvers.dual import find_price
@@ -72,13 +72,7 @@ def self_estimate(problem: AllocationProblem, estimate: Any) -> Allocation:
     the estimates are scaled so that together they fit the budget of the batch. Where all are zero,
     caps are equal.
     """
-    claims = np.asarray(estimate, dtype=np.float64)
-    if claims.shape != (len(problem),) or not (np.isfinite(claims) & (claims >= 0)).all():
-        raise InvalidInputError(
-            "must be one number >= 0 for each query",
-            column="estimate",
-            remedy=f"give {len(problem)} numbers",
-        )
+    claims = as_claims("estimate", estimate, len(problem))
     claims = claims if claims.any() else np.ones(len(problem))
     return _certified(problem, "self_estimate", lambda problem: share_out(problem, claims))
 

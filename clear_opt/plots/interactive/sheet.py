@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.amounts import written
 from clear_opt.errors import MissingExtraError
 from clear_opt.plots import canvas
 from clear_opt.plots.looks import DARK_GREY
@@ -90,7 +91,7 @@ def log(figure: go.Figure, ends: list[float], title: str, ticks: list[float] | N
         range=np.log10(ends).tolist(),
         title_text=title,
         tickvals=ticks,
-        ticktext=[canvas.plain(tick) for tick in ticks],
+        ticktext=[written(tick) for tick in ticks],
     )
 
 
