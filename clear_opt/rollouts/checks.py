@@ -42,6 +42,9 @@ _KINDS = {
     "truncated": np.bool_,
     "cap": np.int64,
 }
+ABOVE_CAP = "exceeds the row's cap"
+"""What is wrong with a length above its cap."""
+
 _FEATURE_REMEDY = "give numbers alone or texts alone (None where one is missing), or leave it out"
 _BROKEN = "holds half of a surrogate pair, which no file can hold"
 
@@ -112,11 +115,11 @@ def _check_caps(settled: dict[str, np.ndarray], flaws: list[Flaw]) -> None:
     tokens, correct, cap = settled["n_tokens"], settled["correct"], settled.get("cap")
     if cap is not None:
         _note(
-            flaws, "n_tokens", sound & (tokens > cap), "exceeds the row's cap",
-            "correct the count or the cap",
+            flaws, "n_tokens", sound & (tokens > cap), ABOVE_CAP,
+            "correct the count, or leave the caps out: they bound something else",
         )  # fmt: skip
         if "truncated" not in settled:
-            settled["truncated"] = (tokens == cap) & (correct == 0)
+            settled["truncated"] = (tokens >= cap) & (correct == 0)
     truncated = settled.get("truncated")
     if truncated is not None:
         _note(
