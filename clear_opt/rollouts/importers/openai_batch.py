@@ -33,8 +33,10 @@ def import_openai_batch(
 ) -> Imported:
     """Import the output of a batch of chat completions, completions or responses.
 
-    A rollout is one choice of one response. ``n_tokens`` is the completion's usage, which counts
-    reasoning. The usage of a response with several choices is their sum: a choice that was cut off
+    A rollout is one choice of one response. ``n_tokens`` is the completion's usage with its
+    reasoning (`clear_opt.rollouts.importers.usage`), ``truncated`` follows from the stop reason
+    (`clear_opt.rollouts.importers.stop_reasons`), and an effort that the request names is part of
+    ``model``. The usage of a response with several choices is their sum: a choice that was cut off
     gets the request's limit, if it is known, and the rest is shared out by the length of the texts.
 
     Parameters
@@ -47,7 +49,7 @@ def import_openai_batch(
         there is none) and ``text``, ``source``, ``model``. A table with ``query_id`` alone means
         that it is the ``custom_id``.
     requests
-        The batch's input, for texts and caps.
+        The batch's input, for texts, caps and efforts.
     columns
         What the grades file calls its columns, ours to theirs.
     model
