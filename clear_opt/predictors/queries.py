@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.texts import check_texts
+from clear_opt.rollouts.kinds import feature_column, one_axis
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 TEXT = "text"
 """Name of the column that holds a query's text."""
 
-_NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean"}  # as pandas infers
 _FEWEST = 5  # queries of a category that gets a column of its own
 
 
@@ -54,10 +54,8 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
             raise InvalidInputError("occurs twice", column=name, remedy="name every column once")
         if name == TEXT:
             table[name] = _objects(check_texts(values))
-        elif types.infer_dtype(values) in _NUMBERS:
-            table[name] = _numbers(name, values)
         else:
-            table[name] = _categories(name, values)
+            table[name] = _typed(name, values)
     return pd.DataFrame(table, index=range(len(queries)))
 
 
@@ -158,30 +156,23 @@ def _as_trained(values: Any, category: bool) -> Any:
     return _objects([""] * len(values)) if category else np.full(len(values), np.nan)
 
 
-def _numbers(name: str, values: pd.Series) -> np.ndarray:
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.flatnonzero(np.isinf(numbers))
+def _typed(name: str, values: pd.Series) -> np.ndarray | pd.Series:
+    column = feature_column(one_axis(values, name, len(values)))
+    for rows, problem, remedy in column.wrong:
+        raise _refused(name, values, rows, problem, remedy)
+    if column.values.dtype == object:
+        return _objects(["" if value is None else str(value) for value in column.values])
+    infinite = np.flatnonzero(np.isinf(column.values))
     if infinite.size:
-        row = int(infinite[0])
-        raise InvalidInputError(
-            "is infinite",
-            column=name,
-            row=row,
-            value=numbers[row],
-            remedy="leave it empty where it is unknown",
-        )
-    return numbers
+        remedy = "leave it empty where it is unknown"
+        raise _refused(name, values, infinite, "is infinite", remedy)
+    return column.values
 
 
-def _categories(name: str, values: pd.Series) -> pd.Series:
-    found: Any = values.to_numpy(dtype=object, na_value="")
-    if all(issubclass(kind, str) for kind in set(map(type, found))):
-        return _objects(list(found))
-    row = next(row for row, value in enumerate(found) if not isinstance(value, str))
-    raise InvalidInputError(
-        "is neither a number nor text",
-        column=name,
-        row=row,
-        value=repr(found[row]),
-        remedy="give numbers in one column and categories in another",
-    )
+def _refused(
+    name: str, values: pd.Series, rows: np.ndarray, problem: str, remedy: str
+) -> InvalidInputError:
+    row = int(rows[0])
+    value = values.iloc[row]
+    shown = repr(value) if isinstance(value, str) else value
+    return InvalidInputError(problem, column=name, row=row, value=shown, remedy=remedy)
