@@ -17,7 +17,7 @@ from clear_opt.predictors.texts import check_texts
 from clear_opt.rollouts.kinds import feature_column, one_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 TEXT = "text"
 """Name of the column that holds a query's text."""
@@ -101,11 +101,12 @@ def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
 
 
 def check_columns(
-    table: pd.DataFrame, needed: Sequence[str], categories: Collection[str]
+    table: pd.DataFrame, needed: Sequence[str], categories: Mapping[str, Collection[str]]
 ) -> pd.DataFrame:
     """Give the columns a predictor was trained on, in its order.
 
-    A column without a single entry says nothing of its kind, so it may stand for either.
+    A column without a single entry says nothing of its kind, so it may stand for either. Numbers
+    count as categories where each spells one of training: a table of few rows may have no other.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def check_columns(
     needed
         The columns of training.
     categories
-        Those of them that held categories.
+        Those of them that held categories, with the categories.
 
     Raises
     ------
@@ -131,29 +132,48 @@ def check_columns(
                 f"the queries have {', '.join(map(str, table.columns)) or 'no column'}",
             )
     known = {
-        name: table[name] if name == TEXT else _as_trained(table[name], name in categories)
+        name: table[name] if name == TEXT else _as_trained(table[name], categories.get(name))
         for name in needed
     }
     return pd.DataFrame(known, index=table.index)
 
 
-def _as_trained(values: Any, category: bool) -> Any:
+def _as_trained(values: Any, categories: Collection[str] | None) -> Any:
     """Give a column in its kind of training if it holds nothing of the other kind."""
-    if types.is_numeric_dtype(values) != category:
+    numbers = types.is_numeric_dtype(values)
+    if numbers == (categories is None):
         return values
-    entries = np.flatnonzero(values.notna() if category else values != "")
+    if categories is not None:
+        spelled = ["" if value != value else f"{value:.15g}" for value in values]
+        strange = np.flatnonzero([word not in categories and word != "" for word in spelled])
+        if strange.size:
+            problem = "is a number, but in training the column held categories"
+            raise _not_trained(values, int(strange[0]), problem)
+        return _objects(spelled)
+    entries = np.flatnonzero(values != "")
     if entries.size:
-        row = int(entries[0])
-        raise InvalidInputError(
-            "is a number, but in training the column held categories"
-            if category
-            else "is text, but in training the column held numbers",
-            column=str(values.name),
-            row=row,
-            value=values.iloc[row],
-            remedy="give the column as it was in training",
-        )
-    return _objects([""] * len(values)) if category else np.full(len(values), np.nan)
+        # The entry at fault is the one that is no number, where the others only look like text.
+        row = next((row for row in entries if not _spells_number(values.iloc[row])), entries[0])
+        raise _not_trained(values, int(row), "is text, but in training the column held numbers")
+    return np.full(len(values), np.nan)
+
+
+def _not_trained(values: pd.Series, row: int, problem: str) -> InvalidInputError:
+    return InvalidInputError(
+        problem,
+        column=str(values.name),
+        row=row,
+        value=values.iloc[row],
+        remedy="give the column as it was in training",
+    )
+
+
+def _spells_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _typed(name: str, values: pd.Series) -> np.ndarray | pd.Series:
