@@ -15,12 +15,13 @@ from clear_opt.files.errors import TableError
 from clear_opt.files.inputs import check_input, read_bytes, read_text
 from clear_opt.files.parquet import read_indexed, read_parquet
 from clear_opt.files.records import Record, Records, read_records
-from clear_opt.files.write import check_output, make_folder, replacing, write_table
+from clear_opt.files.write import check_folder, check_output, make_folder, replacing, write_table
 
 __all__ = [
     "Record",
     "Records",
     "TableError",
+    "check_folder",
     "check_input",
     "check_output",
     "make_folder",
