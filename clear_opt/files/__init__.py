@@ -11,7 +11,7 @@ except ImportError as error:
     raise MissingExtraError("pyarrow", "tables") from error
 
 from clear_opt.files.documents import parse_json, parse_toml, read_json, read_toml
-from clear_opt.files.errors import TableError
+from clear_opt.files.errors import TableError, listed
 from clear_opt.files.inputs import check_input, read_bytes, read_text
 from clear_opt.files.parquet import read_indexed, read_parquet
 from clear_opt.files.records import Record, Records, read_records
@@ -24,6 +24,7 @@ __all__ = [
     "check_folder",
     "check_input",
     "check_output",
+    "listed",
     "make_folder",
     "parse_json",
     "parse_toml",

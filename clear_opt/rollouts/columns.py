@@ -17,7 +17,7 @@ try:
 except ImportError:
     raise MissingExtraError("pyarrow", "tables") from None
 
-from clear_opt.files import Records, TableError, read_indexed, read_records
+from clear_opt.files import Records, TableError, listed, read_indexed, read_records
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, WORDS
 from clear_opt.rollouts.table import Rollouts
 
@@ -87,7 +87,7 @@ def read_columns(
             raise TableError(
                 f"has no column {theirs!r}, which is to be {ours}",
                 path=path,
-                remedy=f"columns found: {', '.join(found)}",
+                remedy=f"columns found: {listed(found)}",
             )
     names = {theirs: ours for ours, theirs in renamed.items()}
     own = {names.get(name, name): name for name in found if name in names or name not in renamed}
@@ -97,7 +97,7 @@ def read_columns(
             "is missing",
             path=path,
             column=missing[0],
-            remedy=f"say which column it is (columns=, --map); columns found: {', '.join(found)}",
+            remedy=f"say which column it is (columns=, --map); columns found: {listed(found)}",
         )
     wanted = [name for name in own if name not in REQUIRED + OPTIONAL]
     if features is not None:
@@ -106,7 +106,7 @@ def read_columns(
             raise TableError(
                 f"has no column {absent[0]!r} for a feature",
                 path=path,
-                remedy=f"columns that can be features: {', '.join(wanted) or 'none'}",
+                remedy=f"columns that can be features: {listed(wanted)}",
             )
         wanted = [name for name in wanted if name in features]
     else:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import Record, Records, TableError, read_records
+from clear_opt.files import Record, Records, TableError, listed, read_records
 from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import AllocationProblem
 from clear_opt.tables.given import LENGTHS, given_curves, given_lengths
@@ -100,7 +100,7 @@ class QueryTable:
                     path=self.path,
                     column=name,
                     remedy=f"the predictor was trained on {', '.join(columns)}; "
-                    f"columns found: {', '.join(self.records.columns)}",
+                    f"columns found: {listed(self.records.columns)}",
                 )
             if name == "text":
                 found[name] = np.array(_texts(self.records, self.query_ids), dtype=object)
@@ -175,7 +175,7 @@ class QueryTable:
                     value=label,
                     remedy="give every query a text or a whole number"
                     if there
-                    else f"columns found: {', '.join(self.records.columns)}",
+                    else f"columns found: {listed(self.records.columns)}",
                 )
             labels.append(label)
         return np.array(labels, dtype=object)

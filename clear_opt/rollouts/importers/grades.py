@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clear_opt.files import TableError, read_records
+from clear_opt.files import TableError, listed, read_records
 from clear_opt.rollouts.columns import typed_column
 
 _KNOWN = ("custom_id", "query_id", "correct", "sample", "text", "source", "model")
@@ -98,7 +98,7 @@ def read_grades(
                 "is missing",
                 path=path,
                 column=name,
-                remedy=f"columns found: {', '.join(records.columns)}",
+                remedy=f"columns found: {listed(records.columns)}",
             )
     values = {
         name: typed_column(records, theirs[name], name)

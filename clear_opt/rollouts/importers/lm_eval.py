@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import Record, Records, TableError, parse_json, read_json, read_records
+from clear_opt.files import (
+    Record,
+    Records,
+    TableError,
+    listed,
+    parse_json,
+    read_json,
+    read_records,
+)
 from clear_opt.rollouts.importers.caps import cap_of
 from clear_opt.rollouts.importers.imported import Collector, Imported
 from clear_opt.rollouts.importers.model_names import ModelNames
@@ -23,6 +31,7 @@ _OWN = {
 _CAPS = ("max_gen_toks", "max_new_tokens", "max_tokens")
 _MAPPED = ("correct", "n_tokens", "text")
 _COUNTS = (None, "words")
+_TRUTH = {"True": True, "False": False}
 
 
 def import_lm_eval(
@@ -207,13 +216,13 @@ class _Reading:
             raise TableError(
                 "holds the grades of several filters",
                 path=self.records.path,
-                remedy=f"choose one (--filter): {', '.join(found)}",
+                remedy=f"choose one (--filter): {listed(found)}",
             )
         if wanted is not None and found and wanted not in found:
             raise TableError(
                 f"holds no grades of the filter {wanted!r}",
                 path=self.records.path,
-                remedy=f"filters here: {', '.join(found)}",
+                remedy=f"filters here: {listed(found)}",
             )
         return wanted if found else None
 
@@ -232,7 +241,7 @@ class _Reading:
                 "holds several metrics",
                 path=self.records.path,
                 place=record.place,
-                remedy=f"choose the grade (--map correct=METRIC): {', '.join(map(str, named))}",
+                remedy=f"choose the grade (--map correct=METRIC): {listed(map(str, named))}",
             )
         return str(named[0]) if named else ""
 
@@ -310,5 +319,5 @@ def _settings(arguments: Any) -> dict[str, Any]:
     """Read what the model was made with, ``name=value`` with commas between in older versions."""
     if isinstance(arguments, str):
         pairs = (pair.partition("=") for pair in arguments.split(","))
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return {name.strip(): _TRUTH.get(value.strip(), value.strip()) for name, _, value in pairs}
     return _object(arguments)

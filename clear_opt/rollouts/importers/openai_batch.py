@@ -80,7 +80,7 @@ class _Batch:
     asked: dict[str, dict[str, Any]] | None
     names: ModelNames
     seen: dict[str, str] = field(default_factory=dict)
-    numbers: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
     usages: list[Usage] = field(default_factory=list)
     shared: int = 0
     filtered: int = 0
@@ -124,7 +124,7 @@ class _Batch:
         self, place: str, answer: Answer, answers: Answers, grade: Grade, request: dict[str, Any]
     ) -> None:
         model = self._model(answers, grade, request)
-        key = grade.query_id, model
+        key = grade.query_id, str(model)
         sample = self.numbers[key] if grade.sample is None else grade.sample
         self.numbers[key] += 1
         self.filtered += answer.stop.ending is Ending.FILTERED
