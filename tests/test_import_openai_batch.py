@@ -251,6 +251,11 @@ def test_other_files_that_do_not_fit(put):
         import_openai_batch(output, grades=grades, features=["level"])
     with pytest.raises(TableError, match="points: is missing"):
         import_openai_batch(output, grades=grades, columns={"correct": "points"})
+    with pytest.raises(TableError, match=r"is missing; columns found: none$"):
+        import_openai_batch(output, grades=put("g.jsonl", ""))
+    many = put("g.csv", ",".join(f"c{k}" for k in range(5000)) + "\n")
+    with pytest.raises(TableError, match=r"columns found: c0, c1, .*, and 4,960 more$"):
+        import_openai_batch(output, grades=many)
 
 
 def grades_of(put, *names, correct=0):
