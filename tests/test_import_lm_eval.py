@@ -115,7 +115,9 @@ def test_a_note_says_how_good_an_estimate_is_in_the_scripts_that_are_there(tmp_p
     path = put(tmp_path, row(0, ["答案是四。"]), row(1, ["four"]))
     found = import_lm_eval(path, count_tokens="words")
     assert found.rollouts.n_tokens.tolist() == [4, 1]
-    assert "50% of the letters are of other scripts: off by a quarter in Chinese" in found.notes[0]
+    assert (
+        "44% of the characters are of other scripts: off by a quarter in Chinese" in found.notes[0]
+    )
 
 
 def test_fields_of_other_names(tmp_path):

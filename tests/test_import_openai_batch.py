@@ -409,6 +409,12 @@ def test_efforts_of_one_model_are_models_of_their_own(put):
     named = import_openai_batch(output, grades=grades, requests=asked, model="mine")
     assert named.rollouts.models == ("mine",)
     assert "'mine' stands for several models or efforts" in named.notes[0]
+    graded = put("g.csv", "custom_id,correct,model\na,1,own\nb,1,own\nc,1,other\nd,1,\n")
+    named = import_openai_batch(output, grades=graded, requests=asked)
+    assert named.rollouts.model.tolist() == ["own", "own", "other", "gpt-x"]
+    assert named.notes == (
+        "'own' stands for several models or efforts: gpt-x effort=high, gpt-x effort=low",
+    )
 
 
 def test_the_effort_that_a_response_names_counts_without_requests(put):

@@ -192,7 +192,7 @@ class _Reading:
         prompt, options = _request(values.get("arguments"))
         doc = _object(values.get("doc"))
         cap = cap_of(options, _CAPS) if self.estimated is None else None
-        name = self.names.name(model[0], model[1], options).strip() or None
+        name = self.names.name(model[0], model[1], options) or None
         for sample, (grade, length) in enumerate(zip(grades, lengths, strict=True)):
             self.collector.add(
                 place,

@@ -73,7 +73,7 @@ class ModelNames:
         told = dict.fromkeys(
             f"{label}={value}" for some in settings for label, value in _efforts(some)
         )
-        name = " ".join([model, *sorted(told)])
+        name = " ".join(filter(None, [model, *sorted(told)]))
         self._found[name] = bool(told)
         return name if self.given is None else self.given
 

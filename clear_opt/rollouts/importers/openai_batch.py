@@ -79,6 +79,7 @@ class _Batch:
     graded: Grades
     asked: dict[str, dict[str, Any]] | None
     names: ModelNames
+    graded_names: dict[str, ModelNames] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
     usages: list[Usage] = field(default_factory=list)
@@ -143,15 +144,16 @@ class _Batch:
         self.collector.add(place, values, grade.features)
 
     def _model(self, answers: Answers, grade: Grade, request: dict[str, Any]) -> str | None:
-        """Name the model: the grades' word for it stands, the server's goes with the effort."""
-        if grade.model and self.names.given is None:
-            return grade.model
+        """Name the model: the user's word for it stands, the server's goes with the effort."""
+        names = self.names
+        if grade.model and names.given is None:
+            names = self.graded_names.setdefault(str(grade.model), ModelNames(grade.model))
         settings = dict(request)
         if answers.effort is not None:
             settings["reasoning"] = {"effort": answers.effort}
         asked = request.get("model")
         model = answers.model or (asked if isinstance(asked, str) else "")
-        return self.names.name(model, settings).strip() or None
+        return names.name(model, settings) or None
 
     def finish(self) -> Imported:
         """Refuse the grades that are left, and put the table together."""
@@ -169,7 +171,9 @@ class _Batch:
                 f"the end of {self.filtered:,} rollouts was withheld by a filter: they count as "
                 "complete"
             )
-        notes += [*usage_notes(self.usages), *self.names.notes()]
+        notes += usage_notes(self.usages)
+        for names in (self.names, *self.graded_names.values()):
+            notes += names.notes()
         return self.collector.finish()
 
 

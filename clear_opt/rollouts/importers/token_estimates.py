@@ -47,16 +47,15 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_quality(texts: Iterable[str]) -> str:
     """Return a sentence on how far the estimated lengths of some texts may be off."""
-    latin = other = 0
+    characters = other = 0
     for text in texts:
-        rest, runs = _without_runs(text)
-        latin += sum(map(str.isalpha, rest))
-        other += sum(length for length, _ in runs)
+        characters += len(text)
+        other += sum(length for length, _ in _without_runs(text)[1])
     quality = "n_tokens is estimated from words, off by about 10 % on English and mathematics"
     if not other:
         return quality
     return (
-        f"{quality}; {other / (latin + other):.0%} of the letters are of other scripts: off by a "
+        f"{quality}; {other / characters:.0%} of the characters are of other scripts: off by a "
         "quarter in Chinese, Japanese, Korean, Thai, Russian, Arabic, by more in others"
     )
 
