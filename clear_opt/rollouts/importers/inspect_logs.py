@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clear_opt.errors import MissingExtraError
 from clear_opt.files import TableError
+from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
+from clear_opt.rollouts.importers.inspect_answers import answer_of
+from clear_opt.rollouts.importers.inspect_copies import Copies
+from clear_opt.rollouts.importers.inspect_scores import grade_of
+from clear_opt.rollouts.importers.model_names import ModelNames
+from clear_opt.rollouts.importers.texts import question_of
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
-    from inspect_ai.model import ChatMessage
 
 _ENDINGS = (".eval", ".json")
 _CUT_OFF = ("max_tokens", "model_length")
-_GRADES = ("C", "I", "P", "N")  # correct, incorrect, partial, no answer
-_TRUTH = ("yes", "no", "true", "false")
+_LONGEST = 160  # characters of a flaw
 
 
 def import_inspect(
@@ -56,22 +60,13 @@ def import_inspect(
         If inspect-ai is not installed.
     """
     source = Path(source)
-    collector = Collector(source)
-    seen: dict[str, str] = {}
-    numbers: dict[tuple[str, str], set[int]] = {}
+    reading = _Reading(Collector(source), scorer, model, features)
     for path in _logs(source):
         name = str(path.relative_to(source)) if path != source else ""
-        log = _read(path, collector, source)
-        if log is None:
-            continue
-        if log.status != "success":
-            collector.notes.append(f"{name or path.name} ended with status {log.status}")
-        if not log.samples:
-            collector.refuse(name or path.name, "the log holds no samples")
-        for sample in log.samples or []:
-            place = ", ".join(filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"]))
-            _take(collector, place, log, sample, (scorer, model, features), seen, numbers)
-    return collector.finish()
+        log = _read(path, reading.collector)
+        if log is not None:
+            reading.run(log, name, path.name)
+    return reading.finish()
 
 
 def _logs(source: Path) -> list[Path]:
@@ -87,155 +82,116 @@ def _logs(source: Path) -> list[Path]:
     return [source]
 
 
-def _read(path: Path, collector: Collector, source: Path) -> EvalLog | None:
+def _read(path: Path, collector: Collector) -> EvalLog | None:
     try:
         from inspect_ai.log import read_eval_log
     except ImportError:
         raise MissingExtraError("inspect-ai", "inspect") from None
     try:
         return read_eval_log(str(path.resolve()))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-    ) as error:  # what Inspect raises on a file of another kind
-        detail = str(error).partition("\n")[0]
-        if path == source:
-            raise TableError(
-                f"cannot be read as an Inspect log: {detail}", path=path, remedy="check the file"
-            ) from None
-        collector.refuse(str(path.relative_to(source)), "the file is no Inspect log", detail)
-        return None
-
-
-def _take(
-    collector: Collector,
-    place: str,
-    log: EvalLog,
-    sample: EvalSample,
-    options: tuple[str | None, str | None, Sequence[str]],
-    seen: dict[str, str],
-    numbers: dict[tuple[str, str], set[int]],
-) -> None:
-    """Keep one sample, or say why not."""
-    scorer, model, features = options
-    if sample.uuid and seen.setdefault(sample.uuid, place) != place:
-        collector.refuse(place, "the sample stands in another log too", seen[sample.uuid])
-        return
-    if sample.error is not None:
-        collector.refuse(place, "the sample ended with an error", sample.error.message)
-        return
-    tokens = _output_tokens(log, sample)
-    if tokens is None:
-        collector.refuse(place, "the sample has no token usage")
-        return
-    value = _score(collector.source, place, sample, scorer)
-    grade = _grade(value)
-    if grade is None:
-        reason = "the sample has no score" if value is None else "the score is not a grade"
-        collector.refuse(place, reason, "" if value is None else value)
-        return
-    query = f"{log.eval.task}/{sample.id}"
-    name = model or log.eval.model
-    collector.add(
-        place,
-        {
-            "query_id": query,
-            "n_tokens": tokens,
-            "correct": grade,
-            "text": _question(sample),
-            "model": name,
-            "sample": _free(numbers.setdefault((query, name), set()), sample.epoch),
-            "truncated": _cut_off(sample),
-            "source": log.eval.task,
-            "cap": _cap(log, sample, tokens),
-        },
-        {key: sample.metadata.get(key) for key in features},
-    )
-
-
-def _output_tokens(log: EvalLog, sample: EvalSample) -> int | None:
-    """Output tokens of the evaluated model, less those it spent in other roles, such as grading."""
-    usage = sample.model_usage.get(log.eval.model)
-    if usage is None:  # an answer from the cache is not counted as usage
-        answer = sample.output.usage
-        return None if answer is None else answer.output_tokens
-    roles = {role for role, name in _roles(log) if name == log.eval.model}
-    others = sum(u.output_tokens for role, u in sample.role_usage.items() if role in roles)
-    return usage.output_tokens - others
-
-
-def _roles(log: EvalLog) -> Iterator[tuple[str, str]]:
-    for role, models in (log.eval.model_roles or {}).items():
-        for config in models if isinstance(models, list) else [models]:
-            yield role, config.model
-
-
-def _score(source: Path, place: str, sample: EvalSample, scorer: str | None) -> Any:
-    scores = sample.scores or {}
-    if scorer is None and len(scores) > 1:
+    except Exception as error:  # damaged and foreign files make the parsers raise many kinds
+        detail = _flaw(error)
+    if path == collector.source:
         raise TableError(
-            "has scores of several scorers",
-            path=source,
-            place=place,
-            remedy=f"choose one (scorer=, --scorer): {', '.join(scores)}",
+            f"cannot be read as an Inspect log: {detail}", path=path, remedy="check the file"
         )
-    if scorer is not None and scores and scorer not in scores:
-        raise TableError(
-            f"has no score of {scorer!r}",
-            path=source,
-            place=place,
-            remedy=f"scorers here: {', '.join(scores)}",
+    collector.refuse(str(path.relative_to(collector.source)), "the file is no Inspect log", detail)
+    return None
+
+
+def _flaw(error: Exception) -> str:
+    """Say in one line what is wrong with a file that Inspect cannot read."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error).partition("\n")[0][:_LONGEST] or type(error).__name__
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    flaw = f"{place} is missing" if first["type"] == "missing" else f"{place}: {first['msg']}"
+    more = error.error_count() - 1
+    return flaw[:_LONGEST] + (f", and {more:,} more flaws" if more else "")
+
+
+class _Reading:
+    """The samples of all logs, on their way to the collector."""
+
+    def __init__(
+        self, collector: Collector, scorer: str | None, model: str | None, features: Sequence[str]
+    ) -> None:
+        self.collector, self.scorer, self.features = collector, scorer, features
+        self.names, self.copies = ModelNames(model), Copies()
+        self.numbers: dict[tuple[str, str], set[int]] = {}
+        self.remarks: Counter[str] = Counter()
+
+    def run(self, log: EvalLog, name: str, file: str) -> None:
+        if log.status != "success":
+            self.collector.notes.append(f"{name or file} ended with status {log.status}")
+        samples = log.samples or []
+        if not samples:
+            self.collector.refuse(name or file, "the log holds no samples")
+        wholly = log.invalidated and all(sample.invalidation is None for sample in samples)
+        for sample in samples:
+            place = ", ".join(filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"]))
+            try:
+                if wholly:
+                    raise Unusable("the log was invalidated")
+                self._take(place, log, sample)
+            except Unusable as flaw:
+                self.collector.refuse(place, flaw.reason, flaw.detail)
+
+    def finish(self) -> Imported:
+        self.collector.notes += [
+            f"{count:,} rollouts {remark}" for remark, count in self.remarks.items()
+        ]
+        self.collector.notes += self.names.notes()
+        return self.collector.finish()
+
+    def _take(self, place: str, log: EvalLog, sample: EvalSample) -> None:
+        """Keep one sample.
+
+        Raises
+        ------
+        Unusable
+            If there is no telling from it how long an answer is and whether it is right.
+        """
+        if sample.invalidation is not None:
+            raise Unusable("the sample was invalidated", sample.invalidation.reason or "")
+        seen = self.copies.original(log, sample, place)
+        if seen is not None:
+            raise Unusable("the sample stands in another log too", seen)
+        if sample.error is not None:
+            raise Unusable("the sample ended with an error", sample.error.message)
+        answer = answer_of(log, sample)
+        grade = grade_of(sample, self.scorer, self.collector.source, place)
+        self.remarks.update(answer.remarks)
+        query = f"{log.eval.task}/{sample.id}"
+        name = self.names.name(answer.model, *answer.settings, log.eval.model_args)
+        self.collector.add(
+            place,
+            {
+                "query_id": query,
+                "n_tokens": answer.n_tokens,
+                "correct": grade,
+                "text": _question(sample),
+                "model": name,
+                "sample": _free(self.numbers.setdefault((query, name), set()), sample.epoch),
+                "truncated": _cut_off(sample),
+                "source": log.eval.task,
+                "cap": answer.cap,
+            },
+            {key: sample.metadata.get(key) for key in self.features},
         )
-    score = scores.get(scorer) if scorer else next(iter(scores.values()), None)
-    return None if score is None else score.value
-
-
-def _grade(value: Any) -> float | None:
-    """Give Inspect's own number for a score, or ``None`` where it would only guess 0."""
-    from inspect_ai.scorer import value_to_float
-
-    if isinstance(value, str):
-        known = value in _GRADES or value.lower() in _TRUTH or _is_number(value)
-    else:
-        known = isinstance(value, (bool, int, float)) and math.isfinite(value)
-    return value_to_float()(value) if known else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _question(sample: EvalSample) -> str:
     if isinstance(sample.input, str):
         return sample.input
-    asked: list[str] = []
-    for message in sample.input:
-        if message.role == "assistant":
-            asked = []
-        elif message.role == "user":
-            asked.append(message.text)
-    return "\n\n".join(asked)
+    return question_of([{"role": m.role, "content": m.text} for m in sample.input])
 
 
 def _cut_off(sample: EvalSample) -> bool:
     stopped = bool(sample.output.choices) and sample.output.stop_reason in _CUT_OFF
     return stopped or sample.limit is not None
-
-
-def _cap(log: EvalLog, sample: EvalSample, tokens: int) -> int | None:
-    """Most tokens of the answer, where one call was all there was."""
-    cap = log.plan.config.max_tokens or log.eval.model_generate_config.max_tokens
-    asked = [] if isinstance(sample.input, str) else sample.input
-    calls = _answers(sample.messages) - _answers(asked)
-    return cap if cap is not None and calls == 1 and tokens <= cap else None
-
-
-def _answers(messages: Sequence[ChatMessage]) -> int:
-    return sum(message.role == "assistant" for message in messages)
 
 
 def _free(taken: set[int], number: int) -> int:
