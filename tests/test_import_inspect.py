@@ -1,6 +1,5 @@
 """Inspect AI logs, written by the real library with its mock model, become rollouts."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,38 +9,11 @@ import pytest
 from clear_opt.errors import MissingExtraError
 from clear_opt.files import TableError
 from clear_opt.rollouts.importers import import_inspect
+from tests.inspect_logs import edited, only_log, sample, write_logs
 
 pytest.importorskip("inspect_ai", reason="inspect-ai is not installed (extra inspect)")
 
-# In a process of its own: the library leaves streams open, which warn whenever they are collected.
 WRITE_LOGS = """
-import sys
-from pathlib import Path
-from inspect_ai import Task, eval as run
-from inspect_ai.dataset import Sample
-from inspect_ai.log import read_eval_log, write_eval_log
-from inspect_ai.model import (
-    ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, GenerateConfig, ModelOutput,
-    ModelUsage, get_model,
-)
-from inspect_ai.scorer import Score, accuracy, match, scorer
-from inspect_ai.solver import generate, solver
-
-folder = Path(sys.argv[1])
-
-
-def answer(text, tokens, reasoning=None, stop="stop"):
-    output = ModelOutput.from_content("mockllm/model", text, stop_reason=stop)
-    output.usage = ModelUsage(
-        input_tokens=5, output_tokens=tokens, total_tokens=5 + tokens, reasoning_tokens=reasoning
-    )
-    return output
-
-
-def model(outputs):
-    return get_model("mockllm/model", custom_outputs=outputs)
-
-
 @solver
 def fails_on(word):
     async def solve(state, generate):
@@ -58,14 +30,6 @@ def confidence():
         return Score(value={"a": 1} if "3+3" in state.input_text else 0.25)
 
     return score
-
-
-def write(name, task, outputs, **options):
-    logs = run(
-        task, model=model(outputs), display="none", log_dir=str(folder / name),
-        fail_on_error=False, max_samples=1, log_format="eval", **options,
-    )
-    return Path(logs[0].location)
 
 
 talk = [ChatMessageSystem(content="Be brief."), ChatMessageUser(content="1+1"),
@@ -100,7 +64,7 @@ def twice():
     return solve
 
 
-grader = model([answer("GRADE: C", 1000)])
+grader = model(answer("GRADE: C", 1000))
 
 
 @scorer(metrics=[accuracy()])
@@ -120,20 +84,7 @@ write("agent", Task(dataset=samples[:1], solver=[twice()], scorer=graded(), name
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inspect")
-    done = subprocess.run(
-        [sys.executable, "-c", WRITE_LOGS, str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def only_log(folder):
-    return next(folder.glob("*.eval"))
+    return write_logs(WRITE_LOGS, tmp_path_factory.mktemp("inspect"))
 
 
 def test_samples_and_epochs_become_rollouts(logs):
@@ -205,18 +156,6 @@ def test_only_the_tokens_of_the_answer_count(logs):
     assert found.rollouts.correct.tolist() == [1]
     assert found.rollouts.models == ("mine",)
     assert found.rollouts.cap is None  # 60 tokens were the limit of a call, not of the answer
-
-
-def sample(log, name, epoch=1):
-    return next(s for s in log["samples"] if (s["id"], s["epoch"]) == (name, epoch))
-
-
-def edited(path, tmp_path, edit):
-    log = json.loads(path.read_text())
-    edit(log)
-    changed = tmp_path / "changed.json"
-    changed.write_text(json.dumps(log))
-    return changed
 
 
 def test_what_holds_no_rollout_is_refused(logs, tmp_path):
