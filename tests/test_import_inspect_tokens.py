@@ -1,4 +1,4 @@
-"""Which tokens of an Inspect log are the answer's: what the evaluated model wrote for the solvers."""
+"""Which tokens of an Inspect log are the answer's: those the model wrote for the solvers."""
 
 import pytest
 

@@ -158,7 +158,8 @@ class _Reading:
             raise Unusable("the sample was invalidated", sample.invalidation.reason or "")
         seen = self.copies.original(log, sample, place)
         if seen is not None:
-            raise Unusable("the sample stands in another log too", seen)
+            where = "in its log twice" if seen == place else "in another log too"
+            raise Unusable(f"the sample stands {where}", seen)
         if sample.error is not None:
             raise Unusable("the sample ended with an error", sample.error.message)
         answer = answer_of(log, sample)
