@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from clear_opt.rollouts.importers.answers import Unusable
+from clear_opt.rollouts.importers.inspect_flaws import flaw_of
+
 if TYPE_CHECKING:
     from inspect_ai.event import Event, ModelEvent
     from inspect_ai.log import EvalSample
@@ -40,8 +43,8 @@ def calls_of(sample: EvalSample) -> list[Call]:
 
     Raises
     ------
-    pydantic.ValidationError
-        If an event inside another one is none.
+    Unusable
+        If an event inside another one cannot be read.
     """
     transcript = _Transcript(sample.events)
     found = list(transcript.walk(sample.events, ()))
@@ -114,7 +117,10 @@ def _scorer(within: tuple[_Section, ...]) -> str | None:
 
 def _parsed(events: list[Any]) -> list[Event]:
     from inspect_ai.event import Event
-    from pydantic import Field, TypeAdapter
+    from pydantic import Field, TypeAdapter, ValidationError
 
     adapter = TypeAdapter(list[Annotated[Event, Field(discriminator="event")]])
-    return adapter.validate_python(events, context=_DESERIALIZING)
+    try:
+        return adapter.validate_python(events, context=_DESERIALIZING)
+    except ValidationError as error:
+        raise Unusable("an event within another cannot be read", flaw_of(error)) from None

@@ -13,6 +13,7 @@ from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
 from clear_opt.rollouts.importers.inspect_answers import answer_of
 from clear_opt.rollouts.importers.inspect_copies import Copies
+from clear_opt.rollouts.importers.inspect_flaws import flaw_of
 from clear_opt.rollouts.importers.inspect_scores import grade_of
 from clear_opt.rollouts.importers.model_names import ModelNames
 from clear_opt.rollouts.importers.texts import question_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".eval", ".json")
 _CUT_OFF = ("max_tokens", "model_length")
-_LONGEST = 160  # characters of a flaw
 
 
 def import_inspect(
@@ -90,26 +90,13 @@ def _read(path: Path, collector: Collector) -> EvalLog | None:
     try:
         return read_eval_log(str(path.resolve()))
     except Exception as error:  # damaged and foreign files make the parsers raise many kinds
-        detail = _flaw(error)
+        detail = flaw_of(error)
     if path == collector.source:
         raise TableError(
             f"cannot be read as an Inspect log: {detail}", path=path, remedy="check the file"
         )
     collector.refuse(str(path.relative_to(collector.source)), "the file is no Inspect log", detail)
     return None
-
-
-def _flaw(error: Exception) -> str:
-    """Say in one line what is wrong with a file that Inspect cannot read."""
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        return str(error).partition("\n")[0][:_LONGEST] or type(error).__name__
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    flaw = f"{place} is missing" if first["type"] == "missing" else f"{place}: {first['msg']}"
-    more = error.error_count() - 1
-    return flaw[:_LONGEST] + (f", and {more:,} more flaws" if more else "")
 
 
 class _Reading:
