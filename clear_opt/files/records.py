@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clear_opt.files.documents import parse_json
 from clear_opt.files.errors import TableError
+from clear_opt.files.inputs import check_input, read_text
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 """File endings that can be read, in lower case."""
@@ -87,7 +88,7 @@ def read_records(path: str | Path) -> Records:
             path=path,
             remedy=f"use one of {', '.join(ENDINGS)}",
         )
-    return reader(_existing(path))
+    return reader(check_input(path))
 
 
 def read_parquet(path: str | Path) -> pa.Table:
@@ -103,7 +104,7 @@ def read_parquet(path: str | Path) -> pa.Table:
     TableError
         If the file is missing or no Parquet, or two columns have one name.
     """
-    path = _existing(Path(path))
+    path = check_input(path)
     try:
         # One file, not a dataset: folders named key=value must not become columns.
         with pq.ParquetFile(path) as file:
@@ -119,43 +120,6 @@ def read_parquet(path: str | Path) -> pa.Table:
     return table
 
 
-def _existing(path: Path) -> Path:
-    try:
-        path.stat()
-    except OSError as error:
-        raise TableError(
-            f"cannot be read: {error.strerror}", path=path, remedy="check the path"
-        ) from None
-    if path.is_dir():
-        raise TableError("is a folder", path=path, remedy="name the file in it")
-    return path
-
-
-def read_text(path: str | Path) -> str:
-    """Read a file of UTF-8 text, with or without a byte order mark.
-
-    Raises
-    ------
-    TableError
-        If it is missing, a folder, or no such text; the line is named.
-    """
-    path = _existing(Path(path))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableError(f"cannot be read: {error.strerror}", path=path) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise TableError(
-            f"is not UTF-8 text (byte 0x{data[error.start]:02x})",
-            path=path,
-            place=f"line {line}",
-            remedy="save the file as UTF-8",
-        ) from None
-
-
 def _read_jsonl(path: Path) -> Records:
     rows: list[Record] = []
     columns: dict[str, None] = {}
@@ -164,18 +128,7 @@ def _read_jsonl(path: Path) -> Records:
         if not line.strip():
             continue
         place = f"row {len(rows) + 1} (line {number})"
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            # The parser counts lines within this one: its column alone is of use.
-            parsed = isinstance(error, json.JSONDecodeError)
-            detail = f"{error.msg} at column {error.colno}" if parsed else str(error)
-            raise TableError(
-                f"is not valid JSON: {detail}",
-                path=path,
-                place=place,
-                remedy="put one JSON object on each line",
-            ) from None
+        values = parse_json(line, path=path, place=place, remedy="put one JSON object on each line")
         if not isinstance(values, dict):
             raise TableError(
                 f"holds a JSON {type(values).__name__}, not an object",
