@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.inspect_events import Call, Purpose, calls_of
+from clear_opt.rollouts.importers.usage import Usage
 
 if TYPE_CHECKING:
     from inspect_ai.event import ModelEvent
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, GenerateConfig, ModelConfig, ModelUsage
 
 _NOTHING_WRITTEN = ("model_length", "content_filter")  # refused before a token was written
+_REASONING_INSIDE = ("anthropic", "claude")
+"""Models whose output counts reasoning for certain, though some versions of Inspect add it again."""
+
 _UNSEEN = (
     "have no record of each call: what their model wrote as a grader, if it was one, counts as "
     "the answer's"
@@ -27,6 +31,8 @@ class SampleAnswer(NamedTuple):
     """What the evaluated model did to answer a sample."""
 
     n_tokens: int
+    usages: tuple[Usage, ...]
+    """Of each call that counts, or of all together."""
     model: str
     cap: int | None
     """Most tokens of the answer, where one call was all there was."""
@@ -52,12 +58,14 @@ def answer_of(log: EvalLog, sample: EvalSample) -> SampleAnswer:
         raise Unusable("the sample has no token usage")
     calls = calls_of(sample)
     own, model = _own_calls(calls, log.eval.model)
-    counted = [event.output.usage for event in own if event.output.usage is not None]
+    counted = [
+        _usage(event.output.usage, event.model) for event in own if event.output.usage is not None
+    ]
     if calls and not own and sample.output.usage is None:
         raise Unusable("no model answered: the calls of the sample are a grader's")
     if not counted or any(_lost(event) for event in own):
         return _from_totals(log, sample)
-    tokens = sum(map(_tokens, counted))
+    tokens = sum(usage.tokens for usage in counted)
     remarks = []
     if model != log.eval.model:
         remarks.append(f"were answered by {model}, where the log names {log.eval.model}")
@@ -68,6 +76,7 @@ def answer_of(log: EvalLog, sample: EvalSample) -> SampleAnswer:
         remarks.append(_COMPACTED if compacted else _UNACCOUNTED)
     return SampleAnswer(
         tokens,
+        tuple(counted),
         model,
         (own[0].config.max_tokens or _config(log).max_tokens) if len(own) == 1 else None,
         tuple(event.config.model_dump(exclude_none=True) for event in own),
@@ -119,22 +128,26 @@ def _unlisted(sample: EvalSample, calls: Sequence[Call], model: str) -> int:
 def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
     """Give the answer of a sample whose calls are not recorded."""
     last, model = sample.output.usage, log.eval.model
-    usage = sample.model_usage.get(model)
+    usage = next((u for name, u in sample.model_usage.items() if _same(name, model)), None)
     asked = [] if isinstance(sample.input, str) else sample.input
     calls = _answers(sample.messages) - _answers(asked)
     remarks = ()
     if last is not None and (usage is None or calls <= 1):
-        tokens = _tokens(last)
+        counted, tokens = _usage(last, model), _usage(last, model).tokens
         if usage is not None and calls < 1 and usage.output_tokens != last.output_tokens:
             remarks = (_LAST_CALL,)
     elif usage is not None:
-        tokens = _tokens(usage) - sum(map(_tokens, _usage_in_roles(log, sample)))
+        counted = _usage(usage, model)
+        tokens = counted.tokens - sum(
+            _usage(other, model).tokens for other in _usage_in_roles(log, sample)
+        )
         remarks = (_UNSEEN,)
     else:
         raise Unusable("the sample has no token usage")
     config = _config(log)
     return SampleAnswer(
         tokens,
+        (counted,),
         model,
         config.max_tokens if calls == 1 else None,
         (config.model_dump(exclude_none=True),),
@@ -155,8 +168,16 @@ def _bound(configs: ModelConfig | list[ModelConfig]) -> list[str]:
     return [config.model for config in (configs if isinstance(configs, list) else [configs])]
 
 
-def _tokens(usage: ModelUsage) -> int:
-    return usage.output_tokens
+def _usage(counted: ModelUsage, model: str) -> Usage:
+    """Give a usage of Inspect in terms that all importers share."""
+    return Usage(
+        completion=counted.output_tokens,
+        prompt=counted.input_tokens,
+        reasoning=counted.reasoning_tokens,
+        total=counted.total_tokens,
+        cached=(counted.input_tokens_cache_read or 0) + (counted.input_tokens_cache_write or 0),
+        reasoning_inside=any(name in model.lower() for name in _REASONING_INSIDE),
+    )
 
 
 def _config(log: EvalLog) -> GenerateConfig:

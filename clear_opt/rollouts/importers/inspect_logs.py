@@ -16,13 +16,14 @@ from clear_opt.rollouts.importers.inspect_copies import Copies
 from clear_opt.rollouts.importers.inspect_flaws import flaw_of
 from clear_opt.rollouts.importers.inspect_scores import grade_of
 from clear_opt.rollouts.importers.model_names import ModelNames
+from clear_opt.rollouts.importers.stop_reasons import stop_reason
 from clear_opt.rollouts.importers.texts import question_of
+from clear_opt.rollouts.importers.usage import Usage, usage_notes
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 _ENDINGS = (".eval", ".json")
-_CUT_OFF = ("max_tokens", "model_length")
 
 
 def import_inspect(
@@ -109,6 +110,7 @@ class _Reading:
         self.names, self.copies = ModelNames(model), Copies()
         self.numbers: dict[tuple[str, str], set[int]] = {}
         self.remarks: Counter[str] = Counter()
+        self.usages: list[Usage] = []
 
     def run(self, log: EvalLog, name: str, file: str) -> None:
         if log.status != "success":
@@ -130,7 +132,7 @@ class _Reading:
         self.collector.notes += [
             f"{count:,} rollouts {remark}" for remark, count in self.remarks.items()
         ]
-        self.collector.notes += self.names.notes()
+        self.collector.notes += usage_notes(self.usages) + self.names.notes()
         return self.collector.finish()
 
     def _take(self, place: str, log: EvalLog, sample: EvalSample) -> None:
@@ -149,9 +151,11 @@ class _Reading:
             raise Unusable(f"the sample stands {where}", seen)
         if sample.error is not None:
             raise Unusable("the sample ended with an error", sample.error.message)
+        cut_off = _cut_off(sample)
         answer = answer_of(log, sample)
         grade = grade_of(sample, self.scorer, self.collector.source, place)
         self.remarks.update(answer.remarks)
+        self.usages += answer.usages
         query = f"{log.eval.task}/{sample.id}"
         name = self.names.name(answer.model, *answer.settings, log.eval.model_args)
         self.collector.add(
@@ -163,7 +167,7 @@ class _Reading:
                 "text": _question(sample),
                 "model": name,
                 "sample": _free(self.numbers.setdefault((query, name), set()), sample.epoch),
-                "truncated": _cut_off(sample),
+                "truncated": cut_off,
                 "source": log.eval.task,
                 "cap": answer.cap,
             },
@@ -178,8 +182,15 @@ def _question(sample: EvalSample) -> str:
 
 
 def _cut_off(sample: EvalSample) -> bool:
-    stopped = bool(sample.output.choices) and sample.output.stop_reason in _CUT_OFF
-    return stopped or sample.limit is not None
+    """Whether a limit of the sample or of the model ended it."""
+    if sample.limit is not None:
+        return True
+    if not sample.output.choices:
+        return False
+    reason = stop_reason(sample.output.stop_reason)
+    if reason.flaw:
+        raise Unusable(reason.flaw, sample.output.error or "")
+    return reason.truncated
 
 
 def _free(taken: set[int], number: int) -> int:
