@@ -201,6 +201,17 @@ def test_older_logs_keep_the_calls_of_a_tool_within_its_event(logs, tmp_path):
     assert import_inspect(changed).rollouts.n_tokens.tolist() == [60]
 
 
+def test_logs_of_r_name_the_solver_with_the_model(logs, tmp_path):
+    def edit(log):
+        as_steps(log)
+        log["eval"]["model"] = "generate(chat()) (mockllm/model)"
+
+    found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, edit))
+    assert found.rollouts.n_tokens.tolist() == [12]
+    assert found.rollouts.models == ("generate(chat()) (mockllm/model)",)
+    assert found.notes == ()
+
+
 def without_events(log):
     for one in log["samples"]:
         one["events"] = []
@@ -229,6 +240,57 @@ def test_without_events_what_roles_used_is_taken_off(logs, tmp_path):
 
     found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, edit))
     assert found.rollouts.n_tokens.tolist() == [12]
+
+
+def spends(tokens, reasoning=None, total=None, model="mockllm/model", **cached):
+    """Set what the answer's call used, wherever the log says it."""
+    total = 5 + tokens if total is None else total
+    usage = {"input_tokens": 5, "output_tokens": tokens, "total_tokens": total, **cached}
+    usage["reasoning_tokens"] = reasoning
+
+    def edit(log):
+        log["eval"]["model"] = model
+        one = sample(log, 1)
+        one["model_usage"] = {model: usage}
+        one["output"]["usage"] = usage
+        call = of_calls(log)[0]
+        call["model"], call["output"]["usage"] = model, usage
+        one["events"] = [e for e in one["events"] if e["event"] != "model" or e is call]
+
+    return edit
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize(
+    ("used", "tokens"),
+    [
+        (spends(3, 600, 608), 603),  # xAI: beside, as the total proves
+        (spends(3, 600), 603),  # more than the output
+        (spends(3, 2, 110, input_tokens_cache_read=100), 5),  # what the cache held counts in
+        (spends(700, 600), 700),  # OpenAI: inside
+        (spends(700, 600, 1305, model="anthropic/claude-3-7-sonnet"), 700),  # twice in the total
+        (spends(118, 120, model="bedrock/us.anthropic.claude"), 118),  # Inspect's estimate
+    ],
+)
+def test_reasoning_counts_once_wherever_it_is_counted(logs, tmp_path, used, tokens, drop):
+    def edit(log):
+        used(log)
+        if drop:
+            without_events(log)
+
+    found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, edit))
+    assert found.rollouts.n_tokens.tolist() == [tokens]
+    assert found.notes == (
+        ("1 of 1 answers have their reasoning counted beside the completion: it is added",)
+        if tokens in (603, 5)
+        else ()
+    )
+
+
+def test_a_gap_in_the_total_that_nothing_explains_is_told(logs, tmp_path):
+    found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, spends(7, 0, 90)))
+    assert found.rollouts.n_tokens.tolist() == [7]
+    assert "up to 78 tokens have no explanation" in found.notes[0]
 
 
 def of_calls(log):

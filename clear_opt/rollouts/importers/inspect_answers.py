@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NOTHING_WRITTEN = ("model_length", "content_filter")  # refused before a token was written
 _REASONING_INSIDE = ("anthropic", "claude")
-"""Models whose output counts reasoning for certain, though some versions of Inspect add it again."""
+"""Models whose output counts reasoning for certain; some versions of Inspect total it twice."""
 
 _UNSEEN = (
     "have no record of each call: what their model wrote as a grader, if it was one, counts as "
@@ -109,8 +109,9 @@ def _lost(event: ModelEvent) -> bool:
 
 
 def _same(name: str, other: str) -> bool:
-    """Whether two names mean one model, of which one may lack the provider."""
-    return name == other or name.endswith(f"/{other}") or other.endswith(f"/{name}")
+    """Whether two names mean one model: one may lack the provider, R's vitals add the solver."""
+    short, long = sorted((name, other), key=len)
+    return short == long or long.endswith((f"/{short}", f"({short})"))
 
 
 def _unlisted(sample: EvalSample, calls: Sequence[Call], model: str) -> int:
