@@ -1,5 +1,6 @@
 """Inspect AI logs, written by the real library with its mock model, become rollouts."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,82 @@ def test_answers_from_the_cache_and_limits_of_a_sample(logs, tmp_path):
     found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
     assert found.rollouts.n_tokens.tolist()[0] == 10
     assert found.rollouts.truncated.tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cut_off"),
+    [("stop", False), ("tool_calls", False), ("content_filter", False), ("max_tokens", True),
+     ("model_length", True), ("length", True)],
+)  # fmt: skip
+def test_stop_reasons_say_whether_an_answer_was_cut_off(logs, tmp_path, reason, cut_off):
+    def edit(log):
+        sample(log, "talk")["output"]["choices"][0]["stop_reason"] = reason
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.truncated.tolist()[1] == cut_off
+
+
+def test_a_generation_that_broke_off_is_refused_unless_a_limit_did_it(logs, tmp_path):
+    def edit(log):
+        for number in (1, 2):
+            output = sample(log, "talk", number)["output"]
+            output["choices"][0]["stop_reason"], output["error"] = "unknown", "engine died"
+        sample(log, "talk", 2)["limit"] = {"type": "time", "limit": 60}
+        sample(log, "talk", 2)["scores"]["match"]["value"] = "I"
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    why = ("sample talk, epoch 1", "the generation did not finish: unknown", "engine died")
+    assert why in found.refused
+    assert found.rollouts.truncated.tolist() == [False, True, True]
+
+
+def test_the_question_is_what_was_asked_before_a_prefill(logs, tmp_path):
+    def edit(log):
+        for number in (1, 2):
+            talk = sample(log, "talk", number)["input"]
+            talk.append({"role": "assistant", "content": "The answer is"})
+            talk[:0] = [{"role": "system", "content": "Be kind."}]
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.text.tolist() == ["2+2", "3+3"] * 2
+
+
+def test_usage_above_the_limit_keeps_the_row_and_drops_its_cap(logs, tmp_path):
+    def edit(log):
+        for call in sample(log, 1)["events"]:
+            if call["event"] == "model":
+                call["output"]["usage"]["output_tokens"] = 31
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.n_tokens.tolist() == [31, 25, 30, 30]
+    assert not found.reasons().keys() - {"the sample ended with an error"}
+    assert any("limit" in note for note in found.notes)
+
+
+def test_what_is_wrong_with_a_file_is_said_in_one_line(logs, tmp_path):
+    def edit(log):
+        sample(log, 1)["messages"] = [{"role": "robot"}] * 3
+
+    with pytest.raises(TableError, match=r"content is missing \(the first of \d\d flaws\); check"):
+        import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    for name, content, flaw in (
+        ("list.json", "[1]", "it does not hold the parts of a log"),
+        ("other.json", '{"version": 2}', "eval is missing"),
+        ("deep.json", "[" * 100_000, "recursion limit exceeded"),
+        ("cut.eval", "PK", "it is no zip archive, or one that is cut off"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(TableError, match=flaw):
+            import_inspect(tmp_path / name)
+
+
+def test_pipes_are_not_read(logs, tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(TableError, match="is a pipe"):
+        import_inspect(tmp_path / "pipe.json")
+    edited(logs / "sums.json", tmp_path, lambda log: None)
+    found = import_inspect(tmp_path)
+    assert ("pipe.json", "the file is no Inspect log", "it is no regular file") in found.refused
 
 
 def test_logs_that_cannot_be_read(logs, tmp_path, monkeypatch):

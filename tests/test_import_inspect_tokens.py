@@ -326,6 +326,19 @@ def test_compaction_that_is_no_call_of_its_own_counts(logs, tmp_path):
     assert "had their conversation compacted" in found.notes[0]
 
 
+def test_another_model_in_its_place_and_several_choices_are_told(logs, tmp_path):
+    def edit(log):
+        output = of_calls(log)[0]["output"]
+        output["fallback"] = {"model": "mockllm/model", "fallback_model": "mockllm/small"}
+        output["choices"] *= 2
+
+    found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, edit))
+    assert found.notes == (
+        "1 rollouts were served by mockllm/small, to which the provider fell back",
+        "1 rollouts have several choices: the usage of all of them counts",
+    )
+
+
 def test_a_sample_that_no_model_answered_is_refused(logs, tmp_path):
     def edit(log):
         one = sample(log, 1)
@@ -342,4 +355,13 @@ def test_several_models_of_which_none_is_the_evaluated_are_refused(logs, tmp_pat
             call["model"] = f"mockllm/{place}"
 
     with pytest.raises(TableError, match="several models answered, none of them the evaluated"):
+        import_inspect(edited(only_log(logs / "tools 50"), tmp_path, edit))
+
+
+def test_an_event_that_cannot_be_read_refuses_its_sample(logs, tmp_path):
+    def edit(log):
+        tool = next(e for e in sample(log, 1)["events"] if e["event"] == "tool")
+        tool["events"] = [{"event": "model"}]
+
+    with pytest.raises(TableError, match="an event within another cannot be read"):
         import_inspect(edited(only_log(logs / "tools 50"), tmp_path, edit))

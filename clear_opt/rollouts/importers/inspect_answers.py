@@ -22,6 +22,7 @@ _UNSEEN = (
     "have no record of each call: what their model wrote as a grader, if it was one, counts as "
     "the answer's"
 )
+_CHOICES = "have several choices: the usage of all of them counts"
 _LAST_CALL = "have neither messages nor a record of each call: the last call alone counts"
 _COMPACTED = "had their conversation compacted: what the model wrote for that counts too"
 _UNACCOUNTED = "used more tokens of their model than their calls account for: those do not count"
@@ -58,30 +59,44 @@ def answer_of(log: EvalLog, sample: EvalSample) -> SampleAnswer:
         raise Unusable("the sample has no token usage")
     calls = calls_of(sample)
     own, model = _own_calls(calls, log.eval.model)
-    counted = [
-        _usage(event.output.usage, event.model) for event in own if event.output.usage is not None
-    ]
+    if own and not any(map(_lost, own)):
+        return _from_calls(log, sample, calls, own, model)
     if calls and not own and sample.output.usage is None:
         raise Unusable("no model answered: the calls of the sample are a grader's")
-    if not counted or any(_lost(event) for event in own):
-        return _from_totals(log, sample)
-    tokens = sum(usage.tokens for usage in counted)
-    remarks = []
+    return _from_totals(log, sample)
+
+
+def _from_calls(
+    log: EvalLog, sample: EvalSample, calls: Sequence[Call], own: Sequence[ModelEvent], model: str
+) -> SampleAnswer:
+    """Give the answer of a sample by the calls that are part of it."""
+    usages = [_usage(event.output.usage, model) for event in own if event.output.usage is not None]
+    tokens = sum(usage.tokens for usage in usages)
+    remarks = _others(own)
     if model != log.eval.model:
         remarks.append(f"were answered by {model}, where the log names {log.eval.model}")
+    if any(len(event.output.choices) > 1 for event in own):
+        remarks.append(_CHOICES)
     unlisted = _unlisted(sample, calls, own[0].model)
     if unlisted > 0:
-        compacted = any(event.event == "compaction" for event in sample.events)
+        compacted = any(e.event == "compaction" and e.type == "summary" for e in sample.events)
         tokens += unlisted if compacted else 0
         remarks.append(_COMPACTED if compacted else _UNACCOUNTED)
+    cap = own[0].config.max_tokens or _config(log).max_tokens
     return SampleAnswer(
         tokens,
-        tuple(counted),
+        tuple(usages),
         model,
-        (own[0].config.max_tokens or _config(log).max_tokens) if len(own) == 1 else None,
+        cap if len(own) == 1 else None,
         tuple(event.config.model_dump(exclude_none=True) for event in own),
         tuple(remarks),
     )
+
+
+def _others(own: Sequence[ModelEvent]) -> list[str]:
+    """Name the models that served a call in the place of the one that was asked."""
+    others = {event.output.fallback.fallback_model for event in own if event.output.fallback}
+    return [f"were served by {other}, to which the provider fell back" for other in sorted(others)]
 
 
 def _own_calls(calls: Sequence[Call], evaluated: str) -> tuple[list[ModelEvent], str]:
@@ -104,7 +119,7 @@ def _came_back(event: ModelEvent) -> bool:
 
 
 def _lost(event: ModelEvent) -> bool:
-    """Whether a call wrote something and its usage is not known."""
+    """Whether a call wrote something that nobody counted."""
     return event.output.usage is None and event.output.stop_reason not in _NOTHING_WRITTEN
 
 

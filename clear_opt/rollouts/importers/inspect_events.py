@@ -8,13 +8,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from clear_opt.rollouts.importers.answers import Unusable
-from clear_opt.rollouts.importers.inspect_flaws import flaw_of
+from clear_opt.rollouts.importers.inspect_files import flaw_of
 
 if TYPE_CHECKING:
     from inspect_ai.event import Event, ModelEvent
     from inspect_ai.log import EvalSample
 
 _SOLVING, _SCORING = "solvers", frozenset({"scorers", "scorer"})
+_TELLING = frozenset({"model", "score", "tool", "subtask"})
 _DESERIALIZING = {"deserializing": True}  # as Inspect reads logs: unknown settings are passed over
 
 
@@ -81,7 +82,10 @@ class _Transcript:
     def walk(
         self, events: Iterable[Event], around: tuple[_Section, ...]
     ) -> Iterator[tuple[Event, tuple[_Section, ...]]]:
-        """Give each event with the sections around it; older logs have events inside events."""
+        """Give calls, scores and what may hold them, each with the sections around it.
+
+        Older logs keep the events of a tool or a subtask inside its own.
+        """
         steps: list[_Section] = []
         for event in events:
             if event.event == "step":
@@ -89,6 +93,7 @@ class _Transcript:
                     steps.append(_Section(event.type or event.name, event.name))
                 elif steps:
                     steps.pop()
+            if event.event not in _TELLING:
                 continue
             within = (*around, *self._spans_around(event.span_id), *steps)
             yield event, within

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clear_opt.errors import MissingExtraError
 from clear_opt.files import TableError
 from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
 from clear_opt.rollouts.importers.inspect_answers import answer_of
 from clear_opt.rollouts.importers.inspect_copies import Copies
-from clear_opt.rollouts.importers.inspect_flaws import flaw_of
+from clear_opt.rollouts.importers.inspect_files import log_paths, read_log
 from clear_opt.rollouts.importers.inspect_scores import grade_of
 from clear_opt.rollouts.importers.model_names import ModelNames
 from clear_opt.rollouts.importers.stop_reasons import stop_reason
@@ -22,8 +21,6 @@ from clear_opt.rollouts.importers.usage import Usage, usage_notes
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
-
-_ENDINGS = (".eval", ".json")
 
 
 def import_inspect(
@@ -36,10 +33,11 @@ def import_inspect(
     """Import Inspect AI logs.
 
     A rollout is one epoch of one sample: ``query_id`` is task and sample id, ``sample`` the epoch,
-    ``text`` what the user asked, ``n_tokens`` the output tokens of the evaluated model, which
-    count reasoning too, ``correct`` the score as Inspect's ``value_to_float`` gives it. It is
-    truncated if the model stopped at a token limit, or a limit of the sample stopped it. A cap is
-    known where the model answered once and the task limits the tokens of an answer.
+    ``text`` what the user asked, ``n_tokens`` the output tokens that the evaluated model wrote for
+    the solvers, reasoning included and grading not, ``correct`` the score as Inspect's
+    ``value_to_float`` gives it. It is truncated if the model stopped at a token limit, or a limit
+    of the sample stopped it. A cap is known where the model answered once and its call had a limit.
+    The effort that the model was asked for is part of its name.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def import_inspect(
     scorer
         Whose score counts, where a sample has several.
     model
-        Name of the model, instead of the one in the log.
+        Name of the model, instead of the one in the log and its effort.
     features
         Names in the samples' metadata to keep as features.
 
@@ -62,42 +60,21 @@ def import_inspect(
     """
     source = Path(source)
     reading = _Reading(Collector(source), scorer, model, features)
-    for path in _logs(source):
+    for path in log_paths(source):
         name = str(path.relative_to(source)) if path != source else ""
-        log = _read(path, reading.collector)
-        if log is not None:
+        try:
+            log = read_log(path)
+        except Unusable as flaw:
+            if path == source:
+                raise TableError(
+                    f"cannot be read as an Inspect log: {flaw.detail}",
+                    path=path,
+                    remedy="check the file",
+                ) from None
+            reading.collector.refuse(name, flaw.reason, flaw.detail)
+        else:
             reading.run(log, name, path.name)
     return reading.finish()
-
-
-def _logs(source: Path) -> list[Path]:
-    if source.is_dir():
-        found = sorted(p for p in source.rglob("*") if p.suffix in _ENDINGS and p.is_file())
-        if not found:
-            raise TableError("holds no log", path=source, remedy="logs end in .eval or .json")
-        return found
-    if not source.exists():
-        raise TableError("cannot be read: no such file", path=source, remedy="check the path")
-    if source.suffix not in _ENDINGS:
-        raise TableError("is no Inspect log", path=source, remedy="logs end in .eval or .json")
-    return [source]
-
-
-def _read(path: Path, collector: Collector) -> EvalLog | None:
-    try:
-        from inspect_ai.log import read_eval_log
-    except ImportError:
-        raise MissingExtraError("inspect-ai", "inspect") from None
-    try:
-        return read_eval_log(str(path.resolve()))
-    except Exception as error:  # damaged and foreign files make the parsers raise many kinds
-        detail = flaw_of(error)
-    if path == collector.source:
-        raise TableError(
-            f"cannot be read as an Inspect log: {detail}", path=path, remedy="check the file"
-        )
-    collector.refuse(str(path.relative_to(collector.source)), "the file is no Inspect log", detail)
-    return None
 
 
 class _Reading:
