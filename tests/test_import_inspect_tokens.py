@@ -280,11 +280,8 @@ def test_reasoning_counts_once_wherever_it_is_counted(logs, tmp_path, used, toke
 
     found = import_inspect(edited(only_log(logs / "self-graded 12"), tmp_path, edit))
     assert found.rollouts.n_tokens.tolist() == [tokens]
-    assert found.notes == (
-        ("1 of 1 answers have their reasoning counted beside the completion: it is added",)
-        if tokens in (603, 5)
-        else ()
-    )
+    told = "1 of 1 answers have their reasoning counted beside the completion: it is added"
+    assert (told in found.notes) == (tokens in (603, 5))
 
 
 def test_a_gap_in_the_total_that_nothing_explains_is_told(logs, tmp_path):

@@ -23,6 +23,7 @@ _UNSEEN = (
     "the answer's"
 )
 _CHOICES = "have several choices: the usage of all of them counts"
+_ABOVE = "are longer than the limit of their call: it is not taken as their cap"
 _LAST_CALL = "have neither messages nor a record of each call: the last call alone counts"
 _COMPACTED = "had their conversation compacted: what the model wrote for that counts too"
 _UNACCOUNTED = "used more tokens of their model than their calls account for: those do not count"
@@ -82,14 +83,15 @@ def _from_calls(
         compacted = any(e.event == "compaction" and e.type == "summary" for e in sample.events)
         tokens += unlisted if compacted else 0
         remarks.append(_COMPACTED if compacted else _UNACCOUNTED)
-    cap = own[0].config.max_tokens or _config(log).max_tokens
+    limit = own[0].config.max_tokens or _config(log).max_tokens
+    cap, told = _cap(limit if len(own) == 1 else None, tokens)
     return SampleAnswer(
         tokens,
         tuple(usages),
         model,
-        cap if len(own) == 1 else None,
+        cap,
         tuple(event.config.model_dump(exclude_none=True) for event in own),
-        tuple(remarks),
+        (*remarks, *told),
     )
 
 
@@ -161,14 +163,22 @@ def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
     else:
         raise Unusable("the sample has no token usage")
     config = _config(log)
+    cap, told = _cap(config.max_tokens if calls == 1 else None, tokens)
     return SampleAnswer(
         tokens,
         (counted,),
         model,
-        config.max_tokens if calls == 1 else None,
+        cap,
         (config.model_dump(exclude_none=True),),
-        remarks,
+        (*remarks, *told),
     )
+
+
+def _cap(limit: int | None, tokens: int) -> tuple[int | None, tuple[str, ...]]:
+    """Give a call's limit, unless the answer is longer: some servers count differently."""
+    if limit is None or limit < 1:
+        return None, ()
+    return (limit, ()) if tokens <= limit else (None, (_ABOVE,))
 
 
 def _usage_in_roles(log: EvalLog, sample: EvalSample) -> Iterator[ModelUsage]:
