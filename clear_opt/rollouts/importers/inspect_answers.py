@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.inspect_events import Call, Purpose, calls_of
 from clear_opt.rollouts.importers.usage import Usage
@@ -176,7 +177,7 @@ def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
 
 def _cap(limit: int | None, tokens: int) -> tuple[int | None, tuple[str, ...]]:
     """Give a call's limit, unless the answer is longer: some servers count differently."""
-    if limit is None or limit < 1:
+    if limit is None or not 1 <= limit <= MOST_TOKENS:
         return None, ()
     return (limit, ()) if tokens <= limit else (None, (_ABOVE,))
 
