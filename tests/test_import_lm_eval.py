@@ -182,7 +182,7 @@ BAD_ROWS = {
     "correct is not a number": row(grade="right"),
     "n_tokens must be a whole number >= 0": row(n_tokens=-1),
     "n_tokens is not a number": row(n_tokens="nine"),
-    "n_tokens exceeds the row's cap": row(n_tokens=65),
+    "the doc_id is neither number nor text": {**row(), "doc_id": [0]},
 }
 
 

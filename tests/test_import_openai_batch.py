@@ -97,12 +97,14 @@ def test_responses_of_the_other_api(put):
     grades = put("g.csv", "custom_id,correct\na,1\nb,0\nc,0\nd,0\ne,0\n")
     asked = put("in.jsonl", [request(name, {"input": f"{name}?"}) for name in "abcde"])
     found = import_openai_batch(output, grades=grades, requests=asked)
-    assert found.rollouts.n_tokens.tolist() == [20, 50]
-    assert found.rollouts.truncated.tolist() == [False, True]
-    assert found.rollouts.cap.tolist() == [50, 50]
-    assert found.rollouts.text.tolist() == ["a?", "b?"]
+    assert found.rollouts.n_tokens.tolist() == [20, 50, 5]
+    assert found.rollouts.truncated.tolist() == [False, True, False]
+    assert found.rollouts.cap.tolist() == [50, 50, 50]
+    assert found.rollouts.text.tolist() == ["a?", "b?", "c?"]
+    assert found.notes == (
+        "the end of 1 rollouts was withheld by a filter: they count as complete",
+    )
     assert [refusal[:2] for refusal in found.refused] == [
-        ("row 3 (line 3)", "the response is incomplete: content_filter"),
         ("row 4 (line 4)", "the response is failed"),
         ("row 5 (line 5)", "the response has no token usage"),
     ]

@@ -96,7 +96,7 @@ def predict_table(
         return ShiftedSurge([], [], [])
     learned = load_learned(predictor, tracking_uri)
     note_unused(table, learned.columns_)
-    return _surges(learned, table.queries(learned.columns_), model)
+    return _surges(learned, table.queries(learned.columns_, learned.range_.categories_), model)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:

@@ -13,19 +13,22 @@ except ImportError as error:
 from clear_opt.files.documents import parse_json, parse_toml, read_json, read_toml
 from clear_opt.files.errors import TableError
 from clear_opt.files.inputs import check_input, read_bytes, read_text
-from clear_opt.files.records import Record, Records, read_parquet, read_records
-from clear_opt.files.write import check_output, make_folder, replacing, write_table
+from clear_opt.files.parquet import read_indexed, read_parquet
+from clear_opt.files.records import Record, Records, read_records
+from clear_opt.files.write import check_folder, check_output, make_folder, replacing, write_table
 
 __all__ = [
     "Record",
     "Records",
     "TableError",
+    "check_folder",
     "check_input",
     "check_output",
     "make_folder",
     "parse_json",
     "parse_toml",
     "read_bytes",
+    "read_indexed",
     "read_json",
     "read_parquet",
     "read_records",
