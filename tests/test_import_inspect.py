@@ -257,7 +257,9 @@ def test_usage_above_the_limit_keeps_the_row_and_drops_its_cap(logs, tmp_path):
     found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
     assert found.rollouts.n_tokens.tolist() == [31, 25, 30, 30]
     assert not found.reasons().keys() - {"the sample ended with an error"}
-    assert any("limit" in note for note in found.notes)
+    assert found.rollouts.truncated.tolist() == [False, False, True, False]
+    assert found.rollouts.cap is None
+    assert any("1 of 4 rollouts are longer than theirs" in note for note in found.notes)
 
 
 def test_what_is_wrong_with_a_file_is_said_in_one_line(logs, tmp_path):

@@ -114,6 +114,15 @@ def test_invalidated_samples_are_refused_with_the_reason(logs):
     )
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_what_one_log_took_back_is_refused_in_its_copies_too(logs, tmp_path, order):
+    for name, source in zip(order, ("first", "taken back"), strict=True):
+        edited(only_log(logs / source), tmp_path / "logs", lambda log: None, f"{name}.json")
+    found = import_inspect(tmp_path / "logs")
+    assert found.rollouts.query_id.tolist() == ["sums/1"]
+    assert len(found.reasons()["the sample was invalidated"]) == 2
+
+
 def test_an_invalidated_log_that_names_no_sample_is_refused_wholly(logs, tmp_path):
     changed = edited(only_log(logs / "first"), tmp_path, lambda log: log.update(invalidated=True))
     with pytest.raises(TableError, match=r"2 x the log was invalidated"):

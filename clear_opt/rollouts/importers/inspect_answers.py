@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clear_opt.defaults import MOST_TOKENS
 from clear_opt.rollouts.importers.answers import Unusable
+from clear_opt.rollouts.importers.caps import cap_of
 from clear_opt.rollouts.importers.inspect_events import Call, Purpose, calls_of
 from clear_opt.rollouts.importers.usage import Usage
 
 if TYPE_CHECKING:
     from inspect_ai.event import ModelEvent
     from inspect_ai.log import EvalLog, EvalSample
-    from inspect_ai.model import ChatMessage, GenerateConfig, ModelConfig, ModelUsage
+    from inspect_ai.model import ChatMessage, ModelConfig, ModelUsage
 
+_CAPS = ("max_tokens",)
 _NOTHING_WRITTEN = ("model_length", "content_filter")  # refused before a token was written
 _REASONING_INSIDE = ("anthropic", "claude")
 """Models whose output counts reasoning for certain; some versions of Inspect total it twice."""
@@ -24,7 +25,6 @@ _UNSEEN = (
     "the answer's"
 )
 _CHOICES = "have several choices: the usage of all of them counts"
-_ABOVE = "are longer than the limit of their call: it is not taken as their cap"
 _LAST_CALL = "have neither messages nor a record of each call: the last call alone counts"
 _COMPACTED = "had their conversation compacted: what the model wrote for that counts too"
 _UNACCOUNTED = "used more tokens of their model than their calls account for: those do not count"
@@ -71,7 +71,7 @@ def answer_of(log: EvalLog, sample: EvalSample) -> SampleAnswer:
 def _from_calls(
     log: EvalLog, sample: EvalSample, calls: Sequence[Call], own: Sequence[ModelEvent], model: str
 ) -> SampleAnswer:
-    """Give the answer of a sample by the calls that are part of it."""
+    """Give the answer of a sample by the calls that are part of it, each with its own settings."""
     usages = [_usage(event.output.usage, model) for event in own if event.output.usage is not None]
     tokens = sum(usage.tokens for usage in usages)
     remarks = _others(own)
@@ -84,15 +84,14 @@ def _from_calls(
         compacted = any(e.event == "compaction" and e.type == "summary" for e in sample.events)
         tokens += unlisted if compacted else 0
         remarks.append(_COMPACTED if compacted else _UNACCOUNTED)
-    limit = own[0].config.max_tokens or _config(log).max_tokens
-    cap, told = _cap(limit if len(own) == 1 else None, tokens)
+    settings = [event.config.model_dump(exclude_none=True) for event in own]
     return SampleAnswer(
         tokens,
         tuple(usages),
         model,
-        cap,
-        tuple(event.config.model_dump(exclude_none=True) for event in own),
-        (*remarks, *told),
+        cap_of(settings[0], _CAPS) if len(own) == 1 else None,
+        tuple(settings),
+        tuple(remarks),
     )
 
 
@@ -164,22 +163,14 @@ def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
     else:
         raise Unusable("the sample has no token usage")
     config = _config(log)
-    cap, told = _cap(config.max_tokens if calls == 1 else None, tokens)
     return SampleAnswer(
         tokens,
         (counted,),
         model,
-        cap,
-        (config.model_dump(exclude_none=True),),
-        (*remarks, *told),
+        cap_of(config, _CAPS) if calls == 1 else None,
+        (config,),
+        remarks,
     )
-
-
-def _cap(limit: int | None, tokens: int) -> tuple[int | None, tuple[str, ...]]:
-    """Give a call's limit, unless the answer is longer: some servers count differently."""
-    if limit is None or not 1 <= limit <= MOST_TOKENS:
-        return None, ()
-    return (limit, ()) if tokens <= limit else (None, (_ABOVE,))
 
 
 def _usage_in_roles(log: EvalLog, sample: EvalSample) -> Iterator[ModelUsage]:
@@ -207,9 +198,9 @@ def _usage(counted: ModelUsage, model: str) -> Usage:
     )
 
 
-def _config(log: EvalLog) -> GenerateConfig:
+def _config(log: EvalLog) -> dict[str, Any]:
     """Give what the evaluated model is asked with, as Inspect puts it together."""
-    return log.eval.model_generate_config.merge(log.plan.config)
+    return log.eval.model_generate_config.merge(log.plan.config).model_dump(exclude_none=True)
 
 
 def _answers(messages: Sequence[ChatMessage]) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from clear_opt.files import TableError
 from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
-from clear_opt.rollouts.importers.inspect_answers import answer_of
+from clear_opt.rollouts.importers.inspect_answers import SampleAnswer, answer_of
 from clear_opt.rollouts.importers.inspect_copies import Copies
 from clear_opt.rollouts.importers.inspect_files import log_paths, read_log
 from clear_opt.rollouts.importers.inspect_scores import grade_of
@@ -21,6 +21,8 @@ from clear_opt.rollouts.importers.usage import Usage, usage_notes
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
+
+_TAKEN_BACK = "the sample was invalidated"
 
 
 def import_inspect(
@@ -77,6 +79,16 @@ def import_inspect(
     return reading.finish()
 
 
+class _Kept(NamedTuple):
+    """A sample that is a rollout, unless another log took it back."""
+
+    uuid: str | None
+    place: str
+    answer: SampleAnswer
+    values: dict[str, Any]
+    features: dict[str, Any]
+
+
 class _Reading:
     """The samples of all logs, on their way to the collector."""
 
@@ -86,8 +98,8 @@ class _Reading:
         self.collector, self.scorer, self.features = collector, scorer, features
         self.names, self.copies = ModelNames(model), Copies()
         self.numbers: dict[tuple[str, str], set[int]] = {}
-        self.remarks: Counter[str] = Counter()
-        self.usages: list[Usage] = []
+        self.kept: list[_Kept] = []
+        self.taken_back: dict[str, str] = {}
 
     def run(self, log: EvalLog, name: str, file: str) -> None:
         if log.status != "success":
@@ -99,29 +111,42 @@ class _Reading:
         for sample in samples:
             place = ", ".join(filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"]))
             try:
-                if wholly:
-                    raise Unusable("the log was invalidated")
-                self._take(place, log, sample)
+                if wholly or sample.invalidation is not None:
+                    self._take_back(place, sample)
+                self.kept.append(self._rollout(place, log, sample))
             except Unusable as flaw:
                 self.collector.refuse(place, flaw.reason, flaw.detail)
 
     def finish(self) -> Imported:
-        self.collector.notes += [
-            f"{count:,} rollouts {remark}" for remark, count in self.remarks.items()
-        ]
-        self.collector.notes += usage_notes(self.usages) + self.names.notes()
+        remarks: Counter[str] = Counter()
+        usages: list[Usage] = []
+        for uuid, place, answer, values, features in self.kept:
+            if uuid in self.taken_back:
+                self.collector.refuse(place, _TAKEN_BACK, f"in {self.taken_back[uuid]}")
+                continue
+            remarks.update(answer.remarks)
+            usages += answer.usages
+            self.collector.add(place, values, features)
+        told = [f"{count:,} rollouts {remark}" for remark, count in remarks.items()]
+        self.collector.notes += told + usage_notes(usages) + self.names.notes()
         return self.collector.finish()
 
-    def _take(self, place: str, log: EvalLog, sample: EvalSample) -> None:
-        """Keep one sample.
+    def _take_back(self, place: str, sample: EvalSample) -> NoReturn:
+        """Refuse an invalidated sample, and with it its copies in other logs."""
+        if sample.uuid:
+            self.taken_back[sample.uuid] = place
+        if sample.invalidation is None:
+            raise Unusable("the log was invalidated")
+        raise Unusable(_TAKEN_BACK, sample.invalidation.reason or "")
+
+    def _rollout(self, place: str, log: EvalLog, sample: EvalSample) -> _Kept:
+        """Give the rollout in a sample.
 
         Raises
         ------
         Unusable
             If there is no telling from it how long an answer is and whether it is right.
         """
-        if sample.invalidation is not None:
-            raise Unusable("the sample was invalidated", sample.invalidation.reason or "")
         seen = self.copies.original(log, sample, place)
         if seen is not None:
             where = "in its log twice" if seen == place else "in another log too"
@@ -131,25 +156,21 @@ class _Reading:
         cut_off = _cut_off(sample)
         answer = answer_of(log, sample)
         grade = grade_of(sample, self.scorer, self.collector.source, place)
-        self.remarks.update(answer.remarks)
-        self.usages += answer.usages
         query = f"{log.eval.task}/{sample.id}"
         name = self.names.name(answer.model, *answer.settings, log.eval.model_args)
-        self.collector.add(
-            place,
-            {
-                "query_id": query,
-                "n_tokens": answer.n_tokens,
-                "correct": grade,
-                "text": _question(sample),
-                "model": name,
-                "sample": _free(self.numbers.setdefault((query, name), set()), sample.epoch),
-                "truncated": cut_off,
-                "source": log.eval.task,
-                "cap": answer.cap,
-            },
-            {key: sample.metadata.get(key) for key in self.features},
-        )
+        values = {
+            "query_id": query,
+            "n_tokens": answer.n_tokens,
+            "correct": grade,
+            "text": _question(sample),
+            "model": name,
+            "sample": _free(self.numbers.setdefault((query, name), set()), sample.epoch),
+            "truncated": cut_off,
+            "source": log.eval.task,
+            "cap": answer.cap,
+        }
+        features = {key: sample.metadata.get(key) for key in self.features}
+        return _Kept(sample.uuid, place, answer, values, features)
 
 
 def _question(sample: EvalSample) -> str:
