@@ -12,12 +12,12 @@ from clear_opt.rollouts.checks import ABOVE_CAP, REQUIRED, check
 
 
 def cap_of(options: Mapping[str, Any], names: Iterable[str]) -> int | None:
-    """Return the first of some options that is a limit on tokens: whole and above 0."""
+    """Return the first of some options that is a limit on tokens: whole, and one that can bind."""
     for name in names:
         limit = options.get(name)
         if isinstance(limit, bool) or not isinstance(limit, (int, float)):
             continue
-        if limit > 0 and limit % 1 == 0:
+        if 0 < limit <= MOST_TOKENS and limit % 1 == 0:
             return int(limit)
     return None
 
