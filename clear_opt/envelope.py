@@ -18,10 +18,11 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from clear_opt.arrays import read_only
 from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, chosen, namespace
 from clear_opt.curves.tabular import hull_response
 
 
@@ -184,6 +185,7 @@ class TangentEnvelope(Envelope):
         if known is None:
             known = _end(self.curves, self.start, self.ceiling)
             if isinstance(known, np.ndarray):  # what JAX traces must not be kept
+                known = read_only(known)
                 object.__setattr__(self, "_end", known)
         return known
 
@@ -228,12 +230,12 @@ class TangentEnvelope(Envelope):
         """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
         return TangentEnvelope(
             curves=self.curves.take(rows),
-            weight=self.weight[rows],
-            start=self.start[rows],
-            ceiling=self.ceiling[rows],
-            start_value=self.start_value[rows],
-            tangent=self.tangent[rows],
-            abandonment_price=self.abandonment_price[rows],
+            weight=chosen(self.weight, rows),
+            start=chosen(self.start, rows),
+            ceiling=chosen(self.ceiling, rows),
+            start_value=chosen(self.start_value, rows),
+            tangent=chosen(self.tangent, rows),
+            abandonment_price=chosen(self.abandonment_price, rows),
         )
 
 
@@ -305,7 +307,7 @@ class HullEnvelope(Envelope):
 
     def take(self, rows: Any) -> HullEnvelope:
         """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-        return HullEnvelope(Hull(*(part[rows] for part in self.hull)))
+        return HullEnvelope(Hull(*(chosen(part, rows) for part in self.hull)))
 
 
 jax.tree_util.register_dataclass(TangentEnvelope)

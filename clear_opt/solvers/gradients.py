@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from clear_opt.arrays import as_numbers
 from clear_opt.curves import Curve
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.envelope import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
-from clear_opt.precision import double_precision
+from clear_opt.precision import own_settings, refuse_fork
 from clear_opt.solvers.price_search import clearing_price
 
 _ROUNDING = 32  # units in the last place within which two prices count as one
@@ -152,15 +153,20 @@ class _Sides(NamedTuple):
     below: jax.Array
 
 
-def _answer(curves: Curve, *inputs: Array | None) -> _Optimum:
+def _answer(
+    curves: Curve, budget: Array, floor: Array, ceiling: Array | None, weight: Array
+) -> _Optimum:
     """Compute in 64 bits where all is NumPy, else as JAX is set."""
+    refuse_fork("the optimum as a differentiable function")
+    named = {"budget": budget, "floor": floor, "ceiling": ceiling, "weight": weight}
     arrays = [
-        value if value is None or isinstance(value, jax.Array) else np.asarray(value, np.float64)
-        for value in inputs
+        value if value is None or isinstance(value, jax.Array) else as_numbers(value, name)
+        for name, value in named.items()
     ]
     if namespace(*jax.tree_util.tree_leaves((curves, arrays))) is jnp:
-        return _optimum(curves, *arrays)
-    with double_precision():
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            return _optimum(curves, *arrays)
+    with own_settings():
         return _Optimum(*map(np.float64, _optimum(curves, *arrays)))
 
 
