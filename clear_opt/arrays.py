@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -34,7 +36,17 @@ def as_numbers(values: Any, column: str) -> np.ndarray:
         For what is no real number or beyond float64: text, dates, complex numbers, missing and
         masked entries, and what a JAX transformation is passing through. It names the row.
     """
-    return _as_float64(_read(values, column), column)
+    return _as_float64(as_array(values, column), column)
+
+
+def as_number(value: Any, column: str) -> float:
+    """Give one real number as a float; errors as for `as_numbers`."""
+    number = as_numbers(value, column)
+    if number.ndim:
+        raise InvalidInputError(
+            f"has shape {number.shape}", column=column, remedy="give one number"
+        )
+    return float(number)
 
 
 def own_numbers(values: Any, column: str) -> np.ndarray:
@@ -43,7 +55,7 @@ def own_numbers(values: Any, column: str) -> np.ndarray:
     It is a copy, unless NumPy lets nobody write to the caller's array: an array of millions that
     was set read-only (``array.flags.writeable = False``) is shared.
     """
-    read = _read(values, column)
+    read = as_array(values, column)
     numbers = _as_float64(read, column)
     fresh = numbers is not read or isinstance(values, list | tuple | int | float)
     return read_only(numbers) if fresh else own(numbers)
@@ -87,7 +99,11 @@ def per_query(column: str, values: Any, n: int) -> np.ndarray:
     InvalidInputError
         As `as_numbers`, or if there are neither one nor n numbers.
     """
-    numbers = own_numbers(values, column)
+    return repeated(column, own_numbers(values, column), n)
+
+
+def repeated(column: str, numbers: np.ndarray, n: int) -> np.ndarray:
+    """Give one number, or n of them, as an array of shape (n,)."""
     try:
         return np.broadcast_to(numbers, (n,))
     except ValueError:
@@ -104,9 +120,17 @@ def on_host(values: jax.Array) -> np.ndarray:
         return np.asarray(jax.device_get(values))
 
 
-def refuse_traced(values: Any, column: str) -> None:
-    """Refuse a pytree in which a JAX transformation is passing through some array."""
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(values)):
+def refuse_missing(values: np.ndarray, column: str) -> None:
+    """Refuse the first NaN of an array of numbers."""
+    missing = np.isnan(values)
+    if missing.any():
+        row = int(np.argwhere(missing)[0][0]) if values.ndim else None
+        raise InvalidInputError("is NaN", column=column, row=row, remedy="give a number")
+
+
+def refuse_traced(parts: Iterable[Any], column: str) -> None:
+    """Refuse arrays or numbers if a JAX transformation is passing through one of them."""
+    if any(isinstance(part, Tracer) for part in parts):
         raise InvalidInputError(
             "is traced by JAX, so that its numbers are not known yet",
             column=column,
@@ -122,9 +146,21 @@ def _can_be_changed(array: Any) -> bool:
     return False
 
 
-def _read(values: Any, column: str) -> np.ndarray:
-    refuse_traced(values, column)
-    parts = jax.tree_util.tree_leaves(values) if isinstance(values, list | tuple) else [values]
+def parts_of(values: Any) -> list[Any]:
+    """Give what a list, or a list of lists, is made of; anything else is one part."""
+    return jax.tree_util.tree_leaves(values) if isinstance(values, list | tuple) else [values]
+
+
+def as_array(values: Any, column: str) -> np.ndarray:
+    """Give an array of what was given; whether it holds numbers is another question.
+
+    Raises
+    ------
+    InvalidInputError
+        If entries are masked, traced by JAX, or of different lengths.
+    """
+    parts = parts_of(values)
+    refuse_traced(parts, column)
     for part in parts:
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             row = int(np.argwhere(np.ma.getmaskarray(part))[0][0]) if part is values else None
@@ -147,7 +183,7 @@ def _as_float64(read: np.ndarray, column: str) -> np.ndarray:
     kind = read.dtype.kind
     if kind in _NAMED_BY_ENTRY:
         return _from_objects(read, column)
-    if not (kind in "fiub" or jax.dtypes.issubdtype(read.dtype, np.floating)):
+    if not (kind in "fiub" or jnp.issubdtype(read.dtype, jnp.floating)):
         what = "holds dates or spans of time" if kind in _TIMES else f"is of the type {read.dtype}"
         raise InvalidInputError(what, column=column, remedy="give real numbers")
     with np.errstate(over="ignore"):
@@ -165,7 +201,7 @@ def _from_objects(read: np.ndarray, column: str) -> np.ndarray:
         value = read[place]
         if not isinstance(value, Real | Decimal | np.bool_):
             raise InvalidInputError(
-                "is not a number",
+                f"is not a number but {type(value).__name__}",
                 column=column,
                 row=place[0] if place else None,
                 value=str(value),

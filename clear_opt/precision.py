@@ -33,7 +33,7 @@ def double_precision() -> Iterator[None]:
     float64
     """
     refuse_fork("double_precision()")
-    if not jax.config.jax_enable_x64 and _compiling():
+    if jnp.result_type(float) == jnp.float32 and _compiling():
         raise ClearOptError(
             "double_precision() was entered inside a function that JAX compiles in 32 bits; "
             "call the compiled function inside 'with double_precision():' instead"

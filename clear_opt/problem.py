@@ -10,7 +10,15 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.arrays import as_numbers, once, per_query, read_only
+from clear_opt.arrays import (
+    as_number,
+    as_numbers,
+    once,
+    per_query,
+    read_only,
+    refuse_missing,
+    repeated,
+)
 from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
@@ -189,15 +197,16 @@ class AllocationProblem:
         Certificate
             Computed from the curves alone, whatever produced the tokens and the price.
         """
+        tokens = self._caps(tokens)
+        refuse_missing(tokens, "tokens")
         return self.account(tokens, price).certificate
 
     def _caps(self, tokens: Any) -> np.ndarray:
         """Give caps as an array of shape (n,); whole ones are not copied."""
-        whole = isinstance(tokens, np.ndarray) and np.issubdtype(tokens.dtype, np.integer)
-        if not whole or isinstance(tokens, np.ma.MaskedArray):
+        if not (type(tokens) is np.ndarray and tokens.dtype.kind in "iu"):
             tokens = as_numbers(tokens, "tokens")
         shape = (len(self),)
-        return tokens if tokens.shape == shape else np.broadcast_to(tokens, shape)
+        return tokens if tokens.shape == shape else repeated("tokens", tokens, len(self))
 
     @property
     def _curves_beside_envelope(self) -> Curve | None:
@@ -264,15 +273,15 @@ def _account(queries: tuple[Curve | None, Array, Envelope, Array], price: Array)
 
 def as_budget(value: Any) -> float:
     """Read a budget, tokens, or say what is wrong with it."""
-    number = as_numbers(value, "budget")
-    if number.ndim or not 0 <= number <= defaults.MOST_TOKENS:
+    number = as_number(value, "budget")
+    if not 0 <= number <= defaults.MOST_TOKENS:
         raise InvalidInputError(
             f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
             column="budget",
-            value=value,
+            value=number,
             remedy="tokens; beyond that float64 no longer counts them one by one",
         )
-    return float(number)
+    return number
 
 
 def require_ceiling(column: str, ceiling: np.ndarray) -> None:

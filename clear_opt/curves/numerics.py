@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from clear_opt.arrays import own_numbers
+from clear_opt.arrays import own_numbers, parts_of
 from clear_opt.errors import InvalidInputError
 
 Array = Any
@@ -57,7 +57,7 @@ def numbers_or_traced(values: Any, column: str) -> Array:
     InvalidInputError
         Naming the column, and the row where it is known.
     """
-    if not any(map(is_traced, jax.tree_util.tree_leaves(values))):
+    if not any(map(is_traced, parts_of(values))):
         return own_numbers(values, column)
     array = jnp.asarray(values)
     if jnp.issubdtype(array.dtype, jnp.complexfloating):

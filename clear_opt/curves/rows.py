@@ -52,8 +52,8 @@ def owned(entries: _Entries, column: str) -> _Entries:
     user calls them. Those that own their arrays, as all do that were built outside of one, are
     given back as they are.
     """
-    refuse_traced(entries, column)
     leaves, tree = jax.tree_util.tree_flatten(entries)
+    refuse_traced(leaves, column)
     kept = [_own_leaf(leaf, column) for leaf in leaves]
     if all(own is leaf for own, leaf in zip(kept, leaves, strict=True)):
         return entries

@@ -19,12 +19,14 @@ from clear_opt.curves.base import (
     settle,
 )
 from clear_opt.curves.numerics import Array, is_traced, namespace, select
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
 
 BeyondPeak = Literal["plateau", "decay"]
 
 _WIDTH = "give the tokens between threshold and peak"
-_EXTREME = "lies beyond what float64 can invert at this height"
+_INVERSE = "1/beta is the distance from threshold to peak in tokens"
+_EXTREME = "lies at an edge of float64: slopes and distances could not be told"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,13 +71,8 @@ class ThresholdCurve(Curve):
             )
         settle(self)
         require("tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens")
-        require(
-            "beta",
-            self.beta,
-            lambda v: (v > 0) & np.isfinite(_inverse(v)),
-            "must be a number > 0, and 1/beta one as well",
-            "1/beta is the distance from threshold to peak in tokens",
-        )
+        require("beta", self.beta, lambda v: v > 0, "must be a number > 0", _INVERSE)
+        require("beta", self.beta, _invertible, _EXTREME, _INVERSE)
         require(
             "alpha",
             self.alpha,
@@ -107,8 +104,8 @@ class ThresholdCurve(Curve):
             require(
                 "tau",
                 self.tau,
-                lambda v: np.isfinite(v + 1.0 / beta),
-                "lies so far out that the peak, tau + 1/beta, is no number",
+                lambda v: np.isfinite(v + 1.0 / beta) & np.isfinite(v * beta),
+                "lies so far out that float64 cannot tell the way from there to the peak",
                 "thresholds are tokens",
             )
 
@@ -143,7 +140,7 @@ class ThresholdCurve(Curve):
         # Where these overflow, it is the width that is to blame.
         for derived in (alpha, beta):
             if not is_traced(derived):
-                usable = np.isfinite(derived) & (derived > 0)
+                usable = (derived > 0) & _invertible(derived)
                 require("width", width, lambda v, usable=usable: usable, _EXTREME, _WIDTH)
         return cls(tau, alpha, beta, beyond_peak)
 
@@ -217,17 +214,18 @@ class ThresholdCurve(Curve):
         return f"{type(self).__name__}(n={len(self)}, beyond_peak={self.beyond_peak!r})"
 
 
-def _inverse(values: np.ndarray) -> np.ndarray:
+def _invertible(slopes: np.ndarray) -> np.ndarray:
+    """Say which have an inverse, and a finite product with every cap."""
     with np.errstate(all="ignore"):
-        return 1.0 / values
+        return np.isfinite(1.0 / slopes) & np.isfinite(slopes * float(MOST_TOKENS))
 
 
 def _slopes(height: Array, width: Array, slope_at_threshold: float) -> tuple[Array, Array]:
-    """Give alpha and beta, shape (n,), where NumPy's in arrays that nobody else holds."""
-    if namespace(height, width) is not np:
+    """Give alpha and beta, shape (n,); where they are known, in arrays that nobody else holds."""
+    if is_traced(height) or is_traced(width):
         return height * slope_at_threshold / width, 1.0 / width
     shape = height.shape
-    height, width = once(height), once(width)
+    height, width = once(np.asarray(height)), once(np.asarray(width))
     with np.errstate(all="ignore"):
         slopes = height * slope_at_threshold / width, 1.0 / width
     alpha, beta = (np.broadcast_to(read_only(part), shape) for part in slopes)

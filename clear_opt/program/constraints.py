@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.arrays import own, refuse_traced
+from clear_opt.arrays import as_array, as_number, own
 from clear_opt.errors import InvalidInputError
 from clear_opt.program.offers import TOKENS
 
@@ -46,7 +46,7 @@ class Limit:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount, "limit")
+        object.__setattr__(self, "amount", _as_amount(self.amount, "limit"))
         _settle(self, self.resource)
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class Guarantee:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount, "guarantee")
+        object.__setattr__(self, "amount", _as_amount(self.amount, "guarantee"))
         _settle(self, f"guaranteed {self.resource}")
 
     def __repr__(self) -> str:
@@ -103,10 +103,12 @@ class FundedShare:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.share, int | float | np.number) and 0 <= self.share <= 1):
+        share = as_number(self.share, "share")
+        if not 0 <= share <= 1:
             raise InvalidInputError(
                 "lies outside [0, 1]", column="share", value=self.share, remedy="give a share"
             )
+        object.__setattr__(self, "share", share)
         _settle(self, "funded share")
 
     def __repr__(self) -> str:
@@ -149,9 +151,7 @@ def per_tenant(
     >>> per_tenant(["a", "b", "a"], budget={"a": 900}, guarantee={"b": 200})
     [Limit(900 tokens, "a's tokens"), Guarantee(200 tokens, "b's guaranteed tokens")]
     """
-    if np.ma.is_masked(labels):
-        raise InvalidInputError("are masked", column="labels", remedy="name each query's tenant")
-    labels = np.asarray(labels)
+    labels = as_array(labels, "labels")
     found: list[Constraint] = []
 
     def group(tenant: Any) -> np.ndarray:
@@ -205,25 +205,26 @@ def as_members(group: Any, column: str, n: int) -> np.ndarray:
 
 def _as_places(group: Any, column: str) -> np.ndarray:
     """Give booleans or whole numbers that nobody can change."""
-    refuse_traced(group, column)
-    places = np.asarray(group)
-    if np.ma.is_masked(group) or not (places.dtype.kind in "biu" or places.size == 0):
+    places = as_array(group, column)
+    if places.dtype.kind not in "biu" and places.size:
         raise InvalidInputError(
-            "is masked" if np.ma.is_masked(group) else f"holds {places.dtype}",
+            f"holds {places.dtype}",
             column=column,
             remedy="give a boolean for each query, or indices from 0",
         )
     return own(places if places.size else places.astype(np.int64))
 
 
-def _check_amount(amount: Any, column: str) -> None:
-    if not (isinstance(amount, int | float | np.number) and 0 <= amount < np.inf):
+def _as_amount(given: Any, column: str) -> float:
+    amount = as_number(given, column)
+    if not 0 <= amount < np.inf:
         raise InvalidInputError(
             "must be a number >= 0",
             column=column,
             value=amount,
             remedy="leave out what is no limit",
         )
+    return amount
 
 
 def _settle(constraint: Any, usual: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.arrays import as_numbers
+from clear_opt.arrays import as_number
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
@@ -131,7 +131,7 @@ class Program:
                     value=getattr(self, name),
                     remedy=f"use one of {', '.join(map(repr, get_args(known)))}",
                 )
-        error = np.atleast_1d(as_numbers(self.spend_error, "spend_error"))
+        error = np.array([as_number(self.spend_error, "spend_error")])
         require("spend_error", error, lambda v: v >= 0, "must be a number >= 0", "e.g. 0.03")
         chance = self.overrun_probability
         if self.basis == "reserved":

@@ -9,13 +9,13 @@ the value, the implicit function theorem those of the price. docs/gradients.md h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clear_opt.arrays import as_numbers
+from clear_opt.arrays import as_number, as_numbers, refuse_missing, repeated
 from clear_opt.curves import Curve
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.envelope import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
@@ -157,10 +157,10 @@ def _answer(
     curves: Curve, budget: Array, floor: Array, ceiling: Array | None, weight: Array
 ) -> _Optimum:
     """Compute in 64 bits where all is NumPy, else as JAX is set."""
-    refuse_fork("the optimum as a differentiable function")
+    refuse_fork("optimal_value, like optimal_price,")
     named = {"budget": budget, "floor": floor, "ceiling": ceiling, "weight": weight}
     arrays = [
-        value if value is None or isinstance(value, jax.Array) else as_numbers(value, name)
+        value if value is None or isinstance(value, jax.Array) else _known(value, name, len(curves))
         for name, value in named.items()
     ]
     if namespace(*jax.tree_util.tree_leaves((curves, arrays))) is jnp:
@@ -168,6 +168,13 @@ def _answer(
             return _optimum(curves, *arrays)
     with own_settings():
         return _Optimum(*map(np.float64, _optimum(curves, *arrays)))
+
+
+def _known(value: Any, name: str, n: int) -> np.ndarray:
+    numbers = np.asarray(as_number(value, name)) if name == "budget" else as_numbers(value, name)
+    repeated(name, numbers, n)  # refuses another number of them
+    refuse_missing(numbers, name)
+    return numbers
 
 
 @jax.jit
