@@ -96,7 +96,13 @@ def predict_table(
         return ShiftedSurge([], [], [])
     learned = load_learned(predictor, tracking_uri)
     note_unused(table, learned.columns_)
-    return _surges(learned, table.queries(learned.columns_, learned.range_.categories_), model)
+    return _surges(learned, described_by(table, learned), model)
+
+
+def described_by(table: QueryTable, learned: SurgePredictor) -> pd.DataFrame:
+    """Give the columns of the file that a predictor reads, in their kinds of its training."""
+    known = getattr(learned, "range_", None)
+    return table.queries(learned.columns_, None if known is None else known.categories_)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:

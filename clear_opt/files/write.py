@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -110,7 +111,8 @@ def write_table(table: pa.Table, path: str | Path) -> None:
     table
         What to write.
     path
-        ``.jsonl`` or ``.ndjson`` (one object per line), ``.csv`` or ``.parquet``.
+        ``.jsonl`` or ``.ndjson`` (one object per line), ``.csv`` or ``.parquet``. JSON has no
+        infinity and no NaN: there they are null.
 
     Raises
     ------
@@ -191,6 +193,11 @@ def _try_writing(folder: Path, path: Path) -> None:
 
 
 def _write_jsonl(table: pa.Table, file: BinaryIO) -> None:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = table[field.name]
+            finite = pc.if_else(pc.is_finite(column), column, None)
+            table = table.set_column(place, field, finite)
     for batch in table.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
