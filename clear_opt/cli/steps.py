@@ -47,6 +47,16 @@ ModelName = Annotated[
 Budgets = Annotated[str, typer.Option(help="Tokens per query, with commas between them.")]
 """The option --budgets of the commands that score predictors."""
 
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Columns to learn from beside the text, whatever they are.",
+        show_default="all but those that tell the outcome",
+    ),
+]
+"""The option --features of the commands that train."""
+
 DEFAULT_BUDGETS = ",".join(f"{budget:g}" for budget in BUDGETS)
 
 DEFAULT_PREDICTOR = "zeroeval-math"
@@ -171,12 +181,17 @@ def read_budgets(given: str) -> list[float]:
     return amounts
 
 
-def read_table(path: Path) -> Rollouts:
-    """Read rollouts."""
+def names_in(given: str | None) -> list[str] | None:
+    """Read ``level,kind``: names with commas between them."""
+    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+
+
+def read_table(path: Path, features: Sequence[str] | None = None) -> Rollouts:
+    """Read rollouts, with the features that are named or all."""
     from clear_opt.rollouts import read_rollouts
 
     with working("Reading rollouts"):
-        return read_rollouts(path)
+        return read_rollouts(path, features=features)
 
 
 @contextmanager

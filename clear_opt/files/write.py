@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import stat
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -193,14 +193,14 @@ def _try_writing(folder: Path, path: Path) -> None:
 
 
 def _write_jsonl(table: pa.Table, file: BinaryIO) -> None:
-    for place, field in enumerate(table.schema):
-        if pa.types.is_floating(field.type):
-            column = table[field.name]
-            finite = pc.if_else(pc.is_finite(column), column, None)
-            table = table.set_column(place, field, finite)
     for batch in table.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            known = {name: None if _endless(value) else value for name, value in row.items()}
+            file.write(json.dumps(known, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def _endless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _write_csv(table: pa.Table, file: BinaryIO) -> None:
