@@ -81,8 +81,8 @@ class SurgePredictor(BaseEstimator):
     columns_
         Names of the columns it was trained on.
     trained_on_
-        What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models`` and
-        ``sources``, and ``query_digests``.
+        What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models``,
+        ``sources`` and ``columns``, and ``query_digests``.
 
     Examples
     --------
@@ -114,7 +114,8 @@ class SurgePredictor(BaseEstimator):
         ----------
         queries
             One row, or text, for each of ``rollouts.query_ids``, in that order:
-            ``rollouts.queries()``.
+            ``rollouts.queries()``. Every column is used, even one that tells the outcome:
+            `clear_opt.rollouts.choose_features` leaves those out.
         rollouts
             What happened. For one model a query counts the same however many rollouts it has. A
             truncated rollout counts as what its query's curve lets one expect
@@ -178,6 +179,7 @@ class SurgePredictor(BaseEstimator):
             "rollouts": len(rollouts),
             "models": list(rollouts.models),
             "sources": list(rollouts.sources),
+            "columns": list(self.columns_),
             "query_digests": query_digests(rollouts),
         }
         return self

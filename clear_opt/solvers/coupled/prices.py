@@ -67,7 +67,9 @@ def coupled_prices(
         Temperature at which to end, as a share of the greatest success of a query, or of the bound
         where that is less.
     """
-    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    if scale == 0:  # nothing can be gained: no unit of anything is worth a price
+        return CoupledPrices(np.zeros(system.m), True, 0)
     far = _FAR * price_scale(system)
     temperature, worth = _HOTTEST * scale, scale
     prices = far / _FAR
@@ -117,7 +119,9 @@ def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    if scale == 0:
+        return np.zeros(system.m)
     usual = price_scale(system)
     far = _FAR * usual
     temperature = _NEARBY * scale
