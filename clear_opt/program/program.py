@@ -28,6 +28,8 @@ from clear_opt.program.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]
 
+_ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
@@ -174,7 +176,7 @@ class Program:
             replace(row, amount=amount) if row is self.budget else row for row in self.constraints
         )
         other = replace(self, constraints=rows)
-        other.__dict__["lanes"] = self.lanes  # they do not depend on the constraints
+        other.__dict__["unlimited_lanes"] = self.unlimited_lanes
         return other
 
     def kept_back(self, limit: Limit, variance: np.ndarray, largest: float = 0.0) -> np.ndarray:
@@ -229,8 +231,26 @@ class Program:
 
     @cached_property
     def lanes(self) -> tuple[Lane, ...]:
-        """What each offer can do: one `Lane` per offer."""
+        """What each offer can do within the limits: one `Lane` per offer."""
+        return tuple(
+            lane.within(_ROOM * self._affordable(offer))
+            for offer, lane in zip(self.offers, self.unlimited_lanes, strict=True)
+        )
+
+    @cached_property
+    def unlimited_lanes(self) -> tuple[Lane, ...]:
+        """What each offer could do without constraints, on which they do not depend."""
         return tuple(self._lane(offer) for offer in self.offers)
+
+    def _affordable(self, offer: Offer) -> np.ndarray:
+        """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
+        most = np.full(len(self), np.inf)
+        for row, members in zip(self.constraints, self.members, strict=True):
+            if isinstance(row, Limit):
+                rate = np.where(members, offer.rate_of(row.resource), 0.0)
+                room = np.maximum(row.amount - offer.fixed_of(row.resource), 0.0)
+                most = np.minimum(most, units_over(room, rate))
+        return most
 
     def _lane(self, offer: Offer) -> Lane:
         ceiling = np.minimum(self.ceiling, np.floor(offer.ceiling / self.block) * self.block)
@@ -310,6 +330,12 @@ def _check_unique(names: Sequence[str], what: str) -> None:
             raise InvalidInputError(
                 "is the name of two", column=what, value=name, remedy="give each its own name"
             )
+
+
+def units_over(units: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Give the spend at which a rate uses so many units; infinity where it uses none."""
+    with np.errstate(over="ignore"):  # a rate next to nothing
+        return np.where(rate > 0, units / np.where(rate > 0, rate, 1.0), np.inf)
 
 
 def unit_of(row: Constraint) -> str:

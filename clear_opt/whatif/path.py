@@ -19,7 +19,7 @@ from clear_opt.whatif.caps import past_threshold, point_at
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_REACHED = 0.999  # a sweep ends where the relaxed problem has this share of all it can get
+REACHED = 0.999  # a sweep ends where the relaxed problem has this share of all it can get
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,7 +245,7 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
     if len(problem) == 0:
         return np.zeros(1)
     ladder, block = ladder_of(problem), problem.block
-    reached = ladder.least_value + _REACHED * (ladder.most_value - ladder.least_value)
+    reached = ladder.least_value + REACHED * (ladder.most_value - ladder.least_value)
     at = PriceTable(ladder, "value").clear(reached)
     ample = ladder.tokens(at.upto, at.price)
     share = np.arange(1, points + 1) / points
