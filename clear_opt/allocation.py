@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.amounts import written
-from clear_opt.arrays import read_only
+from clear_opt.arrays import show_read_only
 from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import MissingExtraError
 
@@ -127,10 +127,7 @@ class Allocation:
     detail: str = ""
 
     def __post_init__(self) -> None:
-        # What is shown, some of it the problem's own, stays what the certificate is about.
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, read_only(value.view()))
+        show_read_only(self)  # some arrays are the problem's own, the others what is certified
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -55,6 +55,10 @@ def own_numbers(values: Any, column: str) -> np.ndarray:
     It is a copy, unless NumPy lets nobody write to the caller's array: an array of millions that
     was set read-only (``array.flags.writeable = False``) is shared.
     """
+    if type(values) is np.ndarray and values.dtype == np.float64:
+        return own(values)
+    if type(values) is float:
+        return read_only(np.array(values))
     read = as_array(values, column)
     numbers = _as_float64(read, column)
     fresh = numbers is not read or isinstance(values, list | tuple | int | float)
@@ -77,6 +81,13 @@ def read_only(array: np.ndarray) -> np.ndarray:
     """Make an array that nobody else holds read-only, and give it back."""
     array.flags.writeable = False
     return array
+
+
+def show_read_only(result: Any) -> None:
+    """Put read-only views in the place of a frozen dataclass's arrays."""
+    for name, value in vars(result).items():
+        if isinstance(value, np.ndarray):
+            object.__setattr__(result, name, read_only(value.view()))
 
 
 def once(array: np.ndarray) -> np.ndarray:
@@ -102,8 +113,18 @@ def per_query(column: str, values: Any, n: int) -> np.ndarray:
     return repeated(column, own_numbers(values, column), n)
 
 
+def one_or_each(column: str, values: Any, n: int) -> np.ndarray:
+    """Read what `per_query` does as an array of shape (n,), or (1,) for one number for all."""
+    numbers = np.atleast_1d(own_numbers(values, column))
+    if numbers.shape not in ((1,), (n,)):
+        repeated(column, numbers, n)
+    return once(numbers)
+
+
 def repeated(column: str, numbers: np.ndarray, n: int) -> np.ndarray:
     """Give one number, or n of them, as an array of shape (n,)."""
+    if numbers.shape == (n,):
+        return numbers
     try:
         return np.broadcast_to(numbers, (n,))
     except ValueError:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clear_opt.arrays import show_read_only
+
 
 @dataclass(frozen=True)
 class Row:
@@ -82,6 +84,9 @@ class Certificate:
     rows: tuple[Row, ...]
     shortfall: np.ndarray
     bound_violation: float
+
+    def __post_init__(self) -> None:
+        show_read_only(self)
 
     @property
     def price(self) -> float:

@@ -13,8 +13,7 @@ from clear_opt import defaults
 from clear_opt.arrays import (
     as_number,
     as_numbers,
-    once,
-    per_query,
+    one_or_each,
     read_only,
     refuse_missing,
     repeated,
@@ -84,11 +83,12 @@ class AllocationProblem:
         budget = as_budget(self.budget)
         n = len(self.curves)
         curves = owned(self.curves, "curves")
-        floor = once(per_query("floor", self.floor, n))
+        floor = one_or_each("floor", self.floor, n)
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")
-        ceiling = once(per_query("ceiling", np.inf if self.ceiling is None else self.ceiling, n))
+        ceiling = np.inf if self.ceiling is None else self.ceiling
+        ceiling = one_or_each("ceiling", ceiling, n)
         require_ceiling("ceiling", ceiling)
-        weight = once(per_query("weight", self.weight, n))
+        weight = one_or_each("weight", self.weight, n)
         require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
         floor = np.ceil(floor / block) * block
         ceiling = np.floor(ceiling / block) * block
@@ -278,7 +278,7 @@ def as_budget(value: Any) -> float:
         raise InvalidInputError(
             f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
             column="budget",
-            value=number,
+            value=value,
             remedy="tokens; beyond that float64 no longer counts them one by one",
         )
     return number

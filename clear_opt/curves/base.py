@@ -103,7 +103,10 @@ def alike(given: Mapping[str, Any]) -> dict[str, Array]:
             f"the parameters have different lengths: {shapes}",
             remedy="give each one value per query, or a scalar",
         ) from None
-    values = (namespace(value).broadcast_to(value, shape) for value in read.values())
+    values = (
+        value if value.shape == shape else namespace(value).broadcast_to(value, shape)
+        for value in read.values()
+    )
     return dict(zip(read, as_one_kind(*values), strict=True))
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from clear_opt.arrays import own_numbers, parts_of
+from clear_opt.arrays import own_numbers, parts_of, read_only
 from clear_opt.errors import InvalidInputError
 
 Array = Any
@@ -39,14 +39,11 @@ def chosen(array: Array, rows: Any) -> Array:
 
     JAX by itself takes no lists, and the last entry where an index is out of range.
     """
-    if is_traced(rows):
-        return jnp.asarray(array)[rows]
-    if isinstance(array, jax.Array) and not isinstance(rows, slice):
-        return array[np.arange(len(array))[rows]]
-    part = array[rows]
-    if isinstance(part, np.ndarray) and part.base is None:  # a copy, which nobody else holds
-        part.flags.writeable = False
-    return part
+    if namespace(array) is np and (isinstance(rows, np.ndarray | slice) or not is_traced(rows)):
+        part = array[rows]
+        return part if isinstance(rows, slice) else read_only(part)  # a copy nobody else holds
+    known = not (is_traced(rows) or isinstance(rows, slice))
+    return jnp.asarray(array)[np.arange(len(array))[rows] if known else rows]
 
 
 def numbers_or_traced(values: Any, column: str) -> Array:

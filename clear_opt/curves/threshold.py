@@ -137,12 +137,15 @@ class ThresholdCurve(Curve):
         require_height(height)
         require("width", width, lambda v: v > 0, "must be a number > 0", _WIDTH)
         alpha, beta = _slopes(height, width, cls._slope_at_threshold)
-        # Where these overflow, it is the width that is to blame.
-        for derived in (alpha, beta):
-            if not is_traced(derived):
-                usable = (derived > 0) & _invertible(derived)
-                require("width", width, lambda v, usable=usable: usable, _EXTREME, _WIDTH)
-        return cls(tau, alpha, beta, beyond_peak)
+        try:
+            return cls(tau, alpha, beta, beyond_peak)
+        except InvalidInputError as error:
+            if error.row is None or error.column not in ("alpha", "beta"):
+                raise
+            # They follow from what was checked already: at the edges the width is to blame.
+            at_fault = np.arange(len(width)) == error.row
+            require("width", width, lambda _: ~at_fault, _EXTREME, _WIDTH)
+            raise
 
     @abstractmethod
     def _shape(self, y: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.arrays import as_number
+from clear_opt.arrays import as_number, read_only
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
@@ -227,7 +227,7 @@ class Program:
     @cached_property
     def members(self) -> np.ndarray:
         """Group of each constraint, booleans of shape (constraints, n)."""
-        return np.stack([members_of(row, len(self)) for row in self.constraints])
+        return read_only(np.stack([members_of(row, len(self)) for row in self.constraints]))
 
     @cached_property
     def lanes(self) -> tuple[Lane, ...]:
