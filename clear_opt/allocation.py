@@ -179,7 +179,7 @@ class Allocation:
     @property
     def unspent(self) -> float:
         """Units of the budget that are left: tokens, or what the first limit counts."""
-        return self.certificate.slack
+        return self.budget - self.rows[0].used
 
     @property
     def n_funded(self) -> int:

@@ -12,7 +12,7 @@ answers are differentiable in the curve parameters away from kinks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import jax
@@ -179,8 +179,8 @@ def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class TangentEnvelope(Envelope):
-    """A chord from the floor to the tangent point, then the curve itself."""
+class CurveEnvelope(Envelope):
+    """An envelope that asks the curve itself: a chord from the floor, then points of the curve."""
 
     curves: Curve
     weight: Array
@@ -189,6 +189,29 @@ class TangentEnvelope(Envelope):
     start_value: Array
     tangent: Array
     abandonment_price: Array
+
+    @abstractmethod
+    def funded_caps(self, price: Array) -> Array:
+        """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
+
+    @property
+    def breakpoints(self) -> Array:
+        """The abandonment prices, shape (n,)."""
+        return self.abandonment_price
+
+    def take(self, rows: Any) -> Self:
+        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
+
+        def of(part: Any) -> Any:
+            return part.take(rows) if isinstance(part, Curve) else chosen(part, rows)
+
+        arrays = [part.name for part in fields(self) if not part.metadata.get("static")]
+        return replace(self, **{name: of(getattr(self, name)) for name in arrays})
+
+
+@dataclass(frozen=True, eq=False)
+class TangentEnvelope(CurveEnvelope):
+    """A chord from the floor to the tangent point, then the curve itself."""
 
     @property
     def end(self) -> Array:
@@ -213,8 +236,12 @@ class TangentEnvelope(Envelope):
         xp = namespace(self.start, price)
         ceded = self.abandonment_price
         pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
+        return xp.where(pays, self.funded_caps(price), self.start)
+
+    def funded_caps(self, price: Array) -> Array:
+        """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
         wanted = self.curves.response(price / self.weight)
-        return xp.where(pays, xp.clip(wanted, self.tangent, self.end), self.start)
+        return namespace(self.start, price).clip(wanted, self.tangent, self.end)
 
     def committed(self, price: Array) -> Array:
         """Give the response on the curve's concave part, tokens, shape (n,)."""
@@ -232,23 +259,6 @@ class TangentEnvelope(Envelope):
     def steepest(self) -> Array:
         """Slope of the curve at `least`, weighted success per token, shape (n,)."""
         return self.weight * self.curves.marginal(self.least)
-
-    @property
-    def breakpoints(self) -> Array:
-        """The abandonment prices, shape (n,)."""
-        return self.abandonment_price
-
-    def take(self, rows: Any) -> TangentEnvelope:
-        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-        return TangentEnvelope(
-            curves=self.curves.take(rows),
-            weight=chosen(self.weight, rows),
-            start=chosen(self.start, rows),
-            ceiling=chosen(self.ceiling, rows),
-            start_value=chosen(self.start_value, rows),
-            tangent=chosen(self.tangent, rows),
-            abandonment_price=chosen(self.abandonment_price, rows),
-        )
 
 
 @dataclass(frozen=True, eq=False)

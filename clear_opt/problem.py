@@ -18,13 +18,14 @@ from clear_opt.arrays import (
     refuse_missing,
     repeated,
 )
+from clear_opt.block_envelope import envelope_on_blocks
 from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.curves.rows import owned
-from clear_opt.envelope import Envelope, TangentEnvelope, concave_envelope
+from clear_opt.envelope import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
 
 
@@ -114,8 +115,13 @@ class AllocationProblem:
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Concave envelope of the weighted curves between floors and ceilings, read-only."""
-        envelope = concave_envelope(self.curves, self.floor, self.ceiling, self.weight)
+        """Concave envelope of the weighted curves between floors and ceilings, in whole blocks.
+
+        Where blocks are narrow beside the curves' rise it is the curves' own envelope. Read-only.
+        """
+        envelope = envelope_on_blocks(
+            self.curves, self.floor, self.ceiling, self.weight, self.block
+        )
         for leaf in jax.tree_util.tree_leaves(envelope):
             if isinstance(leaf, np.ndarray):
                 leaf.flags.writeable = False
@@ -123,7 +129,7 @@ class AllocationProblem:
 
     @property
     def spendable(self) -> int:
-        """Tokens of the budget that whole blocks can use."""
+        """Tokens of the budget that whole blocks can use: what prices and bounds are about."""
         return int(self.budget // self.block) * self.block
 
     @property
@@ -168,7 +174,7 @@ class AllocationProblem:
         spent = float(tokens.sum())
         # The same sum as price * B + conjugates, term by term free of cancellation.
         bound = (
-            value + float(shortfall.sum()) + price * (self.budget - spent)
+            value + float(shortfall.sum()) + price * (self.spendable - spent)
             if self.feasible
             else -np.inf
         )
@@ -176,7 +182,7 @@ class AllocationProblem:
         certificate = Certificate(
             primal_value=value if self.feasible else -np.inf,
             dual_bound=bound if self.feasible else -np.inf,
-            rows=(Row("budget", price, self.budget, spent),),
+            rows=(Row("budget", price, float(self.spendable), spent),),
             shortfall=shortfall,
             bound_violation=max(broken, 0.0),
         )
@@ -211,7 +217,7 @@ class AllocationProblem:
     @property
     def _curves_beside_envelope(self) -> Curve | None:
         """Curves where the envelope does not hold them itself: nothing is read twice."""
-        return None if isinstance(self.envelope, TangentEnvelope) else self.curves
+        return None if isinstance(self.envelope, CurveEnvelope) else self.curves
 
     def __repr__(self) -> str:
         return (
@@ -241,7 +247,7 @@ def _utility(queries: tuple[Curve, Array, Array]) -> Array:
 def _curves(curves: Curve | None, envelope: Envelope) -> Curve:
     if curves is not None:
         return curves
-    assert isinstance(envelope, TangentEnvelope)
+    assert isinstance(envelope, CurveEnvelope)
     return envelope.curves
 
 

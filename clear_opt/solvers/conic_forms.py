@@ -51,7 +51,7 @@ class ConicForm(ABC):
 
     def load(self, problem: AllocationProblem) -> None:
         """Fill the parameters with a problem's numbers."""
-        room = problem.budget - problem.floor_total
+        room = problem.spendable - problem.floor_total
         self.unit = max(room, 1.0) / self.n
         self.budget.value = room / self.unit
         self._load(problem, self.unit)

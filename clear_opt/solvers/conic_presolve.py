@@ -57,7 +57,7 @@ def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     """
     order = np.argsort(problem.envelope.abandonment_price)
     rows = order[((np.arange(size) + 0.5) * (len(problem) / size)).astype(np.int64)]
-    room = problem.budget - problem.floor_total
+    room = problem.spendable - problem.floor_total
     return _part(problem, rows, problem.floor[rows].sum() + room * size / len(problem))
 
 
@@ -81,7 +81,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
     floors = problem.floor[dropped].sum()
     at_rest = problem.utility(problem.floor)[dropped].sum()
     return Presolved(
-        _part(problem, rows, problem.budget - floors),
+        _part(problem, rows, problem.spendable - floors),
         int(sure.sum()),
         float(at_rest),
         float(ceded[dropped].max(initial=0.0)),
@@ -91,7 +91,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
 
 def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
     """Give two prices between which the optimal one is, the nearest of those that are tried."""
-    envelope, budget = problem.envelope, problem.budget
+    envelope, budget = problem.envelope, problem.spendable
     low, high = 0.0, np.inf
     for price in guess * np.array(_EDGES):
         if envelope.response(price).sum() >= budget:

@@ -80,7 +80,7 @@ def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarr
     order = np.argsort(-envelope.abandonment_price, kind="stable")
     order = order[envelope.abandonment_price[order] > 0]
     cost = (_fewest(problem, price) - problem.floor)[order]
-    room = problem.budget - problem.floor_total
+    room = problem.spendable - problem.floor_total
     # A price from a numerical solver can miss the break-even point by its tolerance.
     pays = envelope.abandonment_price[order] >= price * (1 - 1e-9)
     return order, int(((np.cumsum(cost) <= room * (1 + 1e-12)) & pays).sum())
@@ -101,7 +101,7 @@ def _remainder_to_margin(
     tokens[funded] = _fewest(problem, price)[funded]
     if margin < len(order):
         marginal = order[margin]
-        left = max(problem.budget - tokens.sum(), 0.0)
+        left = max(problem.spendable - tokens.sum(), 0.0)
         room = problem.envelope.end[marginal] - tokens[marginal]
         tokens[marginal] += min(left, room)
     return tokens
@@ -122,8 +122,8 @@ def _spent_on_patterns(
     funded[:patterns, toggled] = on.astype(bool)
     # The last set is everyone who pays, in case a price from a numerical solver is a little low.
     funded[patterns] = problem.envelope.abandonment_price >= max(price, _TINY)
-    tokens, unsplit = spend_on(problem.envelope, funded, problem.budget, price)
-    affordable = tokens.sum(axis=1) <= problem.budget * (1 + 1e-9)
+    tokens, unsplit = spend_on(problem.envelope, funded, problem.spendable, price)
+    affordable = tokens.sum(axis=1) <= problem.spendable * (1 + 1e-9)
     query = np.tile(np.arange(n), len(tokens))
     worth = problem.weight[query] * problem.curves.take(query).value(tokens.ravel())
     values = worth.reshape(tokens.shape).sum(axis=1)
