@@ -83,6 +83,9 @@ class Guarantee:
 class FundedShare:
     """At least a share of a group's queries is funded, up to its break-even cap or beyond.
 
+    That is one block at least: without tokens nobody is funded, unless by a floor that passes the
+    query's threshold.
+
     Parameters
     ----------
     share

@@ -55,9 +55,10 @@ class Lane(ABC):
     past_threshold
         Whether the floor itself passes the threshold, so that resting counts as funded.
     least, most
-        Fewest and most spend of a funded query.
+        Fewest and most spend of a funded query: what breaks even, but no less than a block above
+        the floor, and what the peak or the ceiling uses.
     entry_cap
-        The smallest cap at or above the break-even point.
+        The smallest cap at or above the break-even point, above the floor.
     entry_price
         Highest price of a unit of spend at which funding pays, were spend all it costs.
     top_cap
@@ -358,10 +359,14 @@ def cap_lane(
     rests = available & (floor <= ceiling)
     high = np.maximum(floor, ceiling)
     envelope = concave_envelope(curves, floor, high, weight)
-    least, most = np.asarray(envelope.tangent), np.asarray(envelope.end)
-    entry = np.ceil(np.maximum(least, envelope.least) / block) * block
+    tangent, most = np.asarray(envelope.tangent), np.asarray(envelope.end)
+    # A curve that is concave from its floor on breaks even at once: funded is one block at least.
+    least = np.minimum(np.maximum(tangent, floor + block), most)
+    run = np.where(least > tangent, least - floor, 1.0)
+    chord = (np.asarray(envelope.value(least)) - np.asarray(envelope.start_value)) / run
+    price = np.where(least > tangent, chord, np.asarray(envelope.abandonment_price))
     return CapLane(
-        open=rests & (np.asarray(envelope.abandonment_price) > 0),
+        open=rests & (price > 0),
         rests=rests,
         start=floor,
         start_variance=np.zeros(len(floor)),
@@ -369,8 +374,8 @@ def cap_lane(
         past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
         least=least,
         most=most,
-        entry_cap=np.minimum(entry, high),
-        entry_price=np.asarray(envelope.abandonment_price),
+        entry_cap=np.minimum(np.ceil(least / block) * block, high),
+        entry_price=price,
         top_cap=np.minimum(np.ceil(most / block) * block, high),
         curves=curves,
         envelope=envelope,

@@ -137,7 +137,6 @@ def price_scale(system: System) -> np.ndarray:
     scale = np.zeros(system.m)
     for index in range(system.m):
         for k, lane in enumerate(system.program.lanes):
-            # A floor past the threshold is left token by token.
             run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
             gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
             member = (use > 0) & lane.open
