@@ -165,7 +165,7 @@ def test_outcomes_are_left_out_of_training_and_evaluation_and_told(leaky):
 
 def test_who_names_an_outcome_keeps_it_and_is_told(leaky):
     made = train(leaky, LEARNER, budgets=[400], features=["level", "seconds"])
-    assert made.predictor.trained_on_["columns"] == ["level", "seconds"]
+    assert made.predictor.columns_ == ["level", "seconds"]
     assert made.evaluation.data["features"] == ["level", "seconds"]
     assert any("the feature seconds all but determines" in n for n in made.evaluation.notes)
     # The same holds where the predictor exists already, and only for what it reads.
@@ -204,8 +204,7 @@ def test_commands_leave_outcomes_out_and_take_features(leaky, tmp_path):
     done = run("train", path, "--out", tmp_path / "p", "--budgets", 400, "--features", "level")
     assert done.exit_code == 0, done.output
     assert load_predictor(tmp_path / "p").columns_ == ["level"]
-    written = json.loads((tmp_path / "p" / "predictor.json").read_text())
-    assert '"columns": ["level"]' in json.dumps(written)
+    assert json.loads((tmp_path / "p" / "predictor.json").read_text())["columns"] == ["level"]
     refused = run("evaluate", path, "--features", "cost")
     assert refused.exit_code == 2
     assert "has no column 'cost' for a feature" in refused.stderr

@@ -81,8 +81,8 @@ class SurgePredictor(BaseEstimator):
     columns_
         Names of the columns it was trained on.
     trained_on_
-        What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models``,
-        ``sources`` and ``columns``, and ``query_digests``.
+        What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models`` and
+        ``sources``, and ``query_digests``.
 
     Examples
     --------
@@ -179,7 +179,6 @@ class SurgePredictor(BaseEstimator):
             "rollouts": len(rollouts),
             "models": list(rollouts.models),
             "sources": list(rollouts.sources),
-            "columns": list(self.columns_),
             "query_digests": query_digests(rollouts),
         }
         return self
