@@ -40,9 +40,9 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     formula
         Function of ``queries`` and the shared numbers, defined at the top of a module.
     queries
-        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays that
-        repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read once and
-        reach the formula of a large batch with shape (1,).
+        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays of shape
+        (n,) that repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read
+        once and reach the formula of a large batch with shape (1,).
     shared
         Numbers for all queries.
 
@@ -137,7 +137,7 @@ def _cut(queries: Any, part: slice, size: int) -> Any:
     missing = size - (part.stop - part.start)
 
     def cut(leaf: np.ndarray) -> np.ndarray:
-        if leaf.strides[0] == 0:
+        if leaf.ndim == 1 and leaf.strides[0] == 0:
             return leaf[:1]
         block = leaf[part]
         if missing == 0:

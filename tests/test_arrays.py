@@ -329,3 +329,32 @@ def test_functions_that_take_bounds_as_they_are_refuse_what_is_missing():
     for ask in (concave_envelope, lambda curves, floor: optimal_value(curves, 300, floor)):
         with pytest.raises(InvalidInputError, match="row 1, floor: is NaN"):
             ask(OFFER.curves, pd.array([5, None], dtype="Int64"))
+
+
+CHANCES = np.array([0.0, 0.5, 1.0])
+SHARED = {
+    "grid from zero": lambda tau, height: TabularCurve([0, 100, 300], height[:, None] * CHANCES),
+    "grid above zero": lambda tau, height: TabularCurve([50, 100, 300], height[:, None] * CHANCES),
+    "values": lambda tau, height: TabularCurve(tau[:, None] + [0.0, 100.0, 200.0], CHANCES),
+    "shape": lambda tau, height: Hill(tau, 3.0, height),
+    "half and shape": lambda tau, height: Hill(100.0, 2.0, height),
+    "width": lambda tau, height: ShiftedSurge.from_height(tau, height, 50.0),
+}
+
+
+@pytest.mark.parametrize("shared", SHARED)
+def test_parameters_shared_by_all_queries_are_those_of_each_in_large_batches_too(
+    shared, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    curves = SHARED[shared](rng.uniform(50, 300, 40), rng.uniform(0.1, 1.0, 40))
+    caps = rng.uniform(0, 400, 40)
+
+    def answers():
+        problem = AllocationProblem(curves, 5000)
+        return problem.utility(caps), problem.best_response(1e-3)
+
+    expected = answers()
+    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 32)
+    for found, right in zip(answers(), expected, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-9)

@@ -121,6 +121,9 @@ def increasing_root(function: Callable, low: Array, high: Array, steps: int) -> 
         Number of steps.
     """
     xp = namespace(low, high)
+    if xp is jnp:  # its loops keep shapes: of all queries, even if their brackets are one
+        shape = jax.eval_shape(function, low)[0].shape
+        low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
 
     def newton(point: Array) -> tuple[Array, Array]:
         value, slope = function(point)
