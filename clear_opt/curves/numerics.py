@@ -10,6 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from clear_opt.arrays import own_numbers, parts_of
+from clear_opt.errors import InvalidInputError
+
 Array = Any
 """A NumPy or a JAX array (JAX tracers included)."""
 
@@ -29,6 +32,48 @@ def namespace(*values: Array) -> Any:
 def is_traced(value: Array) -> bool:
     """Say whether a JAX transformation is passing through, so that numbers cannot be looked at."""
     return isinstance(value, Tracer)
+
+
+def chosen(array: Array, rows: Any) -> Array:
+    """Give the entries ``rows``, an index array, list, mask or slice, of an array's leading axis.
+
+    JAX by itself takes no lists, and the last entry where an index is out of range.
+    """
+    if is_traced(rows):
+        return jnp.asarray(array)[rows]
+    if isinstance(array, jax.Array) and not isinstance(rows, slice):
+        return array[np.arange(len(array))[rows]]
+    part = array[rows]
+    if isinstance(part, np.ndarray) and part.base is None:  # a copy, which nobody else holds
+        part.flags.writeable = False
+    return part
+
+
+def numbers_or_traced(values: Any, column: str) -> Array:
+    """Give known numbers as `own_numbers` does, and as JAX's floats what is traced.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the column, and the row where it is known.
+    """
+    if not any(map(is_traced, parts_of(values))):
+        return own_numbers(values, column)
+    array = jnp.asarray(values)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise InvalidInputError("holds complex numbers", column=column, remedy="give real numbers")
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def as_one_kind(*arrays: Array) -> tuple[Array, ...]:
+    """Give JAX arrays if one of them is, so that formulas need to ask one of them only.
+
+    Known numbers stay known, even inside a transformation.
+    """
+    if namespace(*arrays) is np:
+        return arrays
+    with jax.ensure_compile_time_eval():
+        return tuple(a if isinstance(a, jax.Array) else jnp.asarray(a) for a in arrays)
 
 
 def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: Callable) -> Array:

@@ -10,11 +10,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import as_number
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
 from clear_opt.problem import AllocationProblem
-from clear_opt.program.constraints import QUERIES, Constraint, FundedShare, Limit, members_of
+from clear_opt.program.constraints import (
+    QUERIES,
+    Constraint,
+    FundedShare,
+    Limit,
+    as_members,
+    members_of,
+)
 from clear_opt.program.lanes import Lane, cap_lane, spend_lane
 from clear_opt.program.offers import TOKENS, Offer
 
@@ -103,7 +111,6 @@ class Program:
         plain = AllocationProblem(
             offers[0].curves, 0, self.floor, self.ceiling, self.weight, self.block
         )
-        pinned = Limit(0, group=() if self.pinned is None else self.pinned, name="pinned")
         settled = {
             "offers": offers,
             "constraints": constraints,
@@ -111,7 +118,7 @@ class Program:
             "ceiling": plain.ceiling,
             "weight": plain.weight,
             "block": plain.block,
-            "pinned": members_of(pinned, n),
+            "pinned": as_members(() if self.pinned is None else self.pinned, "pinned", n),
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -126,7 +133,7 @@ class Program:
                     value=getattr(self, name),
                     remedy=f"use one of {', '.join(map(repr, get_args(known)))}",
                 )
-        error = np.array([self.spend_error], dtype=np.float64)
+        error = np.array([as_number(self.spend_error, "spend_error")])
         require("spend_error", error, lambda v: v >= 0, "must be a number >= 0", "e.g. 0.03")
         chance = self.overrun_probability
         if self.basis == "reserved":

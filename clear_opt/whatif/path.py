@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import as_numbers
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.clearing import PriceTable
@@ -254,12 +255,7 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
 
 def as_budgets(budgets: Any) -> np.ndarray:
     """Read budgets, tokens; float64, shape (m,)."""
-    try:
-        read = np.atleast_1d(np.asarray(budgets, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            "cannot be read as numbers", column="budgets", remedy="give tokens, one number each"
-        ) from None
+    read = np.atleast_1d(as_numbers(budgets, "budgets"))
     if read.ndim != 1:
         raise InvalidInputError(
             f"has shape {read.shape}", column="budgets", remedy="give one list of numbers"
