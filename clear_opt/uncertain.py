@@ -249,9 +249,9 @@ class UncertainCurves:
         for left, right in pairwise(grid.T):
             there = self.values(right)
             next_to = (right - left <= 1.0)[:, None]
-            ends = [np.repeat(caps, self.draws) for caps in (left, right)]
-            lines = self.curves.line_below(*ends, here.ravel(), there.ravel())
-            begun, ended = (np.asarray(end).reshape(here.shape) for end in lines)
+            caps = np.repeat(left, self.draws), np.repeat(right, self.draws)
+            ends = self.curves.line_below(*caps, here.ravel(), there.ravel())
+            begun, ended = (np.asarray(end).reshape(here.shape) for end in ends)
             begun, ended = np.where(next_to, np.inf, begun), np.where(next_to, there, ended)
             levels.append(np.maximum(levels[-1], summary(begun, ended, levels[-1])))
             here = there
