@@ -118,7 +118,7 @@ def _check_part(part: Any) -> None:
 
 
 def _check_predictions(predictor: SurgePredictor) -> None:
-    """Let every head predict for a query like those of training."""
+    """Let every head predict for queries like those of training."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         columns = _columns(predictor)
@@ -139,28 +139,29 @@ def _check_predictions(predictor: SurgePredictor) -> None:
 
 
 def _columns(predictor: SurgePredictor) -> np.ndarray:
-    """Give the features of one query, shape (1, columns)."""
+    """Give the features of a query or two, shape (n, columns)."""
     steps = getattr(predictor.features_, "transformers_", ())
     if any(isinstance(step, SentenceEmbedding) for _, step, _ in steps):
         # Its model is loaded, and may be elsewhere, when the first query comes.
         share: Any = predictor.difficulty_.share_
         return np.zeros((1, share.n_features_in_))
-    query = _example(predictor)
-    predictor.outside_training(query)
-    return as_matrix(predictor.features_.transform(query))
+    queries = _example(predictor)
+    predictor.outside_training(queries)
+    return as_matrix(predictor.features_.transform(queries))
 
 
 def _example(predictor: SurgePredictor) -> pd.DataFrame:
+    """Give a query like those of training and, where features allow for it, one without entries."""
     known = predictor.range_
-    query: dict[str, Any] = {}
+    query: dict[str, list[Any]] = {}
     for name in predictor.columns_:
         if name == TEXT:
-            query[name] = " ".join(known.words_[:_WORDS])
+            query[name] = [" ".join(known.words_[:_WORDS]), ""]
         elif name in known.categories_:
-            query[name] = known.categories_[name][0]
+            query[name] = [known.categories_[name][0], ""]
         else:
-            query[name] = known.numbers_.get(name, [np.nan])[0]
-    return pd.DataFrame({name: [value] for name, value in query.items()})
+            query[name] = [known.numbers_.get(name, [np.nan])[0], np.nan]
+    return pd.DataFrame(query).head(2 if predictor.features is None else 1)
 
 
 def _unsound(problem: str) -> InvalidInputError:
