@@ -22,6 +22,7 @@ from clear_opt.cli.steps import (
     read_table,
     working,
 )
+from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -71,7 +72,9 @@ def evaluate(
             "caps, both bases of allocate and an oracle at equal spend."
         ),
     ] = BasisOption.RESERVED,
-    seed: Annotated[int, typer.Option(min=0, help="Of folds, predictor and bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of folds, predictor and bootstrap.")
+    ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(help="Write one self-contained HTML file with pictures.", show_default=False),

@@ -21,6 +21,7 @@ from clear_opt.cli.steps import (
     read_table,
     working,
 )
+from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -69,7 +70,9 @@ def train(
     ] = None,
     features: Features = None,
     budgets: Budgets = DEFAULT_BUDGETS,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, predictor and bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of split, predictor and bootstrap.")
+    ] = 0,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
