@@ -123,6 +123,21 @@ class AllocationProblem:
         """
         return envelope_on_blocks(self.curves, self.floor, self.ceiling, self.weight, self.block)
 
+    def part(self, rows: Any, budget: float) -> AllocationProblem:
+        """Give some of the queries with a budget of their own, and the envelopes they have here.
+
+        Parameters
+        ----------
+        rows
+            Index array, mask or slice.
+        budget
+            Tokens.
+        """
+        limits = self.floor[rows], self.ceiling[rows], self.weight[rows]
+        part = AllocationProblem(self.curves.take(rows), budget, *limits, self.block)
+        part.__dict__["envelope"] = self.envelope.take(rows)  # where cached_property keeps it
+        return part
+
     @property
     def spendable(self) -> int:
         """Tokens of the budget that whole blocks can use: what prices and bounds are about."""

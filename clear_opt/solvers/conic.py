@@ -155,7 +155,7 @@ class ConicSolver:
             dearest = problem.envelope.dearest
             at_floor = float(problem.utility(problem.floor).sum())
             return Relaxation(dearest, at_floor, True, 0.0, 0.0)
-        found = form_of(problem.curves)
+        found = form_of(problem)
         with _LOCK:
             if found is None:
                 return self._by_cuts(problem)

@@ -35,7 +35,7 @@ class CrossCheck:
         Optimum of the convex program as the conic solver found it, weighted success: it shares no
         formula with the dual bounds, which both come from the envelopes.
     bound_between
-        Dual bound at the mean of the two solvers' prices; ``None`` where there is one row only.
+        Dual bound at the mean of the two solvers' prices; ``None`` where there are no queries.
     """
 
     dual: Allocation
@@ -63,7 +63,7 @@ class CrossCheck:
         """Relative difference of the prices, the largest of `price_differences`.
 
         Where demand is flat at the budget a whole interval of prices is optimal, and the solvers
-        may pick different ones; with several rows `flat` tells.
+        may pick different ones; `flat` tells.
         """
         return max(self.price_differences.values())
 
@@ -79,7 +79,7 @@ class CrossCheck:
         }
 
     def _negligible(self, row: Row) -> float:
-        amount = row.amount if self.bound_between is not None else max(row.amount, 1.0)
+        amount = row.amount if len(self.dual.rows) > 1 else max(row.amount, 1.0)
         return _NEGLIGIBLE * abs(self.dual.dual_bound) / amount if amount > 0 else 0.0
 
     @property
@@ -97,7 +97,7 @@ class CrossCheck:
     def agrees(self, bound_tolerance: float = 1e-6, price_tolerance: float = 1e-4) -> bool:
         """Whether bounds, relaxation and prices agree to the given relative tolerances.
 
-        Prices of several rows that are not unique (`flat`) are not held to agree.
+        Prices that are not unique (`flat`) are not held to agree.
         """
         return (
             self.bound_difference <= bound_tolerance
@@ -164,7 +164,8 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     if len(problem) == 0:
         return CrossCheck(dual, solver.solve(problem), 0.0)
     relaxation = solver.relax(problem)
-    return CrossCheck(dual, solver.finish(problem, relaxation), relaxation.value)
+    between = problem.certify(problem.floor, 0.5 * (dual.price + relaxation.price)).dual_bound
+    return CrossCheck(dual, solver.finish(problem, relaxation), relaxation.value, between)
 
 
 def _check_program(program: Program) -> CrossCheck:
@@ -172,7 +173,7 @@ def _check_program(program: Program) -> CrossCheck:
     if plain is not None:
         check = cross_check(plain)
         dual, conic = (in_terms_of(program, answer) for answer in (check.dual, check.conic))
-        return CrossCheck(dual, conic, check.relaxed_value)
+        return CrossCheck(dual, conic, check.relaxed_value, check.bound_between)
     dual = DualSolver().solve(program)
     if len(program) == 0:
         return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)

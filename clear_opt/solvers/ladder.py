@@ -18,7 +18,6 @@ from clear_opt.block_envelope import BlockEnvelope
 from clear_opt.envelope import CurveEnvelope, HullEnvelope
 from clear_opt.problem import AllocationProblem
 
-
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
 
 
@@ -35,7 +34,7 @@ class Respent(NamedTuple):
     """What becomes of tokens that are left over, or lacking, at a price; arrays of shape (k,)."""
 
     worth: np.ndarray
-    """Weighted success gained, or lost where tokens lacked; minus infinity if they cannot be had."""
+    """Weighted success that is gained, or lost; minus infinity where tokens cannot be saved."""
     price: np.ndarray
     """Price at which they are spent, or saved, weighted success per token, >= 0."""
 
@@ -229,7 +228,7 @@ class BlockLadder(TangentLadder):
         while step < 1.0 and self.tokens(count, low) - at_price < blocks.max() * self.block:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP
-        while high < top and self.tokens(count, high) - at_price > blocks.min() * self.block:
+        while step < 1.0 and high < top and self.tokens(count, high) - at_price > blocks.min() * self.block:
             high, step = min(price * (1.0 + step), top), 4.0 * step
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))
