@@ -228,7 +228,11 @@ class BlockLadder(TangentLadder):
         while step < 1.0 and self.tokens(count, low) - at_price < blocks.max() * self.block:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP
-        while step < 1.0 and high < top and self.tokens(count, high) - at_price > blocks.min() * self.block:
+        while (
+            step < 1.0
+            and high < top
+            and self.tokens(count, high) - at_price > blocks.min() * self.block
+        ):
             high, step = min(price * (1.0 + step), top), 4.0 * step
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))

@@ -16,6 +16,7 @@ import numpy as np
 
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.exact import best_caps
 from clear_opt.solvers.exchange import exchange
 from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
 from clear_opt.solvers.margin import spend_around
@@ -49,7 +50,7 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
         found = spend_around(problem, ladder, price)
         if found is not None:
             if found.good_enough:
-                return found.tokens
+                return best_caps(problem, price, found.tokens)
             whole.append(found.tokens)
     order, margin = _order_by_margin(problem, price)
     candidates = [_remainder_to_margin(problem, price, order, margin)]
@@ -57,7 +58,7 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     whole += [round_to_blocks(problem, tokens) for tokens in candidates]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
     best = max(whole, key=lambda tokens: problem.utility(tokens).sum())
-    return exchange(problem, best)
+    return best_caps(problem, price, exchange(problem, best))
 
 
 def contested(n: int) -> int:
