@@ -20,7 +20,7 @@ from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import upper_hull
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.curves.rows import STATIC
-from clear_opt.defaults import BLOCK_LOSS
+from clear_opt.defaults import BLOCK_LOSS, MOST_TOKENS
 from clear_opt.envelope import (
     CurveEnvelope,
     Envelope,
@@ -60,7 +60,8 @@ def envelope_on_blocks(
     if isinstance(curves, TabularCurve):
         if not (curves.grid % block).any():
             return concave_envelope(curves, floor, ceiling, weight)
-        caps = corner_caps(curves.grid, floor, ceiling, block)
+        end = np.maximum(floor, np.minimum(ceiling, MOST_TOKENS // block * block))
+        caps = corner_caps(curves.grid, floor, end, block)
         values = np.stack([weight * curves.value(column) for column in caps.T], axis=1)
         return HullEnvelope(upper_hull(caps, values))
     envelope = concave_envelope(curves, floor, ceiling, weight)

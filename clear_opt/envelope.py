@@ -18,6 +18,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from clear_opt import defaults
 from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
@@ -35,7 +36,7 @@ class Envelope(ABC):
     tangent
         Where the first chord meets the curve, tokens; ``start`` where there is no chord.
     end
-        Tokens beyond which nothing is gained: the peak or the ceiling.
+        Tokens beyond which nothing is gained: the peak, the ceiling, or 2^53.
     abandonment_price
         Greatest slope, in weighted success per token: a query is worth tokens beyond its floor
         at prices up to this one. Zero where no tokens help.
@@ -130,7 +131,7 @@ def concave_envelope(
         v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, top, weight)
     )
     if isinstance(curves, TabularCurve):
-        hull = curves.hull(start, top)
+        hull = curves.hull(start, useful_end(curves, start, top))
         return HullEnvelope(
             hull._replace(
                 values=hull.values * weight[:, None], slopes=hull.slopes * weight[:, None]
@@ -149,7 +150,7 @@ def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, A
     """Give the value at the start, the tangent point and the abandonment price."""
     curves, start, ceiling, weight = queries
     xp = namespace(start, curves.threshold)
-    end = _end(curves, start, ceiling)
+    end = useful_end(curves, start, ceiling)
     tangent = xp.clip(curves.tangent(start), start, end)
     start_value = curves.value(start)
     run = tangent - start
@@ -160,9 +161,14 @@ def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, A
     return weight * start_value, tangent, weight * xp.where(run > 0, chord, concave)
 
 
-def _end(curves: Curve, start: Array, ceiling: Array) -> Array:
+def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
+    """Give the caps beyond which nothing is gained, or nothing can be given, tokens, shape (n,).
+
+    A curve with a long tail peaks at 1e18 tokens, or never; no budget holds more than 2^53.
+    """
     xp = namespace(start, curves.threshold)
-    return xp.maximum(start, xp.minimum(ceiling, curves.peak))
+    most = xp.minimum(ceiling, float(defaults.MOST_TOKENS))
+    return xp.maximum(start, xp.minimum(most, curves.peak))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +211,7 @@ class TangentEnvelope(CurveEnvelope):
         """Tokens beyond which nothing is gained, shape (n,)."""
         known = self.__dict__.get("_end")
         if known is None:
-            known = _end(self.curves, self.start, self.ceiling)
+            known = useful_end(self.curves, self.start, self.ceiling)
             if isinstance(known, np.ndarray):  # what JAX traces must not be kept
                 object.__setattr__(self, "_end", known)
         return known

@@ -47,8 +47,8 @@ def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.
     -------
     Caps of the same kind, worth at least as much. They are optimal where the number of whole caps
     of all queries times the blocks of the budget (and 1,024 more) is at most
-    `clear_opt.defaults.EXACT_CELLS`, and up to `EXACT_REDUCTION` times that where enough caps can be
-    ruled out.
+    `clear_opt.defaults.EXACT_CELLS`, and up to `clear_opt.defaults.EXACT_REDUCTION` times that
+    where enough caps can be ruled out.
     """
     block, room = problem.block, (problem.spendable - problem.floor_total) // problem.block
     end = np.ceil(np.asarray(problem.envelope.end) / block) * block

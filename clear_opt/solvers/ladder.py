@@ -224,21 +224,17 @@ class BlockLadder(TangentLadder):
         blocks = np.floor(left / self.block)
         low, high, step = price, price, _STEP
         top = float(self.ranked.abandonment_price[count - 1]) if count else price
-        at_price = self.tokens(count, price)
-        while step < 1.0 and self.tokens(count, low) - at_price < blocks.max() * self.block:
+        fewest, most = self.tokens(count, price) + self.block * np.array([blocks.min(), blocks.max()])
+        while step < 1.0 and self.tokens(count, low) < most:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP
-        while (
-            step < 1.0
-            and high < top
-            and self.tokens(count, high) - at_price > blocks.min() * self.block
-        ):
+        while step < 1.0 and high < top and self.tokens(count, high) > fewest:
             high, step = min(price * (1.0 + step), top), 4.0 * step
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))
         gained = np.concatenate([[0.0], np.cumsum(listed.rise)])
-        upto = np.minimum(taken + blocks.astype(np.int64), len(listed.prices))
-        worth = np.where(upto < 0, -np.inf, gained[np.maximum(upto, 0)] - gained[taken])
+        upto = np.clip(taken + blocks, -1, len(listed.prices)).astype(np.int64)
+        worth = np.where(upto < 0, -np.inf, gained[upto] - gained[taken])
         return Respent(worth, np.append(listed.prices, low)[np.maximum(upto, 0)])
 
 
