@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.amounts import written
+from clear_opt.arrays import read_only
 from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import MissingExtraError
 
@@ -124,6 +125,12 @@ class Allocation:
     offer_names: tuple[str, ...] = ()
     spend: np.ndarray | None = None
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        # What is shown, some of it the problem's own, stays what the certificate is about.
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, read_only(value.view()))
 
     @property
     def rows(self) -> tuple[Row, ...]:

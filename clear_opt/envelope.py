@@ -19,10 +19,11 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import once, per_query, read_only, refuse_missing
 from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, chosen, namespace
 from clear_opt.curves.tabular import hull_response
 
 
@@ -124,11 +125,11 @@ def concave_envelope(
     `clear_opt.curves` says how each family finds its tangent point: closed form for surge,
     quadratic and triangular, safeguarded Newton for Hill and logistic, upper hull for tabular.
     """
-    xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
-    shape = (len(curves),)
-    top = xp.inf if ceiling is None else ceiling
+    named = {"floor": floor, "ceiling": np.inf if ceiling is None else ceiling, "weight": weight}
+    xp, n = namespace(*jax.tree_util.tree_leaves((curves, named))), len(curves)
     start, top, weight = (
-        v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, top, weight)
+        xp.broadcast_to(value if isinstance(value, jax.Array) else _known(name, value, n), (n,))
+        for name, value in named.items()
     )
     if isinstance(curves, TabularCurve):
         hull = curves.hull(start, useful_end(curves, start, top))
@@ -141,9 +142,15 @@ def concave_envelope(
     if xp is not np:
         return TangentEnvelope(curves, weight, start, top, *_pieces(queries))
     start_value, *others = each(_pieces, queries)
-    if shape[0] and not start_value.any():  # the rule; one zero then stands for them all
-        start_value = np.broadcast_to(0.0, shape)
+    if n and not start_value.any():  # the rule; one zero then stands for them all
+        start_value = np.broadcast_to(0.0, (n,))
     return TangentEnvelope(curves, weight, start, top, start_value, *others)
+
+
+def _known(column: str, value: Any, n: int) -> np.ndarray:
+    numbers = per_query(column, value, n)
+    refuse_missing(once(numbers), column)
+    return numbers
 
 
 def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -194,12 +201,13 @@ class CurveEnvelope(Envelope):
 
     def take(self, rows: Any) -> Self:
         """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-
-        def chosen(part: Any) -> Any:
-            return part.take(rows) if isinstance(part, Curve) else part[rows]
-
-        arrays = [part.name for part in fields(self) if not part.metadata.get("static")]
-        return replace(self, **{name: chosen(getattr(self, name)) for name in arrays})
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        taken = {
+            name: part.take(rows) if isinstance(part, Curve) else chosen(part, rows)
+            for name, part in parts.items()
+            if not isinstance(part, int)
+        }
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +221,7 @@ class TangentEnvelope(CurveEnvelope):
         if known is None:
             known = useful_end(self.curves, self.start, self.ceiling)
             if isinstance(known, np.ndarray):  # what JAX traces must not be kept
+                known = read_only(known)
                 object.__setattr__(self, "_end", known)
         return known
 
@@ -321,7 +330,7 @@ class HullEnvelope(Envelope):
 
     def take(self, rows: Any) -> HullEnvelope:
         """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-        return HullEnvelope(Hull(*(part[rows] for part in self.hull)))
+        return HullEnvelope(Hull(*(chosen(part, rows) for part in self.hull)))
 
 
 jax.tree_util.register_dataclass(TangentEnvelope)

@@ -2,9 +2,77 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
 
 class ClearOptError(Exception):
-    """Base class of every error clear_opt raises on purpose."""
+    """Base class of every error clear_opt raises on purpose.
+
+    Errors of any subclass, whatever it is made from, can be copied and sent to another process with
+    all their attributes. An attribute that cannot be sent arrives as its ``repr``.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(MissingExtraError("pyarrow", "tables")))
+    MissingExtraError("this needs pyarrow: pip install 'clear-opt[tables]'")
+    """
+
+    # BaseException would call the class with the message alone, which fits few signatures.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give what pickle rebuilds the error from."""
+        return _received, (type(self), *_each(_sent, self.args, vars(self)))
+
+    def __copy__(self) -> ClearOptError:
+        """Give an error with the same attributes."""
+        return _rebuilt(type(self), self.args, vars(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClearOptError:
+        """Give an error with copies of the attributes; one that cannot be copied is shared."""
+        return _rebuilt(
+            type(self), *_each(lambda value: _copied(value, memo), self.args, vars(self))
+        )
+
+
+def _rebuilt(
+    kind: type[ClearOptError], args: tuple[Any, ...], own: dict[str, Any]
+) -> ClearOptError:
+    """Make an error anew from its message and attributes, whatever its constructor takes."""
+    error = kind.__new__(kind, *args)
+    super(ClearOptError, error).__init__(*args)
+    vars(error).update(own)
+    return error
+
+
+def _received(
+    kind: type[ClearOptError], args: tuple[bytes, ...], own: dict[str, bytes]
+) -> ClearOptError:
+    return _rebuilt(kind, *_each(pickle.loads, args, own))
+
+
+def _each(
+    change: Callable[[Any], Any], args: tuple[Any, ...], own: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return tuple(map(change, args)), {name: change(value) for name, value in own.items()}
+
+
+def _sent(value: Any) -> bytes:
+    try:
+        content = pickle.dumps(value)
+        pickle.loads(content)
+    except Exception:  # a foreign object may raise anything there
+        return pickle.dumps(repr(value))
+    return content
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:
+        return value
 
 
 class InvalidInputError(ClearOptError, ValueError):
@@ -64,4 +132,5 @@ class MissingExtraError(ClearOptError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
         super().__init__(f"this needs {package}: pip install 'clear-opt[{extra}]'")

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import (
+    as_number,
+    as_numbers,
+    once,
+    per_query,
+    read_only,
+    refuse_missing,
+    repeated,
+)
 from clear_opt.block_envelope import envelope_on_blocks
 from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
 from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.rows import owned
 from clear_opt.envelope import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
 
@@ -39,10 +50,15 @@ class AllocationProblem:
     block
         Caps are multiples of this many tokens, a whole number >= 1.
 
+    What is given is kept in float64 NumPy arrays that nobody can change, curves of JAX arrays
+    included: a change to the caller's own arrays does not reach the problem. Arrays that are
+    read-only already are shared, which saves a copy of millions.
+
     Raises
     ------
     InvalidInputError
-        Naming row, column and value of what cannot be used. Floors that exceed the budget are a
+        Naming row, column and value of what cannot be used, also inside a JAX transformation, where
+        numbers are not known (`optimal_value` is for that). Floors that exceed the budget are a
         property of the problem, not an input error: solvers report them as infeasible.
 
     Examples
@@ -61,25 +77,19 @@ class AllocationProblem:
     block: int = defaults.BLOCK
 
     def __post_init__(self) -> None:
-        budget, block = self.budget, self.block
+        block = self.block
         if not (isinstance(block, int | np.integer) and block >= 1):
             raise InvalidInputError(
                 "must be a whole number >= 1", column="block", value=block, remedy="tokens"
             )
-        budget = _as_number(budget)
-        if not 0 <= budget <= defaults.MOST_TOKENS:
-            raise InvalidInputError(
-                f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
-                column="budget",
-                value=self.budget,
-                remedy="tokens; beyond that float64 no longer counts them one by one",
-            )
-        floor = self._per_query("floor", self.floor)
+        budget = as_budget(self.budget)
+        n = len(self.curves)
+        curves = owned(self.curves, "curves")
+        floor = once(per_query("floor", self.floor, n))
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")
-        ceiling = self._per_query("ceiling", np.inf if self.ceiling is None else self.ceiling)
-        bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
-        require("ceiling", bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")
-        weight = self._per_query("weight", self.weight)
+        ceiling = once(per_query("ceiling", np.inf if self.ceiling is None else self.ceiling, n))
+        require_ceiling("ceiling", ceiling)
+        weight = once(per_query("weight", self.weight, n))
         require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
         floor = np.ceil(floor / block) * block
         ceiling = np.floor(ceiling / block) * block
@@ -93,35 +103,28 @@ class AllocationProblem:
                 value=floor[min(row, len(floor) - 1)],
                 remedy="lower the floor or raise the ceiling",
             )
+        object.__setattr__(self, "curves", curves)
         for name, value in (("floor", floor), ("ceiling", ceiling), ("weight", weight)):
             # One number for all queries stays one number in memory: a view with a stride of zero.
-            object.__setattr__(self, name, np.broadcast_to(value, (len(self.curves),)))
+            object.__setattr__(self, name, np.broadcast_to(read_only(value), (n,)))
         object.__setattr__(self, "budget", budget)
         object.__setattr__(self, "block", int(block))
-
-    def _per_query(self, name: str, value: Any) -> np.ndarray:
-        """Give an array of its own, shape (n,), or (1,) where one number is for all queries."""
-        try:
-            array = np.array(value, dtype=np.float64)
-            np.broadcast_to(array, (len(self.curves),))
-        except (TypeError, ValueError):
-            raise InvalidInputError(
-                f"cannot be read as {len(self.curves)} numbers",
-                column=name,
-                remedy="give a number, or one number per query",
-            ) from None
-        return np.atleast_1d(array)
 
     def __len__(self) -> int:
         return len(self.curves)
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Concave envelope of the weighted curves between floors and ceilings, in whole blocks.
+        """Concave envelope of the weighted curves between floors and ceilings, read-only.
 
-        Where blocks are narrow beside the curves' rise it is the curves' own envelope.
+        It is that of whole blocks, unless these are narrow beside the curves' rise.
         """
-        return envelope_on_blocks(self.curves, self.floor, self.ceiling, self.weight, self.block)
+        limits = self.floor, self.ceiling, self.weight
+        envelope = envelope_on_blocks(self.curves, *limits, self.block)
+        for leaf in jax.tree_util.tree_leaves(envelope):
+            if isinstance(leaf, np.ndarray):
+                leaf.flags.writeable = False
+        return envelope
 
     def part(self, rows: Any, budget: float) -> AllocationProblem:
         """Give some of the queries with a budget of their own, and the envelopes they have here.
@@ -214,15 +217,16 @@ class AllocationProblem:
         Certificate
             Computed from the curves alone, whatever produced the tokens and the price.
         """
+        tokens = self._caps(tokens)
+        refuse_missing(tokens, "tokens")
         return self.account(tokens, price).certificate
 
     def _caps(self, tokens: Any) -> np.ndarray:
         """Give caps as an array of shape (n,); whole ones are not copied."""
-        tokens = np.asarray(tokens)
-        whole = np.issubdtype(tokens.dtype, np.integer)
-        tokens = tokens if whole else tokens.astype(np.float64, copy=False)
+        if not (type(tokens) is np.ndarray and tokens.dtype.kind in "iu"):
+            tokens = as_numbers(tokens, "tokens")
         shape = (len(self),)
-        return tokens if tokens.shape == shape else np.broadcast_to(tokens, shape)
+        return tokens if tokens.shape == shape else repeated("tokens", tokens, len(self))
 
     @property
     def _curves_beside_envelope(self) -> Curve | None:
@@ -287,9 +291,20 @@ def _account(queries: tuple[Curve | None, Array, Envelope, Array], price: Array)
     return utility, surplus, xp.maximum(xp.maximum(surplus, 0.0) - reached, 0.0)
 
 
-def _as_number(value: Any) -> float:
-    """Give a float, NaN for what is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")
+def as_budget(value: Any) -> float:
+    """Read a budget, tokens, or say what is wrong with it."""
+    number = as_number(value, "budget")
+    if not 0 <= number <= defaults.MOST_TOKENS:
+        raise InvalidInputError(
+            f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
+            column="budget",
+            value=number,
+            remedy="tokens; beyond that float64 no longer counts them one by one",
+        )
+    return number
+
+
+def require_ceiling(column: str, ceiling: np.ndarray) -> None:
+    """Refuse the first ceiling, of an array of shape (n,), that is neither >= 0 nor infinite."""
+    bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
+    require(column, bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")

@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from clear_opt.arrays import as_numbers, read_only
 from clear_opt.curves import Curve, TabularCurve
+from clear_opt.curves.rows import owned
 from clear_opt.errors import InvalidInputError
 
 _POINTS = 48  # of a grid: the optimum on it is within 0.02 % of that on 400 points
@@ -70,14 +72,15 @@ class UncertainCurves:
                 value=draws,
                 remedy="give the same number of curves for each query",
             )
+        object.__setattr__(self, "curves", owned(self.curves, "curves"))
         object.__setattr__(self, "weights", self._checked_weights(rows // draws))
 
     def _checked_weights(self, n: int) -> np.ndarray:
         shape = (n, self.draws)
-        given = np.ones(shape) if self.weights is None else self.weights
+        given = as_numbers(1.0 if self.weights is None else self.weights, "weights")
         try:
-            weights = np.broadcast_to(np.asarray(given, dtype=np.float64), shape)
-        except (TypeError, ValueError):
+            weights = np.broadcast_to(given, shape)
+        except ValueError:
             raise InvalidInputError(
                 f"cannot be read as {n} times {self.draws} numbers",
                 column="weights",
@@ -100,7 +103,7 @@ class UncertainCurves:
                 row=int(np.argmin(total)),
                 remedy="give one draw at least some weight",
             )
-        return weights / total
+        return read_only(weights / total)
 
     @classmethod
     def from_arrays(
@@ -124,19 +127,32 @@ class UncertainCurves:
         >>> UncertainCurves.from_arrays(ShiftedSurge.from_height, tau=tau, height=0.9, width=60.0)
         UncertainCurves(n=2, draws=2)
         """
-        shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in parameters.items())
+        named = {name: as_numbers(values, name) for name, values in parameters.items()}
         try:
-            named = {name: np.asarray(v, dtype=np.float64) for name, v in parameters.items()}
             shape = np.broadcast_shapes(*(values.shape for values in named.values()))
-        except (TypeError, ValueError):
-            named, shape = {}, ()
+        except ValueError:
+            shape = ()
         if len(shape) != 2:
+            shapes = ", ".join(f"{name} {values.shape}" for name, values in named.items())
             raise InvalidInputError(
                 f"the parameters do not make one table of queries and draws: {shapes}",
                 remedy="give arrays of shape (n, S)",
             )
         flat = {name: np.broadcast_to(v, shape).ravel() for name, v in named.items()}
-        return cls(make(**flat), shape[1], weights)
+        try:
+            curves = make(**flat)
+        except InvalidInputError as error:
+            if error.row is None:
+                raise
+            query, draw = divmod(error.row, shape[1])
+            raise InvalidInputError(
+                f"of draw {draw} {error.problem}",
+                column=error.column,
+                row=query,
+                value=error.value,
+                remedy=error.remedy,
+            ) from None
+        return cls(curves, shape[1], weights)
 
     def __len__(self) -> int:
         return len(self.curves) // self.draws
@@ -149,7 +165,7 @@ class UncertainCurves:
 
     def values(self, tokens: Any) -> np.ndarray:
         """Give each draw's success at caps ``tokens``, a scalar or (n,); shape (n, S)."""
-        caps = np.broadcast_to(np.asarray(tokens, dtype=np.float64), (len(self),))
+        caps = np.broadcast_to(as_numbers(tokens, "tokens"), (len(self),))
         return np.asarray(self.curves.value(np.repeat(caps, self.draws))).reshape(-1, self.draws)
 
     def expected(self, points: int = _POINTS) -> TabularCurve:

@@ -126,10 +126,20 @@ def test_reduction_keeps_the_directions_of_most_variance(model):
     assert reduced.get_feature_names_out().tolist() == names
 
 
-def test_no_more_dimensions_than_texts_or_vectors_have(model):
-    assert SentenceEmbedding(model).fit(TEXTS).transform(TEXTS).shape == (len(TEXTS), SIZE)
-    assert SentenceEmbedding(model).fit(TEXTS[:2]).transform(TEXTS).shape == (len(TEXTS), 2)
-    assert SentenceEmbedding(model).fit(TEXTS).transform([]).shape == (0, SIZE)
+def test_no_more_dimensions_than_the_texts_differ_in(model):
+    more = [*TEXTS, "apples", "and"]
+    assert SentenceEmbedding(model).fit(more).transform(TEXTS).shape == (len(TEXTS), SIZE)
+    assert SentenceEmbedding(model).fit(TEXTS[:2]).transform(TEXTS).shape == (len(TEXTS), 1)
+    assert SentenceEmbedding(model).fit(TEXTS[:1] * 9).transform(TEXTS).shape == (len(TEXTS), 0)
+    assert SentenceEmbedding(model).fit(more).transform([]).shape == (0, SIZE)
+
+
+def test_an_embedding_off_those_of_training_is_outside(model):
+    asked = ["add and add apples", "prove", "apples and and"]
+    few = SentenceEmbedding(model).fit(["add apples", "add", "apples and add", "and"])
+    assert few.outside(asked).tolist() == [False, True, False]
+    whole = SentenceEmbedding(model, dimensions=None).fit(TEXTS)
+    assert not whole.outside(asked).any()
 
 
 def test_features_of_a_text_do_not_depend_on_the_others(model):

@@ -19,6 +19,7 @@ from clear_opt.predictors import (
     TextFeatures,
 )
 from clear_opt.predictors.learners import LogisticShare
+from clear_opt.predictors.unit_range import UnitRange
 from tests.made_queries import LEARNERS, QUICK, same_curves, two_kinds
 
 
@@ -63,6 +64,7 @@ def expected_failures(estimator):
         QUICK.mean(seed=0, num_threads=1).set_params(**FAST, penalty=0.0),
         TreesOfAnyNumber("cross_entropy", **FAST, min_weight=1e-3),
         LogisticOfAnyNumber(penalty=1e-3),
+        UnitRange(),
     ],
     expected_failed_checks=expected_failures,
 )

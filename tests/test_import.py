@@ -84,6 +84,24 @@ def test_a_column_that_says_nothing_of_the_query_is_told(tmp_path):
     assert "seconds differs between rollouts" in import_table(path).notes[0]
 
 
+def test_a_length_above_its_cap_is_kept_and_the_caps_are_left_out(tmp_path):
+    path = tmp_path / "r.csv"
+    rows = ["a,70,0,64", "b,64,0,64", "c,9,0,64", "d,70,1,64", "e,9,0,", "f,x,0,64"]
+    path.write_text("\n".join(["query_id,n_tokens,correct,cap", *rows]))
+    found = import_table(path)
+    assert found.rollouts.query_id.tolist() == list("abcde")
+    assert found.rollouts.cap is None
+    assert found.rollouts.truncated.tolist() == [True, True, False, False, False]
+    assert [refused.place for refused in found.refused] == ["row 6 (line 7)"]
+    missing, above = found.notes
+    assert missing == "cap is left out: 1 of 6 rollouts have none"
+    assert "2 of 6 rollouts are longer than theirs" in above
+    assert "first: row 1 (line 2), 70 > 64" in above
+    path.write_text("query_id,n_tokens,correct,cap\na,70,0,64\n")
+    with pytest.raises(TableError, match=r"n_tokens = 70.*exceeds .*leave the caps out"):
+        read_rollouts(path)
+
+
 def test_a_table_without_a_usable_row_is_an_error(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("query_id,n_tokens,correct\na,x,1\nb,x,1\nc,1,9\n")

@@ -1,6 +1,6 @@
 """Inspect AI logs, written by the real library with its mock model, become rollouts."""
 
-import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,38 +10,11 @@ import pytest
 from clear_opt.errors import MissingExtraError
 from clear_opt.files import TableError
 from clear_opt.rollouts.importers import import_inspect
+from tests.inspect_logs import edited, only_log, sample, write_logs
 
 pytest.importorskip("inspect_ai", reason="inspect-ai is not installed (extra inspect)")
 
-# In a process of its own: the library leaves streams open, which warn whenever they are collected.
 WRITE_LOGS = """
-import sys
-from pathlib import Path
-from inspect_ai import Task, eval as run
-from inspect_ai.dataset import Sample
-from inspect_ai.log import read_eval_log, write_eval_log
-from inspect_ai.model import (
-    ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, GenerateConfig, ModelOutput,
-    ModelUsage, get_model,
-)
-from inspect_ai.scorer import Score, accuracy, match, scorer
-from inspect_ai.solver import generate, solver
-
-folder = Path(sys.argv[1])
-
-
-def answer(text, tokens, reasoning=None, stop="stop"):
-    output = ModelOutput.from_content("mockllm/model", text, stop_reason=stop)
-    output.usage = ModelUsage(
-        input_tokens=5, output_tokens=tokens, total_tokens=5 + tokens, reasoning_tokens=reasoning
-    )
-    return output
-
-
-def model(outputs):
-    return get_model("mockllm/model", custom_outputs=outputs)
-
-
 @solver
 def fails_on(word):
     async def solve(state, generate):
@@ -58,14 +31,6 @@ def confidence():
         return Score(value={"a": 1} if "3+3" in state.input_text else 0.25)
 
     return score
-
-
-def write(name, task, outputs, **options):
-    logs = run(
-        task, model=model(outputs), display="none", log_dir=str(folder / name),
-        fail_on_error=False, max_samples=1, log_format="eval", **options,
-    )
-    return Path(logs[0].location)
 
 
 talk = [ChatMessageSystem(content="Be brief."), ChatMessageUser(content="1+1"),
@@ -100,7 +65,7 @@ def twice():
     return solve
 
 
-grader = model([answer("GRADE: C", 1000)])
+grader = model(answer("GRADE: C", 1000))
 
 
 @scorer(metrics=[accuracy()])
@@ -120,20 +85,7 @@ write("agent", Task(dataset=samples[:1], solver=[twice()], scorer=graded(), name
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inspect")
-    done = subprocess.run(
-        [sys.executable, "-c", WRITE_LOGS, str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def only_log(folder):
-    return next(folder.glob("*.eval"))
+    return write_logs(WRITE_LOGS, tmp_path_factory.mktemp("inspect"))
 
 
 def test_samples_and_epochs_become_rollouts(logs):
@@ -207,18 +159,6 @@ def test_only_the_tokens_of_the_answer_count(logs):
     assert found.rollouts.cap is None  # 60 tokens were the limit of a call, not of the answer
 
 
-def sample(log, name, epoch=1):
-    return next(s for s in log["samples"] if (s["id"], s["epoch"]) == (name, epoch))
-
-
-def edited(path, tmp_path, edit):
-    log = json.loads(path.read_text())
-    edit(log)
-    changed = tmp_path / "changed.json"
-    changed.write_text(json.dumps(log))
-    return changed
-
-
 def test_what_holds_no_rollout_is_refused(logs, tmp_path):
     def edit(log):
         log["status"] = "cancelled"
@@ -268,6 +208,84 @@ def test_answers_from_the_cache_and_limits_of_a_sample(logs, tmp_path):
     found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
     assert found.rollouts.n_tokens.tolist()[0] == 10
     assert found.rollouts.truncated.tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cut_off"),
+    [("stop", False), ("tool_calls", False), ("content_filter", False), ("max_tokens", True),
+     ("model_length", True), ("length", True)],
+)  # fmt: skip
+def test_stop_reasons_say_whether_an_answer_was_cut_off(logs, tmp_path, reason, cut_off):
+    def edit(log):
+        sample(log, "talk")["output"]["choices"][0]["stop_reason"] = reason
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.truncated.tolist()[1] == cut_off
+
+
+def test_a_generation_that_broke_off_is_refused_unless_a_limit_did_it(logs, tmp_path):
+    def edit(log):
+        for number in (1, 2):
+            output = sample(log, "talk", number)["output"]
+            output["choices"][0]["stop_reason"], output["error"] = "unknown", "engine died"
+        sample(log, "talk", 2)["limit"] = {"type": "time", "limit": 60}
+        sample(log, "talk", 2)["scores"]["match"]["value"] = "I"
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    why = ("sample talk, epoch 1", "the generation did not finish: unknown", "engine died")
+    assert why in found.refused
+    assert found.rollouts.truncated.tolist() == [False, True, True]
+
+
+def test_the_question_is_what_was_asked_before_a_prefill(logs, tmp_path):
+    def edit(log):
+        for number in (1, 2):
+            talk = sample(log, "talk", number)["input"]
+            talk.append({"role": "assistant", "content": "The answer is"})
+            talk[:0] = [{"role": "system", "content": "Be kind."}]
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.text.tolist() == ["2+2", "3+3"] * 2
+
+
+def test_usage_above_the_limit_keeps_the_row_and_drops_its_cap(logs, tmp_path):
+    def edit(log):
+        for call in sample(log, 1)["events"]:
+            if call["event"] == "model":
+                call["output"]["usage"]["output_tokens"] = 31
+
+    found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    assert found.rollouts.n_tokens.tolist() == [31, 25, 30, 30]
+    assert not found.reasons().keys() - {"the sample ended with an error"}
+    assert found.rollouts.truncated.tolist() == [False, False, True, False]
+    assert found.rollouts.cap is None
+    assert any("1 of 4 rollouts are longer than theirs" in note for note in found.notes)
+
+
+def test_what_is_wrong_with_a_file_is_said_in_one_line(logs, tmp_path):
+    def edit(log):
+        sample(log, 1)["messages"] = [{"role": "robot"}] * 3
+
+    with pytest.raises(TableError, match=r"content is missing \(the first of \d\d flaws\); check"):
+        import_inspect(edited(logs / "sums.json", tmp_path, edit))
+    for name, content, flaw in (
+        ("list.json", "[1]", "it does not hold the parts of a log"),
+        ("other.json", '{"version": 2}', "eval is missing"),
+        ("deep.json", "[" * 100_000, "recursion limit exceeded"),
+        ("cut.eval", "PK", "it is no zip archive, or one that is cut off"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(TableError, match=flaw):
+            import_inspect(tmp_path / name)
+
+
+def test_pipes_are_not_read(logs, tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(TableError, match="is a pipe"):
+        import_inspect(tmp_path / "pipe.json")
+    edited(logs / "sums.json", tmp_path, lambda log: None)
+    found = import_inspect(tmp_path)
+    assert ("pipe.json", "the file is no Inspect log", "it is no regular file") in found.refused
 
 
 def test_logs_that_cannot_be_read(logs, tmp_path, monkeypatch):

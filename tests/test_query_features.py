@@ -115,7 +115,7 @@ def test_a_sequence_of_texts_is_a_table_of_one_column(texts):
         ({"level": [1.0, np.inf]}, r"row 1, level = inf: is infinite"),
         ({"level": [1.0, -np.inf]}, r"row 1, level = -inf: is infinite"),
         ({"level": [1j, 2j]}, r"row 0, level = 1j: is neither a number nor text"),
-        ({"mixed": ["a", 3.0]}, r"row 1, mixed = 3.0: is neither a number nor text"),
+        ({"mixed": ["a", 3.0]}, r"row 1, mixed = 3.0: is not text like the other rows"),
         ({"when": pd.to_datetime(["2020", "2021"])}, r"row 0, when = .*: is neither a number"),
     ],
 )

@@ -162,8 +162,8 @@ def test_a_bad_entry_is_named(column, value, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1, 2, "x", 3], "row 2, level = x: is not a number like the rows before it"),
-        (["x", None, 3, "y"], "row 2, level = 3: is not text like the rows before it"),
+        ([1, 2, "x", 3], "row 2, level = x: is not a number like the other rows"),
+        (["x", None, 3, "y"], "row 2, level = 3: is not text like the other rows"),
         ([None, None, [1], "y"], "row 2, level = .*: is neither a number nor text"),
         ([1, 2, float("inf"), 3], "row 2, level = inf: must be finite"),
         (["x", "y", "\ud83d", "z"], "row 2, level = .*: holds half of a surrogate pair"),

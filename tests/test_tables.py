@@ -5,6 +5,7 @@ import decimal
 import errno
 import json
 import math
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pytest
 from clear_opt import ShiftedSurge
 from clear_opt.files import (
     TableError,
+    check_folder,
     check_output,
     make_folder,
     read_records,
@@ -259,6 +261,36 @@ def test_outputs_are_refused_beforehand(tmp_path, name, fragment):
     (tmp_path / "in.csv").write_text("query_id,text\n")
     with pytest.raises(TableError, match=fragment):
         check_output(tmp_path / name, source=tmp_path / "in.csv")
+
+
+@pytest.mark.parametrize("name", ["x" * 260, "loop", "nu\0ll", "a/" * 3000 + "x"])
+def test_places_where_nothing_can_be_are_refused_beforehand(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    for check in (check_folder, lambda path: check_output(f"{path}.csv")):
+        with pytest.raises(TableError, match=r"cannot be written: .*; name another place"):
+            check(tmp_path / name)
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("/dev/null")
+    for name in ("pipe.csv", "link.csv"):
+        with pytest.raises(TableError, match="pipe, socket or device; name a regular file"):
+            write_table(TABLE, tmp_path / name)
+        with pytest.raises(TableError, match="is a file; name a folder"):
+            check_folder(tmp_path / name / "below")
+    assert names_in(tmp_path) == ["link.csv", "pipe.csv"]
+
+
+def test_a_place_that_takes_no_file_is_refused_beforehand(tmp_path):
+    for check in (check_folder, check_output, make_folder):
+        with pytest.raises(TableError, match="name another place"):
+            check("/proc/out.csv")
+    assert check_folder(tmp_path / "new" / "folder") == tmp_path / "new" / "folder"
+    assert check_output(tmp_path / f"{'x' * 251}.csv").name.startswith("x")
+    write_table(TABLE, tmp_path / f"{'x' * 251}.csv")  # as long a name as there can be
+    assert len(names_in(tmp_path)) == 1
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

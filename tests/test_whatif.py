@@ -297,7 +297,7 @@ class TestPath:
             ([1, -2], "row 1, budgets = -2.0"),
             ([float("nan")], "row 0, budgets = nan"),
             ([2.0**60], "must be a number from 0 to"),
-            ("many", "cannot be read as numbers"),
+            ("many", "budgets = many: is not a number"),
             ([[1, 2]], r"has shape \(1, 2\)"),
         ],
     )

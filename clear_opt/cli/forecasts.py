@@ -92,7 +92,7 @@ class _Predictions:
         name = offer.predictor or self.asked.predictor or DEFAULT_PREDICTOR
         if name not in self.learned:
             one = load_learned(name, self.asked.tracking_uri)
-            queries = self.table.queries(one.columns_)
+            queries = self.table.queries(one.columns_, one.range_.categories_)
             note_outside(one, queries)
             self.learned[name] = one, queries
         return predict_in_chunks(*self.learned[name], offer.model, plan.basis)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FIRST = 3  # places shown of each reason
 _SNIPPET = 160  # characters of a place with its detail
+_SENTENCE = 400  # characters of a note
 
 
 class Format(StrEnum):
@@ -86,7 +87,8 @@ def import_rollouts(
     count_tokens: Annotated[
         Counting | None,
         typer.Option(
-            help="lm-eval: estimate lengths from words, off by about 10 %.", show_default="off"
+            help="lm-eval: estimate lengths from the texts; a note says how well.",
+            show_default="off",
         ),
     ] = None,
     grades: Annotated[
@@ -96,7 +98,7 @@ def import_rollouts(
     requests: Annotated[
         Path | None,
         typer.Option(
-            help="openai-batch: the batch's input, for texts and caps.", show_default=False
+            help="openai-batch: the batch's input, for texts, caps and efforts.", show_default=False
         ),
     ] = None,
     strict: Annotated[
@@ -196,7 +198,7 @@ def _print(found: Imported) -> None:
         )
     )
     for note in found.notes:
-        console.print(printable(f"note: {note}", _SNIPPET), markup=False, soft_wrap=True)
+        console.print(printable(f"note: {note}", _SENTENCE), markup=False, soft_wrap=True)
     if found.refused:
         console.print(_reasons(found))
 

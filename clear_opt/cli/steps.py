@@ -69,9 +69,11 @@ def working(message: str) -> Iterator[None]:
 
 def note_unused(table: QueryTable, used: Sequence[str] = ()) -> None:
     """Name the columns of the file that nothing was read from."""
+    from clear_opt.files import listed
+
     unused = [name for name in table.unused_columns if name not in used]
     if unused:
-        note(f"columns not used: {', '.join(unused)}")
+        note(f"columns not used: {listed(unused)}")
 
 
 def predict_table(
@@ -96,7 +98,7 @@ def predict_table(
         return ShiftedSurge([], [], [])
     learned = load_learned(predictor, tracking_uri)
     note_unused(table, learned.columns_)
-    return _surges(learned, table.queries(learned.columns_), model)
+    return _surges(learned, table.queries(learned.columns_, learned.range_.categories_), model)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:

@@ -208,8 +208,9 @@ def _predictor(learner: LearnerOption, seed: int) -> SurgePredictor:
 
 def _check_folder(out: Path) -> None:
     """Refuse a place for the predictor that holds something else, before any work is done."""
-    if out.is_file():
-        raise typer.BadParameter(f"--out: {out} is a file; name a folder")
+    from clear_opt.files import check_folder
+
+    check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / _INDEX).is_file():
         raise typer.BadParameter(
             f"--out: {out} holds something else than a predictor; name a new folder"

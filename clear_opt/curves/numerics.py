@@ -10,6 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from clear_opt.arrays import own_numbers, parts_of
+from clear_opt.errors import InvalidInputError
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 Array = Any
@@ -39,6 +42,48 @@ def saturating(function: _Function) -> _Function:
     That is what its formulas tend to: a query of next to no weight sees an infinite price.
     """
     return np.errstate(over="ignore", under="ignore")(function)
+
+
+def chosen(array: Array, rows: Any) -> Array:
+    """Give the entries ``rows``, an index array, list, mask or slice, of an array's leading axis.
+
+    JAX by itself takes no lists, and the last entry where an index is out of range.
+    """
+    if is_traced(rows):
+        return jnp.asarray(array)[rows]
+    if isinstance(array, jax.Array) and not isinstance(rows, slice):
+        return array[np.arange(len(array))[rows]]
+    part = array[rows]
+    if isinstance(part, np.ndarray) and part.base is None:  # a copy, which nobody else holds
+        part.flags.writeable = False
+    return part
+
+
+def numbers_or_traced(values: Any, column: str) -> Array:
+    """Give known numbers as `own_numbers` does, and as JAX's floats what is traced.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the column, and the row where it is known.
+    """
+    if not any(map(is_traced, parts_of(values))):
+        return own_numbers(values, column)
+    array = jnp.asarray(values)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise InvalidInputError("holds complex numbers", column=column, remedy="give real numbers")
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def as_one_kind(*arrays: Array) -> tuple[Array, ...]:
+    """Give JAX arrays if one of them is, so that formulas need to ask one of them only.
+
+    Known numbers stay known, even inside a transformation.
+    """
+    if namespace(*arrays) is np:
+        return arrays
+    with jax.ensure_compile_time_eval():
+        return tuple(a if isinstance(a, jax.Array) else jnp.asarray(a) for a in arrays)
 
 
 def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: Callable) -> Array:

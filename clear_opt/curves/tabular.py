@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-
 from clear_opt.curves.base import Curve, require
-from clear_opt.curves.grids import as_table, check_grid, from_zero
+from clear_opt.curves.grids import as_tables, with_origin
 from clear_opt.curves.hull import Hull, upper_hull
 from clear_opt.curves.numerics import Array, namespace
-from clear_opt.errors import InvalidInputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,18 +38,7 @@ class TabularCurve(Curve):
     values: Array
 
     def __post_init__(self) -> None:
-        grid, values = self.grid, self.values
-        if not any(isinstance(part, jax.Array) for part in (grid, values)):
-            grid, values = as_table(grid, "grid"), as_table(values, "values")
-        xp = namespace(grid, values)
-        grid, values = xp.atleast_2d(grid), xp.atleast_2d(values)
-        if grid.shape[1] != values.shape[1] or grid.shape[1] == 0:
-            raise InvalidInputError(
-                f"the grid has {grid.shape[1]} points and the values have {values.shape[1]}",
-                remedy="give one value for each grid point, at least one",
-            )
-        grid, values = xp.broadcast_arrays(grid, values)
-        check_grid(grid)
+        grid, values = as_tables(self.grid, self.values, "values")
         require(
             "values",
             values,
@@ -60,7 +46,7 @@ class TabularCurve(Curve):
             "lies outside [0, 1]",
             "give probabilities",
         )
-        grid, values = from_zero(grid, values, 0.0)
+        grid, values = with_origin(grid, values, 0.0)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "values", values)
 

@@ -200,7 +200,7 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
 
 def _swept(program: Program) -> Iterable[np.ndarray]:
     """Give the caps at each price of a token: the best answer to whatever budget they use."""
-    (lane,), n = program.lanes, len(program)
+    (lane,), n = program.unlimited_lanes, len(program)
     highest = float(lane.entry_price.max(initial=0.0))
     if highest <= 0:
         return

@@ -1,6 +1,6 @@
-"""Files of rows: read with the place of every row, named in errors, never half-written.
+"""Files: read with the place of whatever is wrong in them, never half-written.
 
-JSON Lines, CSV and Parquet. Needs ``clear-opt[tables]``.
+Tables as JSON Lines, CSV and Parquet; documents as JSON and TOML. Needs ``clear-opt[tables]``.
 """
 
 from clear_opt.errors import MissingExtraError
@@ -10,19 +10,31 @@ try:
 except ImportError as error:
     raise MissingExtraError("pyarrow", "tables") from error
 
-from clear_opt.files.errors import TableError
-from clear_opt.files.records import Record, Records, read_parquet, read_records, read_text
-from clear_opt.files.write import check_output, make_folder, replacing, write_table
+from clear_opt.files.documents import parse_json, parse_toml, read_json, read_toml
+from clear_opt.files.errors import TableError, listed
+from clear_opt.files.inputs import check_input, read_bytes, read_text
+from clear_opt.files.parquet import read_indexed, read_parquet
+from clear_opt.files.records import Record, Records, read_records
+from clear_opt.files.write import check_folder, check_output, make_folder, replacing, write_table
 
 __all__ = [
     "Record",
     "Records",
     "TableError",
+    "check_folder",
+    "check_input",
     "check_output",
+    "listed",
     "make_folder",
+    "parse_json",
+    "parse_toml",
+    "read_bytes",
+    "read_indexed",
+    "read_json",
     "read_parquet",
     "read_records",
     "read_text",
+    "read_toml",
     "replacing",
     "write_table",
 ]

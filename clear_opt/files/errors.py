@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from clear_opt.errors import InvalidInputError
 
 _LONGEST = 60  # characters of an offending value that a message shows
+_MOST = 40  # names that a message lists
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a message lists them: none of them empty, too long, or without end.
+
+    Examples
+    --------
+    >>> listed(["query_id", "", "text"])
+    "query_id, '', text"
+    >>> listed([])
+    'none'
+    """
+    names = list(names)
+    shown = [name if 0 < len(name.strip()) <= _LONGEST else _shown(name) for name in names[:_MOST]]
+    rest = [f"and {len(names) - _MOST:,} more"] if len(names) > _MOST else []
+    return ", ".join(shown + rest) or "none"
 
 
 class TableError(InvalidInputError):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from clear_opt.files.documents import parse_json
 from clear_opt.files.errors import TableError
+from clear_opt.files.inputs import check_input, read_text
+from clear_opt.files.labels import check_header, is_label, named
+from clear_opt.files.parquet import as_objects, read_indexed
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 """File endings that can be read, in lower case."""
@@ -43,12 +43,15 @@ class Records:
         The rows, in order.
     typed
         Whether values came with their types (JSON, Parquet); in CSV everything is text.
+    labels
+        Those of the columns that number or name the rows, such as pandas' index.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Record, ...]
     typed: bool
+    labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Records({str(self.path)!r}, rows={len(self.rows)}, columns={len(self.columns)})"
@@ -87,73 +90,7 @@ def read_records(path: str | Path) -> Records:
             path=path,
             remedy=f"use one of {', '.join(ENDINGS)}",
         )
-    return reader(_existing(path))
-
-
-def read_parquet(path: str | Path) -> pa.Table:
-    """Read a Parquet file by columns.
-
-    Returns
-    -------
-    pyarrow.Table
-        Decimals are float64.
-
-    Raises
-    ------
-    TableError
-        If the file is missing or no Parquet, or two columns have one name.
-    """
-    path = _existing(Path(path))
-    try:
-        # One file, not a dataset: folders named key=value must not become columns.
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise TableError(
-            f"cannot be read as Parquet: {error}", path=path, remedy="check what wrote the file"
-        ) from None
-    _check_header(path, tuple(table.column_names))
-    for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table[index].cast(pa.float64()))
-    return table
-
-
-def _existing(path: Path) -> Path:
-    try:
-        path.stat()
-    except OSError as error:
-        raise TableError(
-            f"cannot be read: {error.strerror}", path=path, remedy="check the path"
-        ) from None
-    if path.is_dir():
-        raise TableError("is a folder", path=path, remedy="name the file in it")
-    return path
-
-
-def read_text(path: str | Path) -> str:
-    """Read a file of UTF-8 text, with or without a byte order mark.
-
-    Raises
-    ------
-    TableError
-        If it is missing, a folder, or no such text; the line is named.
-    """
-    path = _existing(Path(path))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableError(f"cannot be read: {error.strerror}", path=path) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise TableError(
-            f"is not UTF-8 text (byte 0x{data[error.start]:02x})",
-            path=path,
-            place=f"line {line}",
-            remedy="save the file as UTF-8",
-        ) from None
+    return reader(check_input(path))
 
 
 def _read_jsonl(path: Path) -> Records:
@@ -164,18 +101,7 @@ def _read_jsonl(path: Path) -> Records:
         if not line.strip():
             continue
         place = f"row {len(rows) + 1} (line {number})"
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            # The parser counts lines within this one: its column alone is of use.
-            parsed = isinstance(error, json.JSONDecodeError)
-            detail = f"{error.msg} at column {error.colno}" if parsed else str(error)
-            raise TableError(
-                f"is not valid JSON: {detail}",
-                path=path,
-                place=place,
-                remedy="put one JSON object on each line",
-            ) from None
+        values = parse_json(line, path=path, place=place, remedy="put one JSON object on each line")
         if not isinstance(values, dict):
             raise TableError(
                 f"holds a JSON {type(values).__name__}, not an object",
@@ -185,7 +111,8 @@ def _read_jsonl(path: Path) -> Records:
             )
         columns.update(dict.fromkeys(values))
         rows.append(Record(place, values))
-    return Records(path, tuple(columns), tuple(rows), typed=True)
+    check_header(path, tuple(columns))
+    return _labelled(path, tuple(columns), rows, typed=True)
 
 
 def _read_csv(path: Path) -> Records:
@@ -193,26 +120,55 @@ def _read_csv(path: Path) -> Records:
     with _cells_up_to(len(text)):
         lines = _csv_lines(path, text)
         try:
-            _, header = next(lines)
+            first, header = next(lines)
         except StopIteration:
             raise TableError(
                 "is empty", path=path, remedy="a CSV begins with a header line: query_id,text"
             ) from None
-        columns = tuple(name.strip() for name in header)
-        _check_header(path, columns)
-        rows = []
-        for number, cells in lines:
-            place = f"row {len(rows) + 1} (line {number})"
-            if len(cells) != len(columns):
-                raise TableError(
-                    f"has {len(cells)} cells where the header has {len(columns)}",
-                    path=path,
-                    place=place,
-                    remedy='put cells that hold a comma or a line break in double quotes ("...")',
-                )
-            values = (cell if cell.strip() else None for cell in cells)
-            rows.append(Record(place, dict(zip(columns, values, strict=True))))
-    return Records(path, columns, tuple(rows), typed=False)
+        found = list(lines)
+    names = tuple(name.strip() for name in header)
+    if _has_row_names(text, first, names, found):
+        names = ("", *names)
+    columns = named(names)
+    check_header(path, columns)
+    rows = []
+    for number, cells in found:
+        place = f"row {len(rows) + 1} (line {number})"
+        if len(cells) != len(columns):
+            raise TableError(
+                f"has {len(cells)} cells where the header has {len(columns)}",
+                path=path,
+                place=place,
+                remedy='put cells that hold a comma or a line break in double quotes ("..."); name '
+                "a column of row names in the header too (write.csv of R does)",
+            )
+        values = (cell if cell.strip() else None for cell in cells)
+        rows.append(Record(place, dict(zip(columns, values, strict=True))))
+    return _labelled(path, columns, rows, typed=False)
+
+
+def _has_row_names(
+    text: str, header: int, names: Sequence[str], found: Sequence[tuple[int, list[str]]]
+) -> bool:
+    """Say whether every row begins with a name that the header lacks, as write.table of R has it.
+
+    A comma in a text makes rows longer, too: so names must differ, no cell may begin with a space,
+    and lines begin with quotes, or names are numbers where nothing in the table looks like prose.
+    """
+    cells = [cell for _, row in found for cell in row]
+    first = [row[0] for _, row in found]
+    if (
+        not found
+        or any(len(row) != len(names) + 1 for _, row in found)
+        or len(set(first)) < len(first)
+        or any(cell.startswith(" ") for cell in cells)
+    ):
+        return False
+    lines = list(io.StringIO(text, newline=""))
+    if all(lines[number - 1].startswith('"') for number in (header, *(n for n, _ in found))):
+        return True
+    numbered = len(found) > 1 and all(map(str.isdecimal, first))
+    return numbered and not any(" " in cell for cell in cells)
 
 
 def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -243,18 +199,21 @@ def _cells_up_to(size: int) -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _check_header(path: Path, columns: tuple[str, ...]) -> None:
-    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
-    if twice:
-        raise TableError(
-            "appears twice in the header" if twice[0] else "two columns have no name",
-            path=path,
-            column=twice[0] or None,
-            remedy="give every column one name",
-        )
+def _labelled(
+    path: Path, columns: tuple[str, ...], rows: Sequence[Record], *, typed: bool
+) -> Records:
+    labels = tuple(
+        name for name in columns if is_label(name, (row.values.get(name) for row in rows))
+    )
+    return Records(path, columns, tuple(rows), typed, labels)
 
 
 def _read_parquet(path: Path) -> Records:
-    table = read_parquet(path)
-    rows = (Record(f"row {i}", values) for i, values in enumerate(table.to_pylist(), start=1))
-    return Records(path, tuple(table.column_names), tuple(rows), typed=True)
+    table, labels = read_indexed(path)
+    names = tuple(table.column_names)
+    columns = [as_objects(path, name, table[name]) for name in names]
+    rows = tuple(
+        Record(f"row {i}", dict(zip(names, values, strict=True)))
+        for i, values in enumerate(zip(*columns, strict=True), start=1)
+    )
+    return Records(path, names, rows, typed=True, labels=labels)

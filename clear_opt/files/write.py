@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,14 +47,40 @@ def check_output(
             path=path,
             remedy=f"use one of {', '.join(endings)}",
         )
-    if path.is_dir():
+    status = _status(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
         raise TableError("is a folder", path=path, remedy="name a file in it")
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        raise TableError("is a pipe, socket or device", path=path, remedy="name a regular file")
     if not path.parent.is_dir():
         raise TableError(
             "cannot be written: its folder does not exist", path=path, remedy="create the folder"
         )
-    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+    if status is not None and source is not None and _same(path, source):
         raise TableError("is the input itself", path=path, remedy="name another file")
+    _try_writing(path.resolve().parent, path)
+    return path
+
+
+def check_folder(path: str | Path) -> Path:
+    """Refuse a folder for output that could not be made or written to, before any work is done.
+
+    Raises
+    ------
+    TableError
+        If it, or one it would be made in, is a file, has a name that is too long, or cannot be
+        written to.
+    """
+    path = Path(path)
+    nearest = path
+    # A link that points nowhere ends the search: no folder can be made in its place.
+    while (status := _status(nearest)) is None and not nearest.is_symlink():
+        nearest = nearest.parent
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        raise TableError(
+            f"folder cannot be made: {nearest} is a file", path=path, remedy="name a folder"
+        )
+    _try_writing(nearest, path)
     return path
 
 
@@ -65,7 +92,7 @@ def make_folder(path: str | Path) -> Path:
     TableError
         If it cannot be made, for instance because a file has that name.
     """
-    path = Path(path)
+    path = check_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,7 +136,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """
     # A link keeps pointing where it points: its target is replaced, not the link.
     target = Path(path).resolve()
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    beside = target.with_name(_scratch())
     try:
         with beside.open("xb") as file:
             yield file
@@ -125,6 +152,42 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # after the rename there is nothing left to remove
             beside.unlink()
+
+
+def _scratch() -> str:
+    """Give the name of a file for a moment, short, so that it fits wherever the real one does."""
+    return f".{secrets.token_hex(6)}.tmp"
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Look at a path; ``None`` where nothing is, an error where nothing can ever be."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise TableError(
+            f"cannot be written: {reason}", path=path, remedy="name another place"
+        ) from None
+
+
+def _same(path: Path, source: str | Path) -> bool:
+    try:
+        return path.samefile(source)
+    except (OSError, ValueError):
+        return False  # a source that is not there is told when it is read
+
+
+def _try_writing(folder: Path, path: Path) -> None:
+    beside = folder / _scratch()
+    try:
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as error:
+        raise TableError(
+            f"cannot be written: {error.strerror}", path=path, remedy="name another place"
+        ) from None
 
 
 def _write_jsonl(table: pa.Table, file: BinaryIO) -> None:

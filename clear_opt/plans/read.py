@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from clear_opt.files import TableError, read_text
+from clear_opt.files import TableError, read_json, read_toml
 from clear_opt.plans.parts import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
 from clear_opt.plans.plan import Plan
 
@@ -62,12 +60,7 @@ def read_plan(path: str | Path) -> Plan:
         raise TableError(
             "is no plan by its ending", path=path, remedy="write plans as .toml or .json"
         )
-    text = read_text(path)
-    try:
-        found = tomllib.loads(text) if ending == ".toml" else json.loads(text)
-    except ValueError as error:  # of both readers, with line and column
-        kind = ending[1:].upper()
-        raise TableError(f"is not {kind}: {error}", path=path, remedy="mend it there") from None
+    found = read_toml(path) if ending == ".toml" else read_json(path)
     if not isinstance(found, dict):
         raise TableError("is no object", path=path, remedy=f"give {{...}} with {', '.join(_PARTS)}")
     try:

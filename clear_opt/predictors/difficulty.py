@@ -107,9 +107,13 @@ class QueryDifficulty(BaseEstimator):
     ----------
     share_, length_
         The fitted regressors.
+    lengths_
+        Least and most excess log length of a query in training, beyond which none is foretold.
     out_of_fold_
         Difficulty of the training queries as foretold without them, shape (queries, 2).
     """
+
+    lengths_: tuple[float, float] = (-np.inf, np.inf)  # of a predictor stored without it
 
     def __init__(self, learner: Learner, seed: int = 0, num_threads: int = 1) -> None:
         self.learner = learner
@@ -119,6 +123,8 @@ class QueryDifficulty(BaseEstimator):
     def fit(self, columns: np.ndarray, targets: Targets) -> QueryDifficulty:
         """Learn from the features (queries, columns) and what is known of each query."""
         queries = len(columns)
+        excess = targets.length[targets.length_weight > 0]
+        self.lengths_ = (float(excess.min(initial=0.0)), float(excess.max(initial=0.0)))
         self._learn(columns, targets, np.arange(queries))
         whole = (self.share_, self.length_)
         own = self.transform(columns)
@@ -139,7 +145,7 @@ class QueryDifficulty(BaseEstimator):
             return np.zeros((0, 2))
         share = np.clip(self.share_.predict(columns), _LEAST_SHARE, 1.0 - _LEAST_SHARE)
         length = np.zeros(len(columns)) if self.length_ is None else self.length_.predict(columns)
-        return np.column_stack([np.log(share / (1.0 - share)), length])
+        return np.column_stack([np.log(share / (1.0 - share)), np.clip(length, *self.lengths_)])
 
     def _learn(self, columns: np.ndarray, targets: Targets, rows: np.ndarray) -> None:
         self.share_ = self.learner.share(self.seed, self.num_threads)

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
+from clear_opt.predictors.directions import FARTHER, significant
 from clear_opt.predictors.texts import check_texts
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
     mean_
         Mean embedding of the training texts, shape (size,).
     components_
-        Orthonormal directions, shape (at most dimensions, size); None where all is kept.
+        Orthonormal directions in which the training texts differ by more than rounding, shape (at
+        most dimensions, size); None where all is kept.
+    farthest_
+        Distance from these directions beyond which no text of training lies.
 
     Notes
     -----
@@ -63,6 +67,8 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
     ... )
     >>> predictor = SurgePredictor(features=features)
     """
+
+    farthest_: float = np.inf  # of a predictor that was stored without it: nothing is farther
 
     def __init__(self, model: str, dimensions: int | None = 32) -> None:
         self.model = model
@@ -92,8 +98,12 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
         self.mean_ = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1])
         self.components_ = None
         if self.dimensions is not None:
-            _, _, directions = np.linalg.svd(vectors - self.mean_, full_matrices=False)
-            self.components_ = directions[: self.dimensions]
+            _, sizes, directions = np.linalg.svd(vectors - self.mean_, full_matrices=False)
+            length = float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
+            known = significant(sizes, len(vectors), length)
+            self.components_ = directions[known][: self.dimensions]
+            farthest = self._distances(vectors).max(initial=0.0)
+            self.farthest_ = float(farthest) + FARTHER * length
         return self
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
@@ -114,11 +124,27 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
         reduced = [self.components_ @ (vector - self.mean_) for vector in vectors]
         return np.array(reduced).reshape(len(vectors), len(self.components_))
 
+    def outside(self, texts: Sequence[str]) -> np.ndarray:
+        """Say of each text whether its embedding lies off those of training, shape (n,).
+
+        Then the features miss more of it, by a tenth of its length, than of any of those.
+        """
+        check_is_fitted(self, "sha256_")
+        return self._distances(_encode(self._same_model(), check_texts(texts))) > self.farthest_
+
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name each column of `transform`; ``input_features`` is for scikit-learn's sake."""
         check_is_fitted(self, "sha256_")
         size = len(self.mean_) if self.components_ is None else len(self.components_)
         return np.array([f"embedding_{k}" for k in range(size)], dtype=object)
+
+    def _distances(self, vectors: np.ndarray) -> np.ndarray:
+        """Give the length of what the directions miss of each embedding, shape (n,)."""
+        if self.components_ is None:
+            return np.zeros(len(vectors))
+        away = vectors - self.mean_
+        captured = (away @ self.components_.T) @ self.components_
+        return np.linalg.norm(away - captured, axis=1)
 
     def _same_model(self) -> StaticModel:
         loaded = getattr(self, "_loaded", None)

@@ -135,6 +135,7 @@ class _LengthFitting:
             self._lend_lines(heads, weight)
 
         some = np.flatnonzero(weight > 0)
+        reached = _range(log_length[some], known)
         elsewhere = None if known is None else known.typical.offsets_
         usual = drawn_quantiles(left[some], weight[some], elsewhere)
         # Over all models, too, a query counts once.
@@ -145,6 +146,8 @@ class _LengthFitting:
             own = rows[weight[rows] > 0]
             head.fit_quantiles(self._columns[query[own]], left[own], weight[own], usual)
         typical.fit_quantiles(self._columns[query[some]], left[some], share, elsewhere)
+        for head in (*heads, typical):
+            head.range_ = reached
 
         # What is missed on queries held out, by whoever knows the models together.
         misses = self._held_out_misses(query[some], left[some], share)
@@ -202,6 +205,13 @@ class _LengthFitting:
             median, spread = head.predict_left_over(self._columns[query[out]])
             misses[out] = (left[out] - median) / np.maximum(spread, 1e-9)
         return misses
+
+
+def _range(log_length: np.ndarray, known: _Lengths | None) -> tuple[float, float]:
+    """Give the range of these answers, and of the other kind where that is known: few tell less."""
+    other = () if known is None else known.typical.range_
+    lengths = np.append(log_length, other)
+    return float(lengths.min()), float(lengths.max())
 
 
 def _own_shape(misses: np.ndarray, weight: np.ndarray, usual: LengthShape) -> LengthShape:

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from clear_opt.predictors.boosting import BoostedTrees, check_shares
+from clear_opt.predictors.unit_range import UnitRange
 
 
 class Learner(BaseEstimator, ABC):
@@ -109,6 +110,9 @@ class BoostedLearner(Learner):
 class LinearLearner(Learner):
     """Ridge and logistic regression on standardised features: quicker, smaller, less exact.
 
+    A feature more than a tenth beyond its range in training counts as no farther: a line goes on
+    for ever, what was learned does not.
+
     Parameters
     ----------
     penalty
@@ -120,15 +124,19 @@ class LinearLearner(Learner):
 
     def share(self, seed: int, num_threads: int) -> Pipeline:
         """Make a logistic regression of a share."""
-        return make_pipeline(StandardScaler(), LogisticShare(self.penalty))
+        return make_pipeline(*_standardised(), LogisticShare(self.penalty))
 
     def mean(self, seed: int, num_threads: int) -> Pipeline:
         """Make a ridge regression."""
-        return make_pipeline(StandardScaler(), Ridge(self.penalty))
+        return make_pipeline(*_standardised(), Ridge(self.penalty))
 
     def quantile(self, level: float, seed: int, num_threads: int) -> None:
         """Make nothing: the quantiles lie at a fixed distance from the line."""
         return
+
+
+def _standardised() -> tuple[UnitRange, StandardScaler]:
+    return UnitRange(), StandardScaler()
 
 
 class LogisticShare(RegressorMixin, BaseEstimator):

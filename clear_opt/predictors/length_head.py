@@ -31,7 +31,6 @@ _ALONG_LENGTH = np.array([0.0, 0.0, 1.0])  # beforehand: as much longer as other
 _LEVEL_WORTH = 10.0  # rollouts that a level known beforehand counts as
 _NORMAL_RANGE = float(ndtri(LEVELS[-1]) - ndtri(LEVELS[0]))  # of a spread of 1
 _OFFSET_ROLLOUTS = 20.0  # how many rollouts the quantiles of all models count as
-_MOST_LOG_LENGTH = float(np.log(MOST_TOKENS))  # a line goes on for ever, lengths do not
 _LEAST_VARIANCE = 0.01  # of log lengths around the line: 10 %
 
 
@@ -55,9 +54,12 @@ class LengthHead(BaseEstimator):
         Fitted regressors, one per level, or empty.
     shape_
         How log lengths of queries held out scatter around what is predicted.
+    range_
+        Least and most log length in training, of any model: a median beyond is not predicted.
     """
 
     shape_: LengthShape
+    range_: tuple[float, float] = (0.0, float(np.log(MOST_TOKENS)))  # where stored without it
 
     def __init__(self, learner: Learner | None, seed: int = 0, num_threads: int = 1) -> None:
         self.learner = learner
@@ -149,7 +151,7 @@ class LengthHead(BaseEstimator):
             Features and difficulty, shape (n, columns).
         """
         left, spread = self.predict_left_over(columns)
-        log_median = np.clip(along(self.line_, difficulty) + left, 0.0, _MOST_LOG_LENGTH)
+        log_median = np.clip(along(self.line_, difficulty) + left, *self.range_)
         return np.exp(log_median), spread
 
     def predict_left_over(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

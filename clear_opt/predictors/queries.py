@@ -14,14 +14,14 @@ from sklearn.preprocessing import OneHotEncoder
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.texts import check_texts
+from clear_opt.rollouts.kinds import feature_column, one_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 TEXT = "text"
 """Name of the column that holds a query's text."""
 
-_NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean"}  # as pandas infers
 _FEWEST = 5  # queries of a category that gets a column of its own
 
 
@@ -54,10 +54,8 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
             raise InvalidInputError("occurs twice", column=name, remedy="name every column once")
         if name == TEXT:
             table[name] = _objects(check_texts(values))
-        elif types.infer_dtype(values) in _NUMBERS:
-            table[name] = _numbers(name, values)
         else:
-            table[name] = _categories(name, values)
+            table[name] = _typed(name, values)
     return pd.DataFrame(table, index=range(len(queries)))
 
 
@@ -103,11 +101,12 @@ def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
 
 
 def check_columns(
-    table: pd.DataFrame, needed: Sequence[str], categories: Collection[str]
+    table: pd.DataFrame, needed: Sequence[str], categories: Mapping[str, Collection[str]]
 ) -> pd.DataFrame:
     """Give the columns a predictor was trained on, in its order.
 
-    A column without a single entry says nothing of its kind, so it may stand for either.
+    A column without a single entry says nothing of its kind, so it may stand for either. Numbers
+    count as categories where each spells one of training: a table of few rows may have no other.
 
     Parameters
     ----------
@@ -116,7 +115,7 @@ def check_columns(
     needed
         The columns of training.
     categories
-        Those of them that held categories.
+        Those of them that held categories, with the categories.
 
     Raises
     ------
@@ -133,55 +132,67 @@ def check_columns(
                 f"the queries have {', '.join(map(str, table.columns)) or 'no column'}",
             )
     known = {
-        name: table[name] if name == TEXT else _as_trained(table[name], name in categories)
+        name: table[name] if name == TEXT else _as_trained(table[name], categories.get(name))
         for name in needed
     }
     return pd.DataFrame(known, index=table.index)
 
 
-def _as_trained(values: Any, category: bool) -> Any:
+def _as_trained(values: Any, categories: Collection[str] | None) -> Any:
     """Give a column in its kind of training if it holds nothing of the other kind."""
-    if types.is_numeric_dtype(values) != category:
+    numbers = types.is_numeric_dtype(values)
+    if numbers == (categories is None):
         return values
-    entries = np.flatnonzero(values.notna() if category else values != "")
+    if categories is not None:
+        spelled = ["" if value != value else f"{value:.15g}" for value in values]
+        strange = np.flatnonzero([word not in categories and word != "" for word in spelled])
+        if strange.size:
+            problem = "is a number, but in training the column held categories"
+            raise _not_trained(values, int(strange[0]), problem)
+        return _objects(spelled)
+    entries = np.flatnonzero(values != "")
     if entries.size:
-        row = int(entries[0])
-        raise InvalidInputError(
-            "is a number, but in training the column held categories"
-            if category
-            else "is text, but in training the column held numbers",
-            column=str(values.name),
-            row=row,
-            value=values.iloc[row],
-            remedy="give the column as it was in training",
-        )
-    return _objects([""] * len(values)) if category else np.full(len(values), np.nan)
+        # The entry at fault is the one that is no number, where the others only look like text.
+        row = next((row for row in entries if not _spells_number(values.iloc[row])), entries[0])
+        raise _not_trained(values, int(row), "is text, but in training the column held numbers")
+    return np.full(len(values), np.nan)
 
 
-def _numbers(name: str, values: pd.Series) -> np.ndarray:
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if infinite.size:
-        row = int(infinite[0])
-        raise InvalidInputError(
-            "is infinite",
-            column=name,
-            row=row,
-            value=numbers[row],
-            remedy="leave it empty where it is unknown",
-        )
-    return numbers
-
-
-def _categories(name: str, values: pd.Series) -> pd.Series:
-    found: Any = values.to_numpy(dtype=object, na_value="")
-    if all(issubclass(kind, str) for kind in set(map(type, found))):
-        return _objects(list(found))
-    row = next(row for row, value in enumerate(found) if not isinstance(value, str))
-    raise InvalidInputError(
-        "is neither a number nor text",
-        column=name,
+def _not_trained(values: pd.Series, row: int, problem: str) -> InvalidInputError:
+    return InvalidInputError(
+        problem,
+        column=str(values.name),
         row=row,
-        value=repr(found[row]),
-        remedy="give numbers in one column and categories in another",
+        value=values.iloc[row],
+        remedy="give the column as it was in training",
     )
+
+
+def _spells_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _typed(name: str, values: pd.Series) -> np.ndarray | pd.Series:
+    column = feature_column(one_axis(values, name, len(values)))
+    for rows, problem, remedy in column.wrong:
+        raise _refused(name, values, rows, problem, remedy)
+    if column.values.dtype == object:
+        return _objects(["" if value is None else str(value) for value in column.values])
+    infinite = np.flatnonzero(np.isinf(column.values))
+    if infinite.size:
+        remedy = "leave it empty where it is unknown"
+        raise _refused(name, values, infinite, "is infinite", remedy)
+    return column.values
+
+
+def _refused(
+    name: str, values: pd.Series, rows: np.ndarray, problem: str, remedy: str
+) -> InvalidInputError:
+    row = int(rows[0])
+    value = values.iloc[row]
+    shown = repr(value) if isinstance(value, str) else value
+    return InvalidInputError(problem, column=name, row=row, value=shown, remedy=remedy)

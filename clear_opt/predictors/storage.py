@@ -30,6 +30,7 @@ from clear_opt.predictors.length_shape import LengthShape
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
+from clear_opt.predictors.unit_range import UnitRange
 from clear_opt.tracking import SCHEME, fetched
 
 _FORMAT = "clear_opt surge predictor 3"
@@ -52,6 +53,7 @@ _OWN_TYPES = [
         SurgePredictor,
         TextFeatures,
         TrainingRange,
+        UnitRange,
     )
 ]
 _PLAIN_TYPES = ["numpy.dtype"]  # of an encoder's categories; names a type, runs nothing

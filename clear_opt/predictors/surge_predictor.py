@@ -22,7 +22,7 @@ from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, Learner
 from clear_opt.predictors.queries import as_table, check_columns, query_features
 from clear_opt.predictors.spend_error import spend_errors
-from clear_opt.predictors.training_range import TrainingRange
+from clear_opt.predictors.training_range import TrainingRange, outside_features
 from clear_opt.rollouts import query_digests
 
 if TYPE_CHECKING:
@@ -326,10 +326,12 @@ class SurgePredictor(BaseEstimator):
         """Say which queries are unlike those of training, booleans of shape (n,).
 
         Their mean is the share of queries for which the curves are guesses: see
-        `TrainingRange.outside` for what counts.
+        `TrainingRange.outside` for what counts. A text is also outside where its features miss far
+        more of it than of any text of training (`TextFeatures.outside`).
         """
         check_is_fitted(self, "range_")
-        return self.range_.outside(self._table(queries))
+        table = self._table(queries)
+        return self.range_.outside(table) | outside_features(self.features_, table)
 
     def _asked(
         self, queries: pd.DataFrame | Sequence[str], model: str | None

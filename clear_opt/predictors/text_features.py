@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_is_fitted
 
+from clear_opt.predictors.directions import FARTHER, significant
 from clear_opt.predictors.text_counts import COUNTS, text_counts
 from clear_opt.predictors.texts import check_texts, lower_words, pieces, texts_with
 
@@ -43,8 +44,13 @@ class TextFeatures(TransformerMixin, BaseEstimator):
     idf_
         Inverse document frequency of each term, shape (terms,).
     components_
-        Directions of the SVD, float32, shape (at most n_components, terms).
+        Directions of the SVD in which the texts differ by more than rounding, float32, shape (at
+        most n_components, terms).
+    farthest_
+        Distance from these directions beyond which the TF-IDF of no text of training lies.
     """
+
+    farthest_: float = np.inf  # of a predictor that was stored without it: nothing is farther
 
     def __init__(
         self, n_components: int = 32, max_terms: int = 2000, min_texts: int = 3, seed: int = 0
@@ -66,9 +72,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         self.components_ = np.zeros((0, len(self.vocabulary_)), dtype=np.float32)
         rank = min(self.n_components, len(self.vocabulary_), len(texts))
         if rank:
-            _, _, directions = randomized_svd(self._tfidf(texts), rank, random_state=self.seed)
+            tfidf = self._tfidf(texts)
+            _, sizes, directions = randomized_svd(tfidf, rank, random_state=self.seed)
             # Rounded here rather than on saving, so that a stored predictor predicts the same bits.
-            self.components_ = directions.astype(np.float32)
+            self.components_ = directions[significant(sizes, len(texts))].astype(np.float32)
+            self.farthest_ = float(self._distances(tfidf).max()) + FARTHER
         return self
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
@@ -79,6 +87,17 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         if len(texts) and len(self.components_):
             reduced = self._tfidf(texts) @ self.components_.T.astype(np.float64)
         return np.hstack([text_counts(texts), reduced])
+
+    def outside(self, texts: Sequence[str]) -> np.ndarray:
+        """Say of each text whether it joins known terms as no text of training does, shape (n,).
+
+        Then the features miss more of its TF-IDF, by a tenth of its length, than of any of those.
+        """
+        check_is_fitted(self, "components_")
+        texts = check_texts(texts)
+        if not (len(texts) and len(self.components_)):
+            return np.zeros(len(texts), dtype=bool)
+        return self._distances(self._tfidf(texts)) > self.farthest_
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name of each column of `transform`; ``input_features`` is for scikit-learn's sake."""
@@ -91,6 +110,12 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+    def _distances(self, tfidf: csr_matrix) -> np.ndarray:
+        """Give the length of what the directions miss of each row, shape (n,)."""
+        whole = np.asarray(tfidf.multiply(tfidf).sum(axis=1)).ravel()
+        captured = np.sum((tfidf @ self.components_.T.astype(np.float64)) ** 2, axis=1)
+        return np.sqrt(np.maximum(whole - captured, 0.0))
 
     def _tfidf(self, texts: Sequence[str]) -> csr_matrix:
         scaled = TfidfTransformer(sublinear_tf=True)

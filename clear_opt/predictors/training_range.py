@@ -9,8 +9,11 @@ import numpy as np
 from pandas.api import types
 from sklearn.base import BaseEstimator
 
+from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.queries import TEXT
+from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.texts import lower_words, numbered, pieces, sizes, texts_with
+from clear_opt.predictors.unit_range import MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,6 @@ _MIN_TEXTS = 3  # a word of fewer texts may give one of them away, so it is not 
 _MOST_WORDS = 5000
 _LEAST_KNOWN = 0.6  # share of a text's words; of held-out ZeroEval problems all have more
 _STRETCH = 2.0  # texts up to this many times shorter or longer than any are still alike
-_MARGIN = 0.1  # of the range of a column of numbers
 
 
 class TrainingRange(BaseEstimator):
@@ -71,12 +73,31 @@ class TrainingRange(BaseEstimator):
             outside |= (size < least / _STRETCH) | (size > most * _STRETCH)
             outside |= _shares_known(texts, set(self.words_)) < _LEAST_KNOWN
         for name, (low, high) in self.numbers_.items():
-            margin = _MARGIN * (high - low)
+            margin = MARGIN * (high - low)
             values = table[name].to_numpy()
             outside |= (values < low - margin) | (values > high + margin)
         for name, values in self.categories_.items():
             outside |= ~table[name].isin(values).to_numpy()
         return outside
+
+
+def outside_features(features: Any, table: pd.DataFrame) -> np.ndarray:
+    """Say of each query whether a step of the features calls it outside; booleans of shape (n,).
+
+    Parameters
+    ----------
+    features
+        Fitted. `TextFeatures` and `SentenceEmbedding` have a say, as steps of a
+        `sklearn.compose.ColumnTransformer`.
+    table
+        As `as_table` gives it.
+    """
+    outside = np.zeros(len(table), dtype=bool)
+    for _, step, columns in getattr(features, "transformers_", ()):
+        if isinstance(step, TextFeatures | SentenceEmbedding):
+            texts: Any = table[columns]
+            outside |= step.outside(texts)
+    return outside
 
 
 def _common_words(texts: list[str]) -> list[str]:

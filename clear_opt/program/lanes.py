@@ -9,9 +9,9 @@ per unit of spend?
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -87,6 +87,14 @@ class Lane(ABC):
         return float(self.utility_at(self.top_cap).max(initial=0.0))
 
     @abstractmethod
+    def within(self, spend: np.ndarray) -> Self:
+        """Give the lane without the states beyond the first that spends ``spend``, shape (n,).
+
+        What no limit allows is no use, and where a curve has a long tail it is so many tokens that
+        all else drowns in rounding. The break-even state stays.
+        """
+
+    @abstractmethod
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
     ) -> Funded:
@@ -140,6 +148,15 @@ class CapLane(Lane):
         hull = self.envelope.hull
         usable = (hull.values > hull.values[:, :1]) & self.open[:, None]
         return Points(hull.tokens, hull.tokens, np.zeros_like(hull.tokens), hull.values, usable)
+
+    def within(self, spend: np.ndarray) -> CapLane:
+        """End the envelope there, at a whole block."""
+        within = np.ceil(np.minimum(spend, self.top_cap) / self.block) * self.block
+        top = np.minimum(np.maximum(within, self.entry_cap), self.top_cap)
+        if (top >= self.most).all():
+            return self
+        envelope = concave_envelope(self.curves, self.start, top, self.weight)
+        return replace(self, envelope=envelope, most=np.asarray(envelope.end), top_cap=top)
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
@@ -275,6 +292,22 @@ class PointLane(Lane):
     def table(self) -> Points:
         """All points."""
         return self.points
+
+    def within(self, spend: np.ndarray) -> PointLane:
+        """Leave out the points beyond the first that spends as much."""
+        points = self.points
+        reaches = points.usable & (points.spend >= spend[:, None])
+        usable = points.usable & (np.cumsum(reaches, axis=1) - reaches == 0)
+        if (usable == points.usable).all():
+            return self
+        last = np.where(usable, points.value, -np.inf).argmax(axis=1)
+        cut = self.open & (points.at(points.spend, last) < self.most)
+        return replace(
+            self,
+            points=points._replace(usable=usable),
+            most=np.where(cut, points.at(points.spend, last), self.most),
+            top_cap=np.where(cut, points.at(points.caps, last), self.top_cap),
+        )
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0

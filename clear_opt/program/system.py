@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt import defaults
 from clear_opt.program.constraints import FundedShare, Guarantee, Limit
 from clear_opt.program.lanes import Funded
 from clear_opt.program.program import Program
@@ -112,7 +113,10 @@ class System:
 
     @cached_property
     def amount(self) -> np.ndarray:
-        """Right-hand sides in units, shape (m,); guarantees are cut to what members can use."""
+        """Right-hand sides in units, shape (m,).
+
+        Guarantees are cut to what members can use, and limits to what no caps exceed.
+        """
         amounts = []
         for index, row in enumerate(self.rows):
             members = self.program.members[index]
@@ -122,13 +126,19 @@ class System:
                 amounts.append(min(float(row.amount), self.usable(index)))
             else:
                 kept = 0.0 if self.margin is None else float(self.margin.constant[index])
-                amounts.append(float(row.amount) - kept)
+                amounts.append(min(float(row.amount) - kept, self._most(index)))
         return np.array(amounts)
 
+    def _most(self, index: int) -> float:
+        """Give more units of a row than any caps use."""
+        used = self.rate[index] * defaults.MOST_TOKENS + self.fixed[index]
+        return 2.0 * float(used.max(axis=0).sum())
+
     def usable(self, index: int) -> float:
-        """Give the most units of a row that its members can use."""
-        most = np.zeros((len(self.program.lanes), len(self.program)))
-        for k, lane in enumerate(self.program.lanes):
+        """Give the most units of a row that its members can use, limits aside."""
+        lanes = self.program.unlimited_lanes
+        most = np.zeros((len(lanes), len(self.program)))
+        for k, lane in enumerate(lanes):
             used = self.rate[index, k] * lane.most + self.fixed[index, k]
             rest = self.rate[index, k] * lane.start + self.fixed[index, k] * (
                 self.program.floor > 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
+from clear_opt.rollouts.kinds import as_float, feature_column, kind_of, one_axis
 
 REQUIRED = ("query_id", "n_tokens", "correct")
 """Columns every rollout table has."""
@@ -42,7 +43,9 @@ _KINDS = {
     "truncated": np.bool_,
     "cap": np.int64,
 }
-_FEATURE_REMEDY = "give numbers alone or texts alone (None where one is missing), or leave it out"
+ABOVE_CAP = "exceeds the row's cap"
+"""What is wrong with a length above its cap."""
+
 _BROKEN = "holds half of a surrogate pair, which no file can hold"
 
 
@@ -90,7 +93,7 @@ def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
     settled = {}
     for name, values in columns.items():
         settle = _words if name in WORDS else _numbers
-        settled[name] = settle(_vector(values, name, rows), name, flaws)
+        settled[name] = settle(one_axis(values, name, rows), name, flaws)
     own = {}
     for name, values in features.items():
         if not isinstance(name, str) or name in REQUIRED + OPTIONAL or not name.strip():
@@ -99,7 +102,7 @@ def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
                 column="features",
                 remedy="give the feature a name of its own",
             )
-        own[name] = _feature(_vector(values, name, rows), name, flaws)
+        own[name] = _feature(one_axis(values, name, rows), name, flaws)
     _check_caps(settled, flaws)
     return Checked(settled, own, flaws)
 
@@ -112,11 +115,11 @@ def _check_caps(settled: dict[str, np.ndarray], flaws: list[Flaw]) -> None:
     tokens, correct, cap = settled["n_tokens"], settled["correct"], settled.get("cap")
     if cap is not None:
         _note(
-            flaws, "n_tokens", sound & (tokens > cap), "exceeds the row's cap",
-            "correct the count or the cap",
+            flaws, "n_tokens", sound & (tokens > cap), ABOVE_CAP,
+            "correct the count, or leave the caps out: they bound something else",
         )  # fmt: skip
         if "truncated" not in settled:
-            settled["truncated"] = (tokens == cap) & (correct == 0)
+            settled["truncated"] = (tokens >= cap) & (correct == 0)
     truncated = settled.get("truncated")
     if truncated is not None:
         _note(
@@ -124,18 +127,6 @@ def _check_caps(settled: dict[str, np.ndarray], flaws: list[Flaw]) -> None:
             "is above 0 on a truncated row, whose answer nobody saw",
             "set correct to 0; or, if the answer was there before the end, truncated to false",
         )  # fmt: skip
-
-
-def _vector(values: Any, name: str, rows: int) -> np.ndarray:
-    if len(values) != rows:
-        raise InvalidInputError(f"has {len(values)} entries where query_id has {rows}", column=name)
-    if hasattr(values, "__array__"):
-        array = np.asarray(values)
-    else:  # element by element: lists in a list must not become a second axis
-        array = np.fromiter(values, dtype=object, count=rows)
-    if array.ndim != 1:
-        raise InvalidInputError(f"has shape {array.shape}", column=name, remedy="one per row")
-    return array
 
 
 def _words(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
@@ -155,7 +146,12 @@ def _words(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
 
 
 def _missing(values: np.ndarray) -> np.ndarray:
-    return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+    """Which entries there are none of; NaN is one, which the checks of its column judge."""
+    return np.fromiter(
+        (kind_of(value) == "" and not isinstance(value, (float, np.floating)) for value in values),
+        dtype=bool,
+        count=len(values),
+    )
 
 
 def _broken(words: np.ndarray) -> np.ndarray:
@@ -196,37 +192,14 @@ def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
 
 def _feature(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
     """Numbers (float64, NaN where missing), or words (objects, None where missing)."""
-    if values.dtype.kind in "biuf":
-        return _finite(values.astype(np.float64), name, flaws)
-    present = values.astype(object)
-    missing = np.array([v is None or (isinstance(v, float) and v != v) for v in present], bool)
-    present[missing] = None
-    if set(map(type, present)) <= {str, type(None)}:
-        _note(flaws, name, _broken(present), _BROKEN, "mend the text")
-        return present
-    kinds = np.array([_kind(value) for value in present[~missing]], dtype=object)
-    first = kinds[0] if kinds.size else "text"
-    bad = np.zeros(len(present), dtype=bool)
-    bad[~missing] = (kinds != first) | (kinds == "")
-    problem = "is not a number like the rows before it" if first == "number" else (
-        "is not text like the rows before it" if first else "is neither a number nor text"
-    )  # fmt: skip
-    _note(flaws, name, bad, problem, _FEATURE_REMEDY)
-    present[bad] = None
-    if first != "number":
-        return present
-    return _finite(np.array([np.nan if v is None else _float(v) for v in present]), name, flaws)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str):
-        return "text"
-    return "number" if isinstance(value, (int, float, np.number, np.bool_)) else ""
-
-
-def _finite(numbers: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
-    _note(flaws, name, np.isinf(numbers), "must be finite", "give NaN where there is no number")
-    return numbers
+    column = feature_column(values)
+    flaws += [Flaw(name, *wrong) for wrong in column.wrong]
+    if column.values.dtype == object:
+        _note(flaws, name, _broken(column.values), _BROKEN, "mend the text")
+    else:
+        infinite = np.isinf(column.values)
+        _note(flaws, name, infinite, "must be finite", "give NaN where there is no number")
+    return column.values
 
 
 def _floats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,18 +209,11 @@ def _floats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return values.astype(np.float64), unread
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
-        if _kind(value) == "number":
-            numbers[row] = _float(value)
-        else:
-            unread[row] = value is not None
+        kind = kind_of(value)
+        unread[row] = kind not in ("number", "")
+        if kind == "number":
+            numbers[row] = as_float(value)
     return numbers, unread
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of more digits than a float holds
-        return np.inf
 
 
 def _note(flaws: list[Flaw], column: str, bad: np.ndarray, problem: str, remedy: str) -> None:

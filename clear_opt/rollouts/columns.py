@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ try:
 except ImportError:
     raise MissingExtraError("pyarrow", "tables") from None
 
-from clear_opt.files import Records, TableError, read_parquet, read_records
+from clear_opt.files import Records, TableError, listed, read_indexed, read_records
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, WORDS
 from clear_opt.rollouts.table import Rollouts
 
@@ -79,14 +80,14 @@ def read_columns(
     """
     path = Path(path)
     parquet = path.suffix.lower() == ".parquet"
-    found, place, typed = _parquet(path) if parquet else _records(path)
+    found, labels, place, typed = _parquet(path) if parquet else _records(path)
     renamed = dict(columns or {})
     for ours, theirs in renamed.items():
         if theirs not in found:
             raise TableError(
                 f"has no column {theirs!r}, which is to be {ours}",
                 path=path,
-                remedy=f"columns found: {', '.join(found)}",
+                remedy=f"columns found: {listed(found)}",
             )
     names = {theirs: ours for ours, theirs in renamed.items()}
     own = {names.get(name, name): name for name in found if name in names or name not in renamed}
@@ -96,7 +97,7 @@ def read_columns(
             "is missing",
             path=path,
             column=missing[0],
-            remedy=f"say which column it is (columns=, --map); columns found: {', '.join(found)}",
+            remedy=f"say which column it is (columns=, --map); columns found: {listed(found)}",
         )
     wanted = [name for name in own if name not in REQUIRED + OPTIONAL]
     if features is not None:
@@ -105,9 +106,11 @@ def read_columns(
             raise TableError(
                 f"has no column {absent[0]!r} for a feature",
                 path=path,
-                remedy=f"columns that can be features: {', '.join(wanted) or 'none'}",
+                remedy=f"columns that can be features: {listed(wanted)}",
             )
         wanted = [name for name in wanted if name in features]
+    else:
+        wanted = [name for name in wanted if name not in labels]
     known = {
         ours: _known(_values(path, found[theirs], theirs), ours, typed)
         for ours, theirs in own.items()
@@ -120,7 +123,9 @@ def read_columns(
     return FileColumns(path, known, extra, place, own)
 
 
-def typed_column(records: Records, theirs: str, ours: str | None) -> np.ndarray:
+def typed_column(
+    records: Records, theirs: str, ours: str | None, *, category: bool | None = None
+) -> np.ndarray:
     """Give one column of a file's rows, typed as a column of a rollout table.
 
     Parameters
@@ -131,6 +136,9 @@ def typed_column(records: Records, theirs: str, ours: str | None) -> np.ndarray:
         What the file calls the column.
     ours
         The table's column, or ``None`` for a feature.
+    category
+        Whether the feature holds categories, where the file does not say: in a CSV a number may be
+        the name of one. ``None`` takes a column of numbers alone for numbers.
 
     Returns
     -------
@@ -138,7 +146,7 @@ def typed_column(records: Records, theirs: str, ours: str | None) -> np.ndarray:
     """
     values = _column(records, theirs)
     if ours is None:
-        return _feature(records.path, values, theirs, records.typed)
+        return _feature(records.path, values, theirs, records.typed, category)
     return _known(values, "query_id" if ours == "custom_id" else ours, records.typed)
 
 
@@ -163,24 +171,22 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _records(path: Path) -> tuple[dict[str, Any], Callable[[int], str], bool]:
+def _records(path: Path) -> tuple[dict[str, Any], tuple[str, ...], Callable[[int], str], bool]:
     records = read_records(path)
     found = {name: _column(records, name) for name in records.columns}
-    return found, lambda row: records.rows[row].place, records.typed
+    return found, records.labels, lambda row: records.rows[row].place, records.typed
 
 
-def _parquet(path: Path) -> tuple[dict[str, Any], Callable[[int], str], bool]:
-    table = read_parquet(path)
+def _parquet(path: Path) -> tuple[dict[str, Any], tuple[str, ...], Callable[[int], str], bool]:
+    table, labels = read_indexed(path)
     found = {name: table[name] for name in table.column_names}
-    return found, lambda row: f"row {row + 1}", True
+    return found, labels, lambda row: f"row {row + 1}", True
 
 
 def _values(path: Path, column: Any, name: str) -> np.ndarray:
     """One value per row: NumPy numbers, or objects with None where one is missing."""
     if isinstance(column, np.ndarray):
         return column
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         if not column.null_count:
@@ -236,7 +242,9 @@ def _spelled(cell: str) -> float | None:
         return None
 
 
-def _feature(path: Path, values: np.ndarray, name: str, typed: bool) -> np.ndarray:
+def _feature(
+    path: Path, values: np.ndarray, name: str, typed: bool, category: bool | None = None
+) -> np.ndarray:
     if values.dtype != object:
         return values
     nested = next((v for v in values if isinstance(v, (list, dict))), None)
@@ -248,9 +256,20 @@ def _feature(path: Path, values: np.ndarray, name: str, typed: bool) -> np.ndarr
             column=name,
             remedy=_LEAVE_OUT,
         )
-    if typed:
+    if typed or category:
         return values
-    numbers = [None if cell is None else _spelled(cell) for cell in values]
-    if any(n is None and cell is not None for n, cell in zip(numbers, values, strict=True)):
+    numbers = [_number_cell(cell) for cell in values]
+    words = [n is None and cell is not None for n, cell in zip(numbers, values, strict=True)]
+    if category is None and any(words):
         return values
-    return np.array([np.nan if number is None else number for number in numbers])
+    # Where numbers are wanted, a word stays as it is, to be refused in its place.
+    both = zip(values, numbers, words, strict=True)
+    kept = [cell if word else number for cell, number, word in both]
+    return np.fromiter(kept, object, len(kept)) if any(words) else np.array(kept, np.float64)
+
+
+def _number_cell(cell: str | None) -> float | None:
+    """Give the number that a cell spells; ``NA`` is how R writes a missing one."""
+    if cell is None:
+        return None
+    return math.nan if cell.strip() == "NA" else _spelled(cell)

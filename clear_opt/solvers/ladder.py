@@ -224,7 +224,9 @@ class BlockLadder(TangentLadder):
         blocks = np.floor(left / self.block)
         low, high, step = price, price, _STEP
         top = float(self.ranked.abandonment_price[count - 1]) if count else price
-        fewest, most = self.tokens(count, price) + self.block * np.array([blocks.min(), blocks.max()])
+        fewest, most = self.tokens(count, price) + self.block * np.array(
+            [blocks.min(), blocks.max()]
+        )
         while step < 1.0 and self.tokens(count, low) < most:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP

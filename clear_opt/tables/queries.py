@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import Record, Records, TableError, read_records
+from clear_opt.files import Record, Records, TableError, listed, read_records
 from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import AllocationProblem
 from clear_opt.tables.given import LENGTHS, given_curves, given_lengths
@@ -67,21 +67,29 @@ class QueryTable:
     places: tuple[str, ...]
     records: Records
 
-    def queries(self, columns: Sequence[str]) -> pd.DataFrame:
+    def queries(
+        self, columns: Sequence[str], categories: Mapping[str, Collection[str]] | None = None
+    ) -> pd.DataFrame:
         """Give the columns that a predictor asks for, one row per query.
 
         Parameters
         ----------
         columns
             Their names: ``text``, and others that hold numbers or categories.
+        categories
+            Those that held categories in training, with the categories; then all others held
+            numbers. ``None`` where nothing is known: the columns say themselves what they hold.
 
         Raises
         ------
         TableError
-            Naming the first column that the file does not have.
+            Naming the first column that the file does not have, or the first row that does not
+            hold what its column does.
         """
         import pandas as pd
 
+        from clear_opt.predictors import as_table
+        from clear_opt.predictors.queries import check_columns
         from clear_opt.rollouts.columns import typed_column
 
         found = {}
@@ -92,13 +100,16 @@ class QueryTable:
                     path=self.path,
                     column=name,
                     remedy=f"the predictor was trained on {', '.join(columns)}; "
-                    f"columns found: {', '.join(self.records.columns)}",
+                    f"columns found: {listed(self.records.columns)}",
                 )
             if name == "text":
                 found[name] = np.array(_texts(self.records, self.query_ids), dtype=object)
             else:
-                found[name] = typed_column(self.records, name, None)
-        return pd.DataFrame(found)
+                category = None if categories is None else name in categories
+                found[name] = typed_column(self.records, name, None, category=category)
+        with self.placing_errors():
+            table = as_table(pd.DataFrame(found))
+            return table if categories is None else check_columns(table, columns, categories)
 
     def problem(self, curves: ShiftedSurge, budget: float, block: int = 1) -> AllocationProblem:
         """Give the allocation problem of these queries.
@@ -164,7 +175,7 @@ class QueryTable:
                     value=label,
                     remedy="give every query a text or a whole number"
                     if there
-                    else f"columns found: {', '.join(self.records.columns)}",
+                    else f"columns found: {listed(self.records.columns)}",
                 )
             labels.append(label)
         return np.array(labels, dtype=object)
@@ -227,7 +238,9 @@ def read_queries(
         curves=given_curves(records, rows) if has_curves else None,
         lengths=given_lengths(records, rows) if has_curves else None,
         **limits,
-        unused_columns=tuple(name for name in records.columns if name not in used),
+        unused_columns=tuple(
+            name for name in records.columns if name not in used and name not in records.labels
+        ),
         places=tuple(record.place for record in records.rows),
         records=records,
     )
@@ -242,6 +255,7 @@ def _check_columns(records: Records, known: tuple[str, ...]) -> None:
             "is missing", path=records.path, column="query_id", remedy=f"columns found: {found}"
         )
     describing = {"text", *records.columns} - ({*QueryRow.model_fields} - {"text", "tau"})
+    describing -= {*records.labels}
     if "tau" not in known:
         describing -= {"tau"}
     if not describing & set(records.columns):

@@ -9,7 +9,7 @@ from clear_opt.rollouts.importers.inspect_logs import import_inspect
 from clear_opt.rollouts.importers.lm_eval import import_lm_eval
 from clear_opt.rollouts.importers.openai_batch import import_openai_batch
 from clear_opt.rollouts.importers.tables import import_table
-from clear_opt.rollouts.importers.texts import estimate_tokens
+from clear_opt.rollouts.importers.token_estimates import estimate_tokens
 
 __all__ = [
     "Imported",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clear_opt.files import TableError, read_records
+from clear_opt.files import TableError, listed, read_records
 from clear_opt.rollouts.columns import typed_column
 
 _KNOWN = ("custom_id", "query_id", "correct", "sample", "text", "source", "model")
@@ -30,28 +30,48 @@ class Grades:
     """The grades of one file, by request and number of the answer."""
 
     path: Path
-    places: dict[tuple[str, int | None], str] = field(default_factory=dict)
-    grades: dict[tuple[str, int | None], Grade] = field(default_factory=dict)
+    grades: dict[str, dict[int | None, Grade]] = field(default_factory=dict)
+    places: dict[str, dict[int | None, str]] = field(default_factory=dict)
+    """Where the grades stand that no answer used yet."""
+
+    def add(self, custom_id: str, grade: Grade, place: str) -> None:
+        """Keep a grade.
+
+        Raises
+        ------
+        TableError
+            If the answer has one already.
+        """
+        grades = self.grades.setdefault(custom_id, {})
+        places = self.places.setdefault(custom_id, {})
+        if grade.sample in grades:
+            raise TableError(
+                f"grades the same answer as {places[grade.sample]}",
+                path=self.path,
+                place=place,
+                column="custom_id",
+                value=custom_id,
+                remedy="give every answer one grade, numbered by 'sample' if there are several",
+            )
+        grades[grade.sample] = grade
+        places[grade.sample] = place
 
     def find(self, custom_id: str, index: int, *, alone: bool) -> Grade | None:
-        """Give the grade of an answer, which then counts as used."""
-        keys: list[tuple[str, int | None]] = [(custom_id, index)]
-        if alone:  # the only answer has the only grade, whatever its number
-            keys += [key for key in self.grades if key[0] == custom_id]
-        for key in keys:
-            if key in self.grades:
-                self.places.pop(key, None)
-                return self.grades[key]
-        return None
+        """Return the grade of an answer, which then counts as used."""
+        grades = self.grades.get(custom_id, {})
+        number: int | None = index
+        if index not in grades and alone and grades:
+            number = next(iter(grades))  # the only answer has the only grade, whatever its number
+        self.places.get(custom_id, {}).pop(number, None)
+        return grades.get(number)
 
     def used(self, custom_id: str) -> None:
-        """Count the grades of a request as used, whose answer is refused for another reason."""
-        for key in [key for key in self.places if key[0] == custom_id]:
-            del self.places[key]
+        """Count the grades of a request as used, whose answers are refused for another reason."""
+        self.places.pop(custom_id, None)
 
     def left(self) -> list[tuple[str, str]]:
-        """Give place and custom_id of each grade that no answer used."""
-        return [(place, custom_id) for (custom_id, _), place in self.places.items()]
+        """Return place and custom_id of each grade that no answer used."""
+        return [(place, name) for name, places in self.places.items() for place in places.values()]
 
 
 def read_grades(
@@ -78,7 +98,7 @@ def read_grades(
                 "is missing",
                 path=path,
                 column=name,
-                remedy=f"columns found: {', '.join(records.columns)}",
+                remedy=f"columns found: {listed(records.columns)}",
             )
     values = {
         name: typed_column(records, theirs[name], name)
@@ -89,26 +109,16 @@ def read_grades(
     graded = Grades(path)
     for row, record in enumerate(records.rows):
         one = {name: column[row] for name, column in values.items()}
-        key = (_name(path, record.place, one["custom_id"]), _sample(path, record.place, one))
-        if key in graded.grades:
-            raise TableError(
-                f"grades the same answer as {graded.places[key]}",
-                path=path,
-                place=record.place,
-                column="custom_id",
-                value=key[0],
-                remedy="give every answer one grade, numbered by 'sample' if there are several",
-            )
-        graded.places[key] = record.place
-        graded.grades[key] = Grade(
+        grade = Grade(
             query_id=_name(path, record.place, one["query_id"]),
             correct=one["correct"],
-            sample=key[1],
+            sample=_sample(path, record.place, one),
             text=one.get("text"),
             source=one.get("source"),
             model=one.get("model"),
             features={name: column[row] for name, column in extra.items()},
         )
+        graded.add(_name(path, record.place, one["custom_id"]), grade, record.place)
     return graded
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from clear_opt.files import TableError
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, check
 from clear_opt.rollouts.columns import plain
+from clear_opt.rollouts.importers.caps import fit_caps
 from clear_opt.rollouts.table import Rollouts
 
-_LONGEST = 100  # characters of a detail
+_LONGEST = 100  # characters of a reason or a detail
 
 
 class Refusal(NamedTuple):
@@ -101,8 +102,7 @@ class Collector:
 
     def refuse(self, place: str, reason: str, detail: object = "") -> None:
         """Keep one refusal."""
-        line = " ".join(str(detail).split())
-        self.refused.append(Refusal(place, reason, line[:_LONGEST]))
+        self.refused.append(Refusal(place, _line(reason), _line(detail)))
 
     def finish(self) -> Imported:
         """Check the rows that were kept, and put the table together.
@@ -113,6 +113,7 @@ class Collector:
             If there is no usable rollout.
         """
         columns = self._columns()
+        self._note_texts(columns)
         names = dict.fromkeys(name for features in self.features for name in features)
         features = {name: _vector([row.get(name) for row in self.features]) for name in names}
         for name, values in features.items():
@@ -131,13 +132,28 @@ class Collector:
         for name in REQUIRED + OPTIONAL:
             values = [row.get(name) for row in self.rows]
             without = sum(value is None for value in values)
-            if name in REQUIRED or not without:
+            if name == "text" and without < len(values):
+                values, without = ["" if value is None else value for value in values], 0
+            if name in REQUIRED or not without or (name == "cap" and without < len(values)):
                 columns[name] = _vector(values)
             elif without < len(values):
                 self.notes.append(
                     f"{name} is left out: {without:,} of {len(values):,} rollouts have none"
                 )
         return columns
+
+    def _note_texts(self, columns: dict[str, np.ndarray]) -> None:
+        """Tell of questions without text, and leave the column out where none has any."""
+        texts = columns.get("text", ())
+        empty = sum(isinstance(text, str) and not text.strip() for text in texts)
+        if empty and empty == len(texts):
+            del columns["text"]
+            self.notes.append("text is left out: no question has any")
+        elif empty:
+            self.notes.append(
+                f"text is empty on {empty:,} of {len(texts):,} rollouts, whose questions have none "
+                "(pictures, token ids, templates)"
+            )
 
     def _answered_in_time(self, columns: dict[str, np.ndarray]) -> None:
         right = np.array([isinstance(c, (int, float)) and c > 0 for c in columns["correct"]], bool)
@@ -164,11 +180,13 @@ def settle(
     TableError
         If there is no usable rollout.
     """
+    columns, told = fit_caps(columns, place)
+    notes = [*notes, *told]
     given = {**columns, **features}
     bad: dict[int, Refusal] = {}
     for column, rows, problem, remedy in check(columns, features).flaws if given else []:
         for row in map(int, rows):
-            detail = f"{plain(given[column][row])!r}; {remedy}"[:_LONGEST]
+            detail = _line(f"{plain(given[column][row])!r}; {remedy}")
             bad.setdefault(row, Refusal(place(row), f"{column} {problem}", detail))
     everything = (*refused, *(bad[row] for row in sorted(bad)))
     good = np.ones(len(columns["query_id"]), dtype=bool)
@@ -191,6 +209,11 @@ def settle(
             f"{name} differs between rollouts of one query, so it cannot describe the query"
         )
     return Imported(source, rollouts, everything, tuple(notes))
+
+
+def _line(text: object) -> str:
+    """Give a text as one line of bounded length."""
+    return " ".join(str(text).split())[:_LONGEST]
 
 
 def _vector(values: list[Any]) -> np.ndarray:

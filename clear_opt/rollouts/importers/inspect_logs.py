@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from clear_opt.errors import MissingExtraError
 from clear_opt.files import TableError
+from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
+from clear_opt.rollouts.importers.inspect_answers import SampleAnswer, answer_of
+from clear_opt.rollouts.importers.inspect_copies import Copies
+from clear_opt.rollouts.importers.inspect_files import log_paths, read_log
+from clear_opt.rollouts.importers.inspect_scores import grade_of
+from clear_opt.rollouts.importers.model_names import ModelNames
+from clear_opt.rollouts.importers.stop_reasons import stop_reason
+from clear_opt.rollouts.importers.texts import question_of
+from clear_opt.rollouts.importers.usage import Usage, usage_notes
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
-    from inspect_ai.model import ChatMessage
 
-_ENDINGS = (".eval", ".json")
-_CUT_OFF = ("max_tokens", "model_length")
-_GRADES = ("C", "I", "P", "N")  # correct, incorrect, partial, no answer
-_TRUTH = ("yes", "no", "true", "false")
+_TAKEN_BACK = "the sample was invalidated"
 
 
 def import_inspect(
@@ -31,10 +35,11 @@ def import_inspect(
     """Import Inspect AI logs.
 
     A rollout is one epoch of one sample: ``query_id`` is task and sample id, ``sample`` the epoch,
-    ``text`` what the user asked, ``n_tokens`` the output tokens of the evaluated model, which
-    count reasoning too, ``correct`` the score as Inspect's ``value_to_float`` gives it. It is
-    truncated if the model stopped at a token limit, or a limit of the sample stopped it. A cap is
-    known where the model answered once and the task limits the tokens of an answer.
+    ``text`` what the user asked, ``n_tokens`` the output tokens that the evaluated model wrote for
+    the solvers, reasoning included and grading not, ``correct`` the score as Inspect's
+    ``value_to_float`` gives it. It is truncated if the model stopped at a token limit, or a limit
+    of the sample stopped it. A cap is known where the model answered once and its call had a limit.
+    The effort that the model was asked for is part of its name.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def import_inspect(
     scorer
         Whose score counts, where a sample has several.
     model
-        Name of the model, instead of the one in the log.
+        Name of the model, instead of the one in the log and its effort.
     features
         Names in the samples' metadata to keep as features.
 
@@ -56,186 +61,134 @@ def import_inspect(
         If inspect-ai is not installed.
     """
     source = Path(source)
-    collector = Collector(source)
-    seen: dict[str, str] = {}
-    numbers: dict[tuple[str, str], set[int]] = {}
-    for path in _logs(source):
+    reading = _Reading(Collector(source), scorer, model, features)
+    for path in log_paths(source):
         name = str(path.relative_to(source)) if path != source else ""
-        log = _read(path, collector, source)
-        if log is None:
-            continue
+        try:
+            log = read_log(path)
+        except Unusable as flaw:
+            if path == source:
+                raise TableError(
+                    f"cannot be read as an Inspect log: {flaw.detail}",
+                    path=path,
+                    remedy="check the file",
+                ) from None
+            reading.collector.refuse(name, flaw.reason, flaw.detail)
+        else:
+            reading.run(log, name, path.name)
+    return reading.finish()
+
+
+class _Kept(NamedTuple):
+    """A sample that is a rollout, unless another log took it back."""
+
+    uuid: str | None
+    place: str
+    answer: SampleAnswer
+    values: dict[str, Any]
+    features: dict[str, Any]
+
+
+class _Reading:
+    """The samples of all logs, on their way to the collector."""
+
+    def __init__(
+        self, collector: Collector, scorer: str | None, model: str | None, features: Sequence[str]
+    ) -> None:
+        self.collector, self.scorer, self.features = collector, scorer, features
+        self.names, self.copies = ModelNames(model), Copies()
+        self.numbers: dict[tuple[str, str], set[int]] = {}
+        self.kept: list[_Kept] = []
+        self.taken_back: dict[str, str] = {}
+
+    def run(self, log: EvalLog, name: str, file: str) -> None:
         if log.status != "success":
-            collector.notes.append(f"{name or path.name} ended with status {log.status}")
-        if not log.samples:
-            collector.refuse(name or path.name, "the log holds no samples")
-        for sample in log.samples or []:
+            self.collector.notes.append(f"{name or file} ended with status {log.status}")
+        samples = log.samples or []
+        if not samples:
+            self.collector.refuse(name or file, "the log holds no samples")
+        wholly = log.invalidated and all(sample.invalidation is None for sample in samples)
+        for sample in samples:
             place = ", ".join(filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"]))
-            _take(collector, place, log, sample, (scorer, model, features), seen, numbers)
-    return collector.finish()
+            try:
+                if wholly or sample.invalidation is not None:
+                    self._take_back(place, sample)
+                self.kept.append(self._rollout(place, log, sample))
+            except Unusable as flaw:
+                self.collector.refuse(place, flaw.reason, flaw.detail)
 
+    def finish(self) -> Imported:
+        remarks: Counter[str] = Counter()
+        usages: list[Usage] = []
+        for uuid, place, answer, values, features in self.kept:
+            if uuid in self.taken_back:
+                self.collector.refuse(place, _TAKEN_BACK, f"in {self.taken_back[uuid]}")
+                continue
+            remarks.update(answer.remarks)
+            usages += answer.usages
+            self.collector.add(place, values, features)
+        told = [f"{count:,} rollouts {remark}" for remark, count in remarks.items()]
+        self.collector.notes += told + usage_notes(usages) + self.names.notes()
+        return self.collector.finish()
 
-def _logs(source: Path) -> list[Path]:
-    if source.is_dir():
-        found = sorted(p for p in source.rglob("*") if p.suffix in _ENDINGS and p.is_file())
-        if not found:
-            raise TableError("holds no log", path=source, remedy="logs end in .eval or .json")
-        return found
-    if not source.exists():
-        raise TableError("cannot be read: no such file", path=source, remedy="check the path")
-    if source.suffix not in _ENDINGS:
-        raise TableError("is no Inspect log", path=source, remedy="logs end in .eval or .json")
-    return [source]
+    def _take_back(self, place: str, sample: EvalSample) -> NoReturn:
+        """Refuse an invalidated sample, and with it its copies in other logs."""
+        if sample.uuid:
+            self.taken_back[sample.uuid] = place
+        if sample.invalidation is None:
+            raise Unusable("the log was invalidated")
+        raise Unusable(_TAKEN_BACK, sample.invalidation.reason or "")
 
+    def _rollout(self, place: str, log: EvalLog, sample: EvalSample) -> _Kept:
+        """Give the rollout in a sample.
 
-def _read(path: Path, collector: Collector, source: Path) -> EvalLog | None:
-    try:
-        from inspect_ai.log import read_eval_log
-    except ImportError:
-        raise MissingExtraError("inspect-ai", "inspect") from None
-    try:
-        return read_eval_log(str(path.resolve()))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-    ) as error:  # what Inspect raises on a file of another kind
-        detail = str(error).partition("\n")[0]
-        if path == source:
-            raise TableError(
-                f"cannot be read as an Inspect log: {detail}", path=path, remedy="check the file"
-            ) from None
-        collector.refuse(str(path.relative_to(source)), "the file is no Inspect log", detail)
-        return None
-
-
-def _take(
-    collector: Collector,
-    place: str,
-    log: EvalLog,
-    sample: EvalSample,
-    options: tuple[str | None, str | None, Sequence[str]],
-    seen: dict[str, str],
-    numbers: dict[tuple[str, str], set[int]],
-) -> None:
-    """Keep one sample, or say why not."""
-    scorer, model, features = options
-    if sample.uuid and seen.setdefault(sample.uuid, place) != place:
-        collector.refuse(place, "the sample stands in another log too", seen[sample.uuid])
-        return
-    if sample.error is not None:
-        collector.refuse(place, "the sample ended with an error", sample.error.message)
-        return
-    tokens = _output_tokens(log, sample)
-    if tokens is None:
-        collector.refuse(place, "the sample has no token usage")
-        return
-    value = _score(collector.source, place, sample, scorer)
-    grade = _grade(value)
-    if grade is None:
-        reason = "the sample has no score" if value is None else "the score is not a grade"
-        collector.refuse(place, reason, "" if value is None else value)
-        return
-    query = f"{log.eval.task}/{sample.id}"
-    name = model or log.eval.model
-    collector.add(
-        place,
-        {
+        Raises
+        ------
+        Unusable
+            If there is no telling from it how long an answer is and whether it is right.
+        """
+        seen = self.copies.original(log, sample, place)
+        if seen is not None:
+            where = "in its log twice" if seen == place else "in another log too"
+            raise Unusable(f"the sample stands {where}", seen)
+        if sample.error is not None:
+            raise Unusable("the sample ended with an error", sample.error.message)
+        cut_off = _cut_off(sample)
+        answer = answer_of(log, sample)
+        grade = grade_of(sample, self.scorer, self.collector.source, place)
+        query = f"{log.eval.task}/{sample.id}"
+        name = self.names.name(answer.model, *answer.settings, log.eval.model_args)
+        values = {
             "query_id": query,
-            "n_tokens": tokens,
+            "n_tokens": answer.n_tokens,
             "correct": grade,
             "text": _question(sample),
             "model": name,
-            "sample": _free(numbers.setdefault((query, name), set()), sample.epoch),
-            "truncated": _cut_off(sample),
+            "sample": _free(self.numbers.setdefault((query, name), set()), sample.epoch),
+            "truncated": cut_off,
             "source": log.eval.task,
-            "cap": _cap(log, sample, tokens),
-        },
-        {key: sample.metadata.get(key) for key in features},
-    )
-
-
-def _output_tokens(log: EvalLog, sample: EvalSample) -> int | None:
-    """Output tokens of the evaluated model, less those it spent in other roles, such as grading."""
-    usage = sample.model_usage.get(log.eval.model)
-    if usage is None:  # an answer from the cache is not counted as usage
-        answer = sample.output.usage
-        return None if answer is None else answer.output_tokens
-    roles = {role for role, name in _roles(log) if name == log.eval.model}
-    others = sum(u.output_tokens for role, u in sample.role_usage.items() if role in roles)
-    return usage.output_tokens - others
-
-
-def _roles(log: EvalLog) -> Iterator[tuple[str, str]]:
-    for role, models in (log.eval.model_roles or {}).items():
-        for config in models if isinstance(models, list) else [models]:
-            yield role, config.model
-
-
-def _score(source: Path, place: str, sample: EvalSample, scorer: str | None) -> Any:
-    scores = sample.scores or {}
-    if scorer is None and len(scores) > 1:
-        raise TableError(
-            "has scores of several scorers",
-            path=source,
-            place=place,
-            remedy=f"choose one (scorer=, --scorer): {', '.join(scores)}",
-        )
-    if scorer is not None and scores and scorer not in scores:
-        raise TableError(
-            f"has no score of {scorer!r}",
-            path=source,
-            place=place,
-            remedy=f"scorers here: {', '.join(scores)}",
-        )
-    score = scores.get(scorer) if scorer else next(iter(scores.values()), None)
-    return None if score is None else score.value
-
-
-def _grade(value: Any) -> float | None:
-    """Give Inspect's own number for a score, or ``None`` where it would only guess 0."""
-    from inspect_ai.scorer import value_to_float
-
-    if isinstance(value, str):
-        known = value in _GRADES or value.lower() in _TRUTH or _is_number(value)
-    else:
-        known = isinstance(value, (bool, int, float)) and math.isfinite(value)
-    return value_to_float()(value) if known else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+            "cap": answer.cap,
+        }
+        features = {key: sample.metadata.get(key) for key in self.features}
+        return _Kept(sample.uuid, place, answer, values, features)
 
 
 def _question(sample: EvalSample) -> str:
     if isinstance(sample.input, str):
         return sample.input
-    asked: list[str] = []
-    for message in sample.input:
-        if message.role == "assistant":
-            asked = []
-        elif message.role == "user":
-            asked.append(message.text)
-    return "\n\n".join(asked)
+    return question_of([{"role": m.role, "content": m.text} for m in sample.input])
 
 
 def _cut_off(sample: EvalSample) -> bool:
-    stopped = bool(sample.output.choices) and sample.output.stop_reason in _CUT_OFF
-    return stopped or sample.limit is not None
-
-
-def _cap(log: EvalLog, sample: EvalSample, tokens: int) -> int | None:
-    """Most tokens of the answer, where one call was all there was."""
-    cap = log.plan.config.max_tokens or log.eval.model_generate_config.max_tokens
-    asked = [] if isinstance(sample.input, str) else sample.input
-    calls = _answers(sample.messages) - _answers(asked)
-    return cap if cap is not None and calls == 1 and tokens <= cap else None
-
-
-def _answers(messages: Sequence[ChatMessage]) -> int:
-    return sum(message.role == "assistant" for message in messages)
+    """Whether a limit of the sample or of the model ended it."""
+    if sample.limit is not None:
+        return True
+    if not sample.output.choices:
+        return False
+    reason = stop_reason(sample.output.stop_reason)
+    if reason.flaw:
+        raise Unusable(reason.flaw, sample.output.error or "")
+    return reason.truncated
 
 
 def _free(taken: set[int], number: int) -> int:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import Record, Records, TableError, read_records
+from clear_opt.files import (
+    Record,
+    Records,
+    TableError,
+    listed,
+    parse_json,
+    read_json,
+    read_records,
+)
+from clear_opt.rollouts.importers.caps import cap_of
 from clear_opt.rollouts.importers.imported import Collector, Imported
-from clear_opt.rollouts.importers.texts import estimate_tokens, question_of
+from clear_opt.rollouts.importers.model_names import ModelNames
+from clear_opt.rollouts.importers.texts import question_of
+from clear_opt.rollouts.importers.token_estimates import estimate_quality, estimate_tokens
 
 _FILE = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+))?")
 _OWN = {
@@ -21,6 +31,7 @@ _OWN = {
 _CAPS = ("max_gen_toks", "max_new_tokens", "max_tokens")
 _MAPPED = ("correct", "n_tokens", "text")
 _COUNTS = (None, "words")
+_TRUTH = {"True": True, "False": False}
 
 
 def import_lm_eval(
@@ -49,7 +60,8 @@ def import_lm_eval(
     filter_name
         Which of the harness's filters graded; needed where there are several.
     count_tokens
-        ``"words"`` estimates lengths from words and punctuation marks, off by about 10 %.
+        ``"words"`` estimates lengths from words and punctuation marks, and from letters in other
+        scripts than Latin; a note says how far off that may be.
     model
         Name of the model, instead of the one found.
     features
@@ -72,19 +84,21 @@ def import_lm_eval(
         raise InvalidInputError(
             "is not known", column="count_tokens", value=count_tokens, remedy="use 'words'"
         )
-    collector = Collector(source)
+    collector, names = Collector(source), ModelNames(model)
+    estimated: list[str] | None = [] if count_tokens else None
     for path in _files(source):
         records = read_records(path)
-        reading = _Reading(collector, records, columns, filter_name, count_tokens, features)
-        reading.run(f"{path.relative_to(source)}, " if path != source else "", model)
+        reading = _Reading(collector, records, columns, filter_name, estimated, features, names)
+        reading.run(f"{path.relative_to(source)}, " if path != source else "")
     if "text" in columns and collector.rows and not any(row["text"] for row in collector.rows):
         raise TableError(
             f"has no field {columns['text']!r} in any doc", path=source, remedy="take the prompt"
         )
-    if count_tokens:
-        collector.notes.append("n_tokens is estimated from words, off by about 10 %")
+    if estimated is not None:
+        collector.notes.append(estimate_quality(estimated))
     elif not any(row["cap"] for row in collector.rows):
         collector.notes.append("no row names a token limit: no rollout counts as truncated")
+    collector.notes.extend(names.notes())
     return collector.finish()
 
 
@@ -108,14 +122,15 @@ class _Reading:
         records: Records,
         columns: Mapping[str, str],
         filter_name: str | None,
-        count_tokens: str | None,
+        estimated: list[str] | None,
         features: Sequence[str],
+        names: ModelNames,
     ) -> None:
         self.collector, self.records, self.columns = collector, records, columns
         self.filter_name, self.features = self._filter(filter_name), features
-        self.counted = count_tokens
+        self.estimated, self.names = estimated, names
         self.lengths = columns.get("n_tokens", "n_tokens")
-        if count_tokens is None and records.rows and self.lengths not in records.columns:
+        if estimated is None and records.rows and self.lengths not in records.columns:
             raise TableError(
                 f"counts no tokens: it has no field {self.lengths!r}",
                 path=records.path,
@@ -123,30 +138,38 @@ class _Reading:
                 "(--count-tokens words)",
             )
 
-    def run(self, prefix: str, model: str | None) -> None:
+    def run(self, prefix: str) -> None:
         name = _FILE.fullmatch(self.records.path.stem)
         task = name["task"] if name else self.records.path.stem
-        model = model or _model_beside(self.records.path, name["date"] if name else None)
-        skipped, seen = 0, set()
+        model = ("", {})
+        if self.names.given is None and name:
+            model = _model_beside(self.records.path, name["date"])
+        skipped, seen = 0, set[str]()
         for record in self.records.rows:
             values, place = record.values, prefix + record.place
             if self.filter_name is not None and values.get("filter") != self.filter_name:
                 skipped += 1
-            elif values.get("doc_id") is None:
+                continue
+            doc_id = values.get("doc_id")
+            if doc_id is None:
                 self.collector.refuse(place, "the row has no doc_id")
-            elif values["doc_id"] in seen:
+            elif isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
+                self.collector.refuse(place, "the doc_id is neither number nor text", doc_id)
+            elif str(doc_id) in seen:
                 self.collector.refuse(
                     place, "the row grades an answer again, by a filter it does not name"
                 )
             else:
-                seen.add(values["doc_id"])
+                seen.add(str(doc_id))
                 self._take(record, place, task, model)
         if skipped:
             self.collector.notes.append(
                 f"{skipped:,} rows repeat the answers under other filters than {self.filter_name!r}"
             )
 
-    def _take(self, record: Record, place: str, task: str, model: str | None) -> None:
+    def _take(
+        self, record: Record, place: str, task: str, model: tuple[str, dict[str, Any]]
+    ) -> None:
         values = record.values
         answers, flaw = _answers(values.get("resps"))
         if flaw:
@@ -158,16 +181,18 @@ class _Reading:
             reason = "several responses share one grade" if shared else "the row has no grade"
             self.collector.refuse(place, reason, values.get(self._metric(record), ""))
             return
-        if self.counted:
+        if self.estimated is not None:
+            self.estimated += answers
             lengths = [estimate_tokens(answer) for answer in answers]
         else:
             lengths = _each(values.get(self.lengths), len(answers))
         if lengths is None:
             self.collector.refuse(place, "the row has no length for each response")
             return
-        prompt, limits = _request(values.get("arguments"))
+        prompt, options = _request(values.get("arguments"))
         doc = _object(values.get("doc"))
-        cap = None if self.counted else next((limits[c] for c in _CAPS if limits.get(c)), None)
+        cap = cap_of(options, _CAPS) if self.estimated is None else None
+        name = self.names.name(model[0], model[1], options) or None
         for sample, (grade, length) in enumerate(zip(grades, lengths, strict=True)):
             self.collector.add(
                 place,
@@ -176,7 +201,7 @@ class _Reading:
                     "n_tokens": length,
                     "correct": grade,
                     "text": doc.get(self.columns["text"]) if "text" in self.columns else prompt,
-                    "model": model,
+                    "model": name,
                     "sample": sample,
                     "source": task,
                     "cap": cap,
@@ -191,13 +216,13 @@ class _Reading:
             raise TableError(
                 "holds the grades of several filters",
                 path=self.records.path,
-                remedy=f"choose one (--filter): {', '.join(found)}",
+                remedy=f"choose one (--filter): {listed(found)}",
             )
         if wanted is not None and found and wanted not in found:
             raise TableError(
                 f"holds no grades of the filter {wanted!r}",
                 path=self.records.path,
-                remedy=f"filters here: {', '.join(found)}",
+                remedy=f"filters here: {listed(found)}",
             )
         return wanted if found else None
 
@@ -216,7 +241,7 @@ class _Reading:
                 "holds several metrics",
                 path=self.records.path,
                 place=record.place,
-                remedy=f"choose the grade (--map correct=METRIC): {', '.join(map(str, named))}",
+                remedy=f"choose the grade (--map correct=METRIC): {listed(map(str, named))}",
             )
         return str(named[0]) if named else ""
 
@@ -245,7 +270,7 @@ def _each(value: Any, count: int) -> list[Any] | None:
 
 
 def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
-    """Prompt and generation options of the first request."""
+    """Give prompt and generation options of the first request."""
     first: Any = None
     if isinstance(arguments, dict):
         first = arguments.get("gen_args_0")
@@ -254,33 +279,45 @@ def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
         first = arguments[0]
     if not isinstance(first, list) or not first:
         return None, {}
-    prompt = first[0]
+    prompt, options = first[0], _object(first[1] if len(first) > 1 else None)
     if isinstance(prompt, list) and len(prompt) == 1:  # a chat is logged as one JSON text in a list
         prompt = prompt[0]
-    options = first[1] if len(first) > 1 and isinstance(first[1], dict) else {}
-    return (_unrolled(prompt) if isinstance(prompt, str) else None), options
+    return question_of(_unrolled(prompt) if isinstance(prompt, str) else prompt), options
 
 
-def _unrolled(prompt: str) -> str:
-    """Give the question of a chat that was logged as JSON; other prompts as they are."""
-    if prompt.startswith("[{"):
-        try:
-            return question_of(json.loads(prompt)) or prompt
-        except ValueError:
-            pass
-    return prompt
+def _unrolled(prompt: str) -> Any:
+    """Give the messages of a chat that was logged as JSON; other prompts as they are."""
+    if not prompt.lstrip().startswith("["):
+        return prompt
+    try:
+        messages = parse_json(prompt, path="prompt")
+    except TableError:
+        return prompt
+    chat = all(isinstance(message, dict) and "role" in message for message in messages)
+    return messages if messages and chat else prompt
 
 
-def _model_beside(path: Path, date: str | None) -> str | None:
-    """Name of the model, from the results of the same run."""
+def _model_beside(path: Path, date: str | None) -> tuple[str, dict[str, Any]]:
+    """Give name and settings of the model, from the results of the same run; empty if none."""
     results = path.with_name(f"results_{date}.json")
     if date is None or not results.is_file():
-        return None
+        return "", {}
     try:
-        found = json.loads(results.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = _object(read_json(results))
+    except TableError as error:
         raise TableError(
-            f"cannot be read: {error}", path=results, remedy="name the model (--model)"
+            f"cannot be read: {error.problem.removeprefix(f'{results}: ')}",
+            path=results,
+            remedy="name the model (--model)",
         ) from None
-    name = found.get("model_name") if isinstance(found, dict) else None
-    return name if isinstance(name, str) and name else None
+    name = found.get("model_name")
+    arguments = _object(found.get("config")).get("model_args")
+    return name if isinstance(name, str) else "", _settings(arguments)
+
+
+def _settings(arguments: Any) -> dict[str, Any]:
+    """Read what the model was made with, ``name=value`` with commas between in older versions."""
+    if isinstance(arguments, str):
+        pairs = (pair.partition("=") for pair in arguments.split(","))
+        return {name.strip(): _TRUTH.get(value.strip(), value.strip()) for name, _, value in pairs}
+    return _object(arguments)

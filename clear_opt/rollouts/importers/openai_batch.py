@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clear_opt.files import TableError, read_records
-from clear_opt.rollouts.importers.answers import Answer, Unusable, answers_of
-from clear_opt.rollouts.importers.grades import Grade, read_grades
+from clear_opt.files import Record, TableError, read_records
+from clear_opt.rollouts.importers.answers import Answer, Answers, Unusable, answers_of
+from clear_opt.rollouts.importers.caps import cap_of
+from clear_opt.rollouts.importers.grades import Grade, Grades, read_grades
 from clear_opt.rollouts.importers.imported import Collector, Imported
+from clear_opt.rollouts.importers.model_names import ModelNames
+from clear_opt.rollouts.importers.stop_reasons import Ending
 from clear_opt.rollouts.importers.texts import question_of
+from clear_opt.rollouts.importers.usage import Usage, usage_notes
 
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_QUESTIONS = ("messages", "input", "prompt", "instructions")
 
 
 def import_openai_batch(
@@ -27,8 +33,10 @@ def import_openai_batch(
 ) -> Imported:
     """Import the output of a batch of chat completions, completions or responses.
 
-    A rollout is one choice of one response. ``n_tokens`` is the completion's usage, which counts
-    reasoning. The usage of a response with several choices is their sum: a choice that was cut off
+    A rollout is one choice of one response. ``n_tokens`` is the completion's usage with its
+    reasoning (`clear_opt.rollouts.importers.usage`), ``truncated`` follows from the stop reason
+    (`clear_opt.rollouts.importers.stop_reasons`), and an effort that the request names is part of
+    ``model``. The usage of a response with several choices is their sum: a choice that was cut off
     gets the request's limit, if it is known, and the rest is shared out by the length of the texts.
 
     Parameters
@@ -41,7 +49,7 @@ def import_openai_batch(
         there is none) and ``text``, ``source``, ``model``. A table with ``query_id`` alone means
         that it is the ``custom_id``.
     requests
-        The batch's input, for texts and caps.
+        The batch's input, for texts, caps and efforts.
     columns
         What the grades file calls its columns, ours to theirs.
     model
@@ -55,90 +63,159 @@ def import_openai_batch(
         If a file cannot be read, grades contradict one another, or no row can be used.
     """
     source = Path(source)
-    collector = Collector(source)
     graded = read_grades(grades, columns, features)
     asked = None if requests is None else _requests(Path(requests))
-    seen: dict[str, str] = {}
-    numbers: Counter[tuple[str, str]] = Counter()
-    shared = 0
-    records = read_records(source)
-    for record in records.rows:
-        custom_id = record.values.get("custom_id")
-        if not isinstance(custom_id, str):
-            collector.refuse(record.place, "the row has no custom_id")
-            continue
-        if seen.setdefault(custom_id, record.place) != record.place:
-            collector.refuse(record.place, "the custom_id appears again", seen[custom_id])
-            continue
-        request = None if asked is None else asked.get(custom_id)
-        if asked is not None and request is None:
-            collector.refuse(record.place, "the custom_id has no request", custom_id)
-            graded.used(custom_id)
-            continue
+    batch = _Batch(Collector(source), graded, asked, ModelNames(model))
+    for record in read_records(source).rows:
+        batch.read(record)
+    return batch.finish()
+
+
+@dataclass
+class _Batch:
+    """The rows of a batch's output, on their way to the collector."""
+
+    collector: Collector
+    graded: Grades
+    asked: dict[str, dict[str, Any]] | None
+    names: ModelNames
+    graded_names: dict[str, ModelNames] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    usages: list[Usage] = field(default_factory=list)
+    shared: int = 0
+    filtered: int = 0
+
+    def read(self, record: Record) -> None:
+        """Keep the answers of one row, or say why not."""
+        custom_id = _name(record.values.get("custom_id"))
+        if custom_id is None:
+            self.collector.refuse(record.place, "the row has no custom_id")
+            return
+        if self.seen.setdefault(custom_id, record.place) != record.place:
+            self.collector.refuse(record.place, "the custom_id appears again", self.seen[custom_id])
+            return
         try:
-            answers = answers_of(record.values, _cap(request))
+            request = self._request(custom_id)
+            answers = answers_of(record.values, cap_of(request, _CAPS))
         except Unusable as flaw:
-            collector.refuse(record.place, flaw.reason, flaw.detail or custom_id)
-            graded.used(custom_id)
-            continue
-        shared += len(answers) > 1
-        for answer in answers:
-            grade = graded.find(custom_id, answer.number, alone=len(answers) == 1)
-            if grade is None or grade.correct is None:
-                collector.refuse(record.place, "the answer has no grade", custom_id)
+            self.collector.refuse(record.place, flaw.reason, flaw.detail or custom_id)
+            self.graded.used(custom_id)
+            return
+        several = len(answers.choices) > 1
+        self.usages.append(answers.usage)
+        self.shared += several
+        for answer in answers.choices:
+            grade = self.graded.find(custom_id, answer.number, alone=not several)
+            if answer.stop.flaw:
+                self.collector.refuse(record.place, answer.stop.flaw, custom_id)
+            elif grade is None or grade.correct is None:
+                self.collector.refuse(record.place, "the answer has no grade", custom_id)
             else:
-                values = _rollout(answer, grade, request, model)
-                key = values["query_id"], values["model"]
-                if values["sample"] is None:
-                    values["sample"] = numbers[key]
-                numbers[key] += 1
-                collector.add(record.place, values, grade.features)
-    for place, key in graded.left():
-        collector.refuse(f"{graded.path.name}, {place}", "the grade has no answer", key)
-    if shared:
-        collector.notes.append(
-            f"{shared:,} responses have several choices: their usage is shared out among them"
-        )
-    return collector.finish()
+                self._add(record.place, answer, answers, grade, request)
+
+    def _request(self, custom_id: str) -> dict[str, Any]:
+        if self.asked is None:
+            return {}
+        if custom_id not in self.asked:
+            raise Unusable("the custom_id has no request")
+        return self.asked[custom_id]
+
+    def _add(
+        self, place: str, answer: Answer, answers: Answers, grade: Grade, request: dict[str, Any]
+    ) -> None:
+        model = self._model(answers, grade, request)
+        key = grade.query_id, str(model)
+        sample = self.numbers[key] if grade.sample is None else grade.sample
+        self.numbers[key] += 1
+        self.filtered += answer.stop.ending is Ending.FILTERED
+        text = grade.text or _question(request, answer.number, len(answers.choices))
+        values = {
+            "query_id": grade.query_id,
+            "n_tokens": answer.n_tokens,
+            "correct": grade.correct,
+            "text": grade.text if text is None else text,
+            "model": model,
+            "sample": sample,
+            "truncated": answer.stop.truncated,
+            "source": grade.source,
+            "cap": answers.cap,
+        }
+        self.collector.add(place, values, grade.features)
+
+    def _model(self, answers: Answers, grade: Grade, request: dict[str, Any]) -> str | None:
+        """Name the model: the user's word for it stands, the server's goes with the effort."""
+        names = self.names
+        if grade.model and names.given is None:
+            names = self.graded_names.setdefault(str(grade.model), ModelNames(grade.model))
+        settings = dict(request)
+        if answers.effort is not None:
+            settings["reasoning"] = {"effort": answers.effort}
+        asked = request.get("model")
+        model = answers.model or (asked if isinstance(asked, str) else "")
+        return names.name(model, settings) or None
+
+    def finish(self) -> Imported:
+        """Refuse the grades that are left, and put the table together."""
+        grades = self.graded.path.name
+        for place, key in self.graded.left():
+            self.collector.refuse(f"{grades}, {place}", "the grade has no answer", key)
+        notes = self.collector.notes
+        if self.shared:
+            notes.append(
+                f"{self.shared:,} responses have several choices: their usage is shared out among "
+                "them"
+            )
+        if self.filtered:
+            notes.append(
+                f"the end of {self.filtered:,} rollouts was withheld by a filter: they count as "
+                "complete"
+            )
+        notes += usage_notes(self.usages)
+        for names in (self.names, *self.graded_names.values()):
+            notes += names.notes()
+        return self.collector.finish()
 
 
-def _rollout(
-    answer: Answer, grade: Grade, request: dict[str, Any] | None, model: str | None
-) -> dict[str, Any]:
-    text = grade.text
-    if text is None and request is not None:
-        text = question_of(
-            request.get("messages") or request.get("input") or request.get("prompt") or ""
-        )
-    return {
-        "query_id": grade.query_id,
-        "n_tokens": answer.n_tokens,
-        "correct": grade.correct,
-        "text": text,
-        "model": model or grade.model or answer.model,
-        "sample": grade.sample,
-        "truncated": answer.truncated,
-        "source": grade.source,
-        "cap": answer.cap,
-    }
+def _name(value: Any) -> str | None:
+    """Give a custom_id as text; some servers keep numbers as numbers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value.strip() else None
 
 
-def _cap(request: dict[str, Any] | None) -> int | None:
-    limits = ((request or {}).get(name) for name in _CAPS)
-    return next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
+def _question(request: dict[str, Any], number: int, choices: int) -> str | None:
+    """Give what was asked for one choice; a request for plain completions may ask several things.
+
+    Their choices stand in the order of the prompts, ``n`` of each.
+    """
+    prompt = request.get("prompt")
+    if isinstance(prompt, list) and len(prompt) > 1 and choices % len(prompt) == 0:
+        each = choices // len(prompt)
+        return question_of(prompt[number // each]) if 0 <= number < choices else ""
+    asked = [question_of(request[name]) for name in _QUESTIONS if request.get(name) is not None]
+    return next(filter(str.strip, asked), "") if asked else None
 
 
 def _requests(path: Path) -> dict[str, dict[str, Any]]:
-    """Body of each request, by its custom_id."""
-    bodies = {}
+    """Read the body of each request, by its custom_id."""
+    bodies: dict[str, dict[str, Any]] = {}
     for record in read_records(path).rows:
-        custom_id, body = record.values.get("custom_id"), record.values.get("body")
-        if not isinstance(custom_id, str) or not isinstance(body, dict):
+        custom_id, body = _name(record.values.get("custom_id")), record.values.get("body")
+        if custom_id is None or not isinstance(body, dict):
             raise TableError(
                 "has no custom_id with a body",
                 path=path,
                 place=record.place,
                 remedy="give the batch's input file",
             )
-        bodies[custom_id] = body
+        if bodies.setdefault(custom_id, body) != body:
+            raise TableError(
+                "asks for something else under the same custom_id as a row before it",
+                path=path,
+                place=record.place,
+                column="custom_id",
+                value=custom_id,
+                remedy="give the batch's input file",
+            )
     return bodies
