@@ -187,3 +187,13 @@ def test_entry_budgets_of_long_tails_are_small_numbers(curves):
     problem = AllocationProblem(curves, 100)
     assert (entry_budgets(problem) < 2_000).all()
     assert what_would_fund(problem, 1) < 2_000
+
+
+@tails
+def test_pictures_of_long_tails_are_drawn(curves):
+    plots = pytest.importorskip("clear_opt.plots", reason="matplotlib is not installed")
+    problem = AllocationProblem(curves, 250)
+    answer = solve(problem)
+    assert plots.plot_funded(problem, answer).axes
+    assert plots.plot_demand(problem).axes
+    assert plots.plot_curve(curves).axes

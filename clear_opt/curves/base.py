@@ -56,6 +56,26 @@ class Curve(PerQuery, ABC):
         Where the curve is concave from ``start`` on, the answer is ``start`` itself.
         """
 
+    def line_below(
+        self, left: Array, right: Array, at_left: Array, at_right: Array
+    ) -> tuple[Array, Array]:
+        """Give the ends of a line that stays below the curve between two caps, shape (n,) each.
+
+        Where the curve is concave between them it is the chord, further below the threshold the
+        tangent at ``left``. Past its peak a curve is taken to rise no more.
+
+        Parameters
+        ----------
+        left, right
+            Caps, tokens, shape (n,).
+        at_left, at_right
+            The curve's values there, shape (n,).
+        """
+        xp = namespace(self.threshold, left, right)
+        tangent = at_left + self.marginal(left) * (right - left)
+        at_right = xp.where(left < self.threshold, xp.minimum(at_right, tangent), at_right)
+        return xp.minimum(at_left, at_right), at_right
+
     @property
     @abstractmethod
     def threshold(self) -> Array:

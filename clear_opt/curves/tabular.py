@@ -85,6 +85,17 @@ class TabularCurve(Curve):
         hull = self.hull(start + xp.zeros(len(self)), xp.full(len(self), xp.inf))
         return hull.tokens[:, min(1, hull.tokens.shape[1] - 1)]
 
+    def line_below(
+        self, left: Array, right: Array, at_left: Array, at_right: Array
+    ) -> tuple[Array, Array]:
+        """Give the ends of the steepest line from the left that stays below all points between."""
+        xp = namespace(self.grid, left, right)
+        run = self.grid - left[:, None]
+        between = (run > 0) & (self.grid < right[:, None])
+        slopes = (self.values - at_left[:, None]) / xp.where(between, run, 1.0)
+        least = xp.where(between, slopes, xp.inf).min(axis=1)
+        return at_left, xp.minimum(at_right, at_left + least * (right - left))
+
     def hull(self, start: Array, end: Array) -> Hull:
         """Wrap the curve from above between caps ``start`` and ``end``, tokens, shape (n,)."""
         xp = namespace(self.grid, start, end)

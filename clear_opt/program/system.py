@@ -18,7 +18,7 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt.program.constraints import FundedShare, Guarantee, Limit
-from clear_opt.program.lanes import Funded
+from clear_opt.program.points import Funded
 from clear_opt.program.program import Program
 
 
