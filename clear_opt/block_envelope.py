@@ -18,7 +18,7 @@ import numpy as np
 from clear_opt.blocks import each, largest
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import upper_hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, namespace, saturating
 from clear_opt.curves.rows import STATIC
 from clear_opt.defaults import BLOCK_LOSS, MOST_TOKENS
 from clear_opt.envelope import (
@@ -34,6 +34,7 @@ _DIGITS = 1e-12  # width beside its peak from which on float64 cannot tell the c
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # relative; a gain below is none
 
 
+@saturating
 def envelope_on_blocks(
     curves: Curve, floor: np.ndarray, ceiling: np.ndarray, weight: np.ndarray, block: int
 ) -> Envelope:
@@ -151,7 +152,7 @@ class BlockEnvelope(CurveEnvelope):
 
     def _best_block(self, price: Array, *, inclusive: bool) -> Array:
         xp = namespace(self.start, price)
-        nearest = xp.floor(self.curves.response(price / self.weight) / self.block) * self.block
+        nearest = xp.floor(self._wanted(price) / self.block) * self.block
         below = xp.clip(nearest, self.least, self.end)
         slope = self.slope_above(below)
         pays = slope >= price if inclusive else slope > price
@@ -212,12 +213,12 @@ def _vertices(envelope: TangentEnvelope, block: Array) -> tuple[Array, Array, Ar
 def _blocks_matter(envelope: TangentEnvelope, block: int) -> bool:
     """Say whether whole blocks lose a share worth mentioning of what the envelope promises.
 
-    Looked at are some of the queries, each at half its abandonment price. Where float64 cannot
-    resolve a query's rise, its best cap is known in whole tokens only.
+    Looked at are some of the queries, each at half its abandonment price. Where a query's rise is
+    so narrow that float64 cannot resolve it, only whole blocks have a value and a slope.
     """
     if len(envelope) == 0:
         return False
-    if largest(_unresolved, envelope) > 0:
+    if largest(_unresolved, envelope) > 0 or envelope.dearest == np.inf:
         return True
     rows = slice(None, None, -(-len(envelope) // _SAMPLE))
     loss, gain = _at_half_price(envelope.take(rows), block)

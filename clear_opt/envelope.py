@@ -26,6 +26,8 @@ from clear_opt.curves.hull import Hull
 from clear_opt.curves.numerics import Array, chosen, namespace
 from clear_opt.curves.tabular import hull_response
 
+_DEAREST = float(np.finfo(np.float64).max)  # success per token: what next to no weight sees
+
 
 class Envelope(ABC):
     """The concave envelope of one curve per query; all arrays have shape (n,).
@@ -194,6 +196,11 @@ class CurveEnvelope(Envelope):
     def funded_caps(self, price: Array) -> Array:
         """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
 
+    def _wanted(self, price: Array) -> Array:
+        """Give the curves' own response at a price, tokens, shape (n,)."""
+        xp = namespace(self.start, price)
+        return self.curves.response(xp.minimum(price / self.weight, _DEAREST))
+
     @property
     def breakpoints(self) -> Array:
         """The abandonment prices, shape (n,)."""
@@ -241,14 +248,12 @@ class TangentEnvelope(CurveEnvelope):
 
     def funded_caps(self, price: Array) -> Array:
         """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
-        wanted = self.curves.response(price / self.weight)
+        wanted = self._wanted(price)
         return namespace(self.start, price).clip(wanted, self.tangent, self.end)
 
     def committed(self, price: Array) -> Array:
         """Give the response on the curve's concave part, tokens, shape (n,)."""
-        return namespace(self.start, price).clip(
-            self.curves.response(price / self.weight), self.least, self.end
-        )
+        return namespace(self.start, price).clip(self._wanted(price), self.least, self.end)
 
     @property
     def least(self) -> Array:

@@ -24,7 +24,7 @@ from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, namespace, saturating
 from clear_opt.curves.rows import owned
 from clear_opt.envelope import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
@@ -156,14 +156,17 @@ class AllocationProblem:
         """Whether the floors fit into the budget."""
         return self.floor_total <= self.budget
 
+    @saturating
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
         return each(_utility, (self.curves, self.weight, self._caps(tokens)))
 
+    @saturating
     def best_response(self, price: float) -> np.ndarray:
         """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
         return each(_best_response, self.envelope, price)
 
+    @saturating
     def surplus(self, price: float) -> np.ndarray:
         """Give what funding a query beyond its floor gains net of its tokens' price, shape (n,).
 
@@ -171,6 +174,7 @@ class AllocationProblem:
         """
         return each(_surplus, (self._curves_beside_envelope, self.weight, self.envelope), price)
 
+    @saturating
     def account(self, tokens: Any, price: float) -> Account:
         """Say what an allocation is worth at a price, query by query, and certify it.
 

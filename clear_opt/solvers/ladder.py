@@ -18,6 +18,9 @@ from clear_opt.block_envelope import BlockEnvelope
 from clear_opt.envelope import CurveEnvelope, HullEnvelope
 from clear_opt.problem import AllocationProblem
 
+LISTED = 1 << 16
+"""Blocks that are listed rather than told apart by more evaluations of demand."""
+
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
 
 
@@ -232,6 +235,8 @@ class BlockLadder(TangentLadder):
         step = _STEP
         while step < 1.0 and high < top and self.tokens(count, high) > fewest:
             high, step = min(price * (1.0 + step), top), 4.0 * step
+        if self.tokens(count, low) - self.tokens(count, high) > LISTED * self.block:
+            return super().respend(count, price, left)  # blocks so narrow are as good as tokens
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))
         gained = np.concatenate([[0.0], np.cumsum(listed.rise)])
