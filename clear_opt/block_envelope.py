@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import jax
 import numpy as np
 
 from clear_opt.blocks import each, largest
@@ -27,9 +26,10 @@ from clear_opt.envelope import (
     HullEnvelope,
     TangentEnvelope,
     concave_envelope,
+    own_response,
 )
 
-_SAMPLE = 1 << 10  # queries that tell whether blocks matter
+_SAMPLE = 1 << 8  # queries that tell whether blocks matter
 _DIGITS = 1e-12  # width beside its peak from which on float64 cannot tell the caps of a rise apart
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # relative; a gain below is none
 
@@ -136,9 +136,13 @@ class BlockEnvelope(CurveEnvelope):
         """Give the best whole blocks on the concave part, the fewest of equally good ones, (n,)."""
         return self._best_block(price, inclusive=False)
 
-    def funded_caps(self, price: Array) -> Array:
-        """Give the response of funded queries, tokens, (n,); see `CurveEnvelope`."""
-        return namespace(self.start, price).maximum(self.committed(price), self.tangent)
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`.
+
+        The fewest of equally good blocks, so that a price leaves out the block whose slope it is.
+        """
+        first = self if count is None else self.take(slice(0, count))
+        return namespace(self.start, price).maximum(first.committed(price), first.tangent)
 
     @property
     def steepest(self) -> Array:
@@ -152,7 +156,8 @@ class BlockEnvelope(CurveEnvelope):
 
     def _best_block(self, price: Array, *, inclusive: bool) -> Array:
         xp = namespace(self.start, price)
-        nearest = xp.floor(self._wanted(price) / self.block) * self.block
+        wanted = own_response(self.curves, price, self.weight)
+        nearest = xp.floor(wanted / self.block) * self.block
         below = xp.clip(nearest, self.least, self.end)
         slope = self.slope_above(below)
         pays = slope >= price if inclusive else slope > price
@@ -160,9 +165,6 @@ class BlockEnvelope(CurveEnvelope):
 
     def _worth(self, caps: Array) -> Array:
         return self.weight * self.curves.value(caps)
-
-
-jax.tree_util.register_dataclass(BlockEnvelope)
 
 
 def _on_blocks(envelope: TangentEnvelope, block: int) -> BlockEnvelope:
@@ -233,7 +235,7 @@ def _unresolved(envelope: TangentEnvelope) -> Array:
 def _at_half_price(envelope: TangentEnvelope, block: int) -> tuple[np.ndarray, np.ndarray]:
     """Give what rounding to blocks loses at half the abandonment price, and what funding gains."""
     price = 0.5 * envelope.abandonment_price
-    caps, start_value = envelope.response(price), envelope.start_value
+    caps, start_value = envelope.funded_caps(price), envelope.start_value
     below = np.maximum(np.floor(caps / block) * block, envelope.start)
     gained, *rounded = (
         envelope.weight * envelope.curves.value(at) - start_value - price * (at - caps)

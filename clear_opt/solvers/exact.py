@@ -30,8 +30,8 @@ class _Table(NamedTuple):
     """Weighted success beyond that of the floor."""
 
 
-def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.ndarray:
-    """Give the best caps of all where the grid is small enough to say, else those that are given.
+def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.ndarray | None:
+    """Give the best caps of all, or ``None`` where the grid is not small enough to say.
 
     Parameters
     ----------
@@ -41,12 +41,13 @@ def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.
         About the clearing price, weighted success per token, >= 0; any gives the same answer, in
         more or less time.
     caps
-        Whole-block caps within floors, ceilings and the budget, int64, shape (n,).
+        Whole-block caps within floors, ceilings and the budget, int64, shape (n,): the better,
+        the more can be ruled out.
 
     Returns
     -------
-    Caps of the same kind, worth at least as much. They are optimal where the number of whole caps
-    of all queries times the blocks of the budget (and 1,024 more) is at most
+    Caps of the same kind; those given, if none are better. The grid is small enough where the
+    number of whole caps of all queries times the blocks of the budget (and 1,024 more) is at most
     `clear_opt.defaults.EXACT_CELLS`, and up to `clear_opt.defaults.EXACT_REDUCTION` times that
     where enough caps can be ruled out.
     """
@@ -55,7 +56,7 @@ def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.
     most = (np.minimum(end, problem.ceiling) - problem.floor) / block
     most = np.clip(most, 0, room)
     if (most.sum() + len(problem)) * (room + _OVERHEAD) > EXACT_REDUCTION * EXACT_CELLS:
-        return caps
+        return None
     table = _reduced(problem, _table(problem, most.astype(np.int64)), price, room, caps)
     if table is None:
         return caps
@@ -63,8 +64,10 @@ def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.
     fewest = table.blocks[first]
     widest = np.maximum.reduceat(table.blocks, first) - fewest
     left = min(room - int(fewest.sum()), int(widest.sum()))
-    if left < 0 or len(table.query) * (left + _OVERHEAD) > EXACT_CELLS:
+    if left < 0:
         return caps
+    if len(table.query) * (left + _OVERHEAD) > EXACT_CELLS:
+        return None
     chosen = _solved(table, first, left)
     found = problem.floor.astype(np.int64) + block * table.blocks[chosen]
     better = problem.utility(found).sum() > problem.utility(caps).sum()

@@ -160,7 +160,7 @@ class TangentLadder(Ladder):
         """Give tokens and weighted success of all queries before the first step is taken."""
         return self.least, self.least_value
 
-    def respend(self, count: int, price: float, left: np.ndarray) -> Respent:
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
         """Give what the queries of the first ``count`` steps do with tokens left over at a price.
 
         By the slope of demand, which is right to second order.
@@ -169,13 +169,14 @@ class TangentLadder(Ladder):
         ----------
         count, price
             As for `tokens`.
+        asked
+            Tokens of all queries there.
         left
             Tokens to spend, negative ones to save, shape (k,).
         """
         slope = 0.0
         if price > 0:
-            fewer = self.tokens(count, price * (1 + _STEP))
-            slope = (self.tokens(count, price) - fewer) / (_STEP * price)
+            slope = (asked - self.tokens(count, price * (1 + _STEP))) / (_STEP * price)
         if slope <= 0:
             return Respent(np.where(left < 0, -np.inf, price * left), np.full(len(left), price))
         moved = price - left / slope
@@ -191,7 +192,7 @@ class TangentLadder(Ladder):
         return self.least_value + float(gained.sum())
 
     def _taken(self, count: int, price: float) -> Taken:
-        return Taken(self.row[:count], self.ranked.take(slice(0, count)).funded_caps(price))
+        return Taken(self.row[:count], self.ranked.funded_caps(price, count))
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
         """Give the weighted success of the first queries, as many as were taken, at caps."""
@@ -222,21 +223,21 @@ class BlockLadder(TangentLadder):
         order = np.argsort(-slope, kind="stable")
         return Blocks(slope[order], slope[order] * self.block)
 
-    def respend(self, count: int, price: float, left: np.ndarray) -> Respent:
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
         """Give what the first queries do with what is left: the dearest blocks not yet taken."""
         blocks = np.floor(left / self.block)
         low, high, step = price, price, _STEP
         top = float(self.ranked.abandonment_price[count - 1]) if count else price
-        fewest, most = self.tokens(count, price) + self.block * np.array(
-            [blocks.min(), blocks.max()]
-        )
+        fewest, most = asked + self.block * blocks.min(), asked + self.block * blocks.max()
         while step < 1.0 and self.tokens(count, low) < most:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP
         while step < 1.0 and high < top and self.tokens(count, high) > fewest:
             high, step = min(price * (1.0 + step), top), 4.0 * step
         if self.tokens(count, low) - self.tokens(count, high) > LISTED * self.block:
-            return super().respend(count, price, left)  # blocks so narrow are as good as tokens
+            return super().respend(
+                count, price, asked, left
+            )  # blocks so narrow are as good as tokens
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))
         gained = np.concatenate([[0.0], np.cumsum(listed.rise)])
