@@ -12,28 +12,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import jax
 import numpy as np
 
 from clear_opt.blocks import each, largest
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import upper_hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, namespace, saturating
 from clear_opt.curves.rows import STATIC
-from clear_opt.defaults import BLOCK_LOSS
+from clear_opt.defaults import BLOCK_LOSS, MOST_TOKENS
 from clear_opt.envelope import (
     CurveEnvelope,
     Envelope,
     HullEnvelope,
     TangentEnvelope,
     concave_envelope,
+    own_response,
 )
 
-_SAMPLE = 1 << 10  # queries that tell whether blocks matter
+_SAMPLE = 1 << 8  # queries that tell whether blocks matter
 _DIGITS = 1e-12  # width beside its peak from which on float64 cannot tell the caps of a rise apart
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)  # relative; a gain below is none
 
 
+@saturating
 def envelope_on_blocks(
     curves: Curve, floor: np.ndarray, ceiling: np.ndarray, weight: np.ndarray, block: int
 ) -> Envelope:
@@ -60,7 +61,8 @@ def envelope_on_blocks(
     if isinstance(curves, TabularCurve):
         if not (curves.grid % block).any():
             return concave_envelope(curves, floor, ceiling, weight)
-        caps = corner_caps(curves.grid, floor, ceiling, block)
+        end = np.maximum(floor, np.minimum(ceiling, MOST_TOKENS // block * block))
+        caps = corner_caps(curves.grid, floor, end, block)
         values = np.stack([weight * curves.value(column) for column in caps.T], axis=1)
         return HullEnvelope(upper_hull(caps, values))
     envelope = concave_envelope(curves, floor, ceiling, weight)
@@ -134,9 +136,13 @@ class BlockEnvelope(CurveEnvelope):
         """Give the best whole blocks on the concave part, the fewest of equally good ones, (n,)."""
         return self._best_block(price, inclusive=False)
 
-    def funded_caps(self, price: Array) -> Array:
-        """Give the response of funded queries, tokens, (n,); see `CurveEnvelope`."""
-        return namespace(self.start, price).maximum(self.committed(price), self.tangent)
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`.
+
+        The fewest of equally good blocks, so that a price leaves out the block whose slope it is.
+        """
+        first = self if count is None else self.take(slice(0, count))
+        return namespace(self.start, price).maximum(first.committed(price), first.tangent)
 
     @property
     def steepest(self) -> Array:
@@ -150,7 +156,8 @@ class BlockEnvelope(CurveEnvelope):
 
     def _best_block(self, price: Array, *, inclusive: bool) -> Array:
         xp = namespace(self.start, price)
-        nearest = xp.floor(self.curves.response(price / self.weight) / self.block) * self.block
+        wanted = own_response(self.curves, price, self.weight)
+        nearest = xp.floor(wanted / self.block) * self.block
         below = xp.clip(nearest, self.least, self.end)
         slope = self.slope_above(below)
         pays = slope >= price if inclusive else slope > price
@@ -158,9 +165,6 @@ class BlockEnvelope(CurveEnvelope):
 
     def _worth(self, caps: Array) -> Array:
         return self.weight * self.curves.value(caps)
-
-
-jax.tree_util.register_dataclass(BlockEnvelope)
 
 
 def _on_blocks(envelope: TangentEnvelope, block: int) -> BlockEnvelope:
@@ -211,12 +215,12 @@ def _vertices(envelope: TangentEnvelope, block: Array) -> tuple[Array, Array, Ar
 def _blocks_matter(envelope: TangentEnvelope, block: int) -> bool:
     """Say whether whole blocks lose a share worth mentioning of what the envelope promises.
 
-    Looked at are some of the queries, each at half its abandonment price. Where float64 cannot
-    resolve a query's rise, its best cap is known in whole tokens only.
+    Looked at are some of the queries, each at half its abandonment price. Where a query's rise is
+    so narrow that float64 cannot resolve it, only whole blocks have a value and a slope.
     """
     if len(envelope) == 0:
         return False
-    if largest(_unresolved, envelope) > 0:
+    if largest(_unresolved, envelope) > 0 or envelope.dearest == np.inf:
         return True
     rows = slice(None, None, -(-len(envelope) // _SAMPLE))
     loss, gain = _at_half_price(envelope.take(rows), block)
@@ -231,7 +235,7 @@ def _unresolved(envelope: TangentEnvelope) -> Array:
 def _at_half_price(envelope: TangentEnvelope, block: int) -> tuple[np.ndarray, np.ndarray]:
     """Give what rounding to blocks loses at half the abandonment price, and what funding gains."""
     price = 0.5 * envelope.abandonment_price
-    caps, start_value = envelope.response(price), envelope.start_value
+    caps, start_value = envelope.funded_caps(price), envelope.start_value
     below = np.maximum(np.floor(caps / block) * block, envelope.start)
     gained, *rounded = (
         envelope.weight * envelope.curves.value(at) - start_value - price * (at - caps)

@@ -13,6 +13,13 @@ TANGENT_STEPS: Final = 60
 EXACT_PATTERNS: Final = 8
 """Queries nearest the margin whose funded sets are all tried when the batch is small."""
 
+EXACT_CELLS: Final = 1 << 23
+"""Caps of all queries times blocks of the budget up to which a batch is solved exactly: at most
+about 30 ms on a core, and a tenth of that as a rule."""
+
+EXACT_REDUCTION: Final = 8
+"""How many times larger a batch may be for it to be tried whether enough caps can be ruled out."""
+
 BLOCK_QUERIES: Final = 1 << 17
 """Queries per block in large batches: a megabyte per array, so that a block stays in cache. On two
 cores half as many are 6 % slower, twice as many 15 %."""

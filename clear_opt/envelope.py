@@ -12,7 +12,7 @@ answers are differentiable in the curve parameters away from kinks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import jax
@@ -24,7 +24,10 @@ from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
 from clear_opt.curves.numerics import Array, chosen, namespace
+from clear_opt.curves.rows import PerQuery
 from clear_opt.curves.tabular import hull_response
+
+_DEAREST = float(np.finfo(np.float64).max)
 
 
 class Envelope(ABC):
@@ -178,8 +181,14 @@ def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
     return xp.maximum(start, xp.minimum(most, curves.peak))
 
 
+def own_response(curves: Curve, price: Array, weight: Array) -> Array:
+    """Give the curves' own response, tokens, shape (n,), to a price of weighted success."""
+    # Next to no weight sees a price beyond float64: the greatest number stands for it.
+    return curves.response(namespace(price, weight).minimum(price / weight, _DEAREST))
+
+
 @dataclass(frozen=True, eq=False)
-class CurveEnvelope(Envelope):
+class CurveEnvelope(PerQuery, Envelope):
     """An envelope that asks the curve itself: a chord from the floor, then points of the curve."""
 
     curves: Curve
@@ -191,22 +200,16 @@ class CurveEnvelope(Envelope):
     abandonment_price: Array
 
     @abstractmethod
-    def funded_caps(self, price: Array) -> Array:
-        """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, of queries whose abandonment price is above ``price``.
+
+        Shape (count,): of all, or of the first few queries only.
+        """
 
     @property
     def breakpoints(self) -> Array:
         """The abandonment prices, shape (n,)."""
         return self.abandonment_price
-
-    def take(self, rows: Any) -> Self:
-        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-
-        def of(part: Any) -> Any:
-            return part.take(rows) if isinstance(part, Curve) else chosen(part, rows)
-
-        arrays = [part.name for part in fields(self) if not part.metadata.get("static")]
-        return replace(self, **{name: of(getattr(self, name)) for name in arrays})
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,16 +241,19 @@ class TangentEnvelope(CurveEnvelope):
         pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
         return xp.where(pays, self.funded_caps(price), self.start)
 
-    def funded_caps(self, price: Array) -> Array:
-        """Give the response of queries whose abandonment price is above ``price``, tokens, (n,)."""
-        wanted = self.curves.response(price / self.weight)
-        return namespace(self.start, price).clip(wanted, self.tangent, self.end)
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`."""
+        xp = namespace(self.start, price)
+        if count is None:
+            return xp.clip(own_response(self.curves, price, self.weight), self.tangent, self.end)
+        curves = self.curves.take(slice(0, count))
+        wanted = own_response(curves, price, self.weight[:count])
+        return xp.clip(wanted, self.tangent[:count], self.end[:count])
 
     def committed(self, price: Array) -> Array:
         """Give the response on the curve's concave part, tokens, shape (n,)."""
-        return namespace(self.start, price).clip(
-            self.curves.response(price / self.weight), self.least, self.end
-        )
+        wanted = own_response(self.curves, price, self.weight)
+        return namespace(self.start, price).clip(wanted, self.least, self.end)
 
     @property
     def least(self) -> Array:
@@ -332,5 +338,4 @@ class HullEnvelope(Envelope):
         return HullEnvelope(Hull(*(chosen(part, rows) for part in self.hull)))
 
 
-jax.tree_util.register_dataclass(TangentEnvelope)
 jax.tree_util.register_dataclass(HullEnvelope)

@@ -13,7 +13,8 @@ from clear_opt import defaults
 from clear_opt.arrays import (
     as_number,
     as_numbers,
-    one_or_each,
+    once,
+    per_query,
     read_only,
     refuse_missing,
     repeated,
@@ -23,7 +24,7 @@ from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, namespace, saturating
 from clear_opt.curves.rows import owned
 from clear_opt.envelope import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
@@ -84,12 +85,11 @@ class AllocationProblem:
         budget = as_budget(self.budget)
         n = len(self.curves)
         curves = owned(self.curves, "curves")
-        floor = one_or_each("floor", self.floor, n)
+        floor = once(per_query("floor", self.floor, n))
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")
-        ceiling = np.inf if self.ceiling is None else self.ceiling
-        ceiling = one_or_each("ceiling", ceiling, n)
+        ceiling = once(per_query("ceiling", np.inf if self.ceiling is None else self.ceiling, n))
         require_ceiling("ceiling", ceiling)
-        weight = one_or_each("weight", self.weight, n)
+        weight = once(per_query("weight", self.weight, n))
         require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
         floor = np.ceil(floor / block) * block
         ceiling = np.floor(ceiling / block) * block
@@ -115,17 +115,31 @@ class AllocationProblem:
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Concave envelope of the weighted curves between floors and ceilings, in whole blocks.
+        """Concave envelope of the weighted curves between floors and ceilings, read-only.
 
-        Where blocks are narrow beside the curves' rise it is the curves' own envelope. Read-only.
+        It is that of whole blocks, unless these are narrow beside the curves' rise.
         """
-        envelope = envelope_on_blocks(
-            self.curves, self.floor, self.ceiling, self.weight, self.block
-        )
+        limits = self.floor, self.ceiling, self.weight
+        envelope = envelope_on_blocks(self.curves, *limits, self.block)
         for leaf in jax.tree_util.tree_leaves(envelope):
             if isinstance(leaf, np.ndarray):
                 leaf.flags.writeable = False
         return envelope
+
+    def part(self, rows: Any, budget: float) -> AllocationProblem:
+        """Give some of the queries with a budget of their own, and the envelopes they have here.
+
+        Parameters
+        ----------
+        rows
+            Index array, mask or slice.
+        budget
+            Tokens.
+        """
+        limits = self.floor[rows], self.ceiling[rows], self.weight[rows]
+        part = AllocationProblem(self.curves.take(rows), budget, *limits, self.block)
+        part.__dict__["envelope"] = self.envelope.take(rows)  # where cached_property keeps it
+        return part
 
     @property
     def spendable(self) -> int:
@@ -142,14 +156,17 @@ class AllocationProblem:
         """Whether the floors fit into the budget."""
         return self.floor_total <= self.budget
 
+    @saturating
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
         return each(_utility, (self.curves, self.weight, self._caps(tokens)))
 
+    @saturating
     def best_response(self, price: float) -> np.ndarray:
         """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
         return each(_best_response, self.envelope, price)
 
+    @saturating
     def surplus(self, price: float) -> np.ndarray:
         """Give what funding a query beyond its floor gains net of its tokens' price, shape (n,).
 
@@ -157,6 +174,7 @@ class AllocationProblem:
         """
         return each(_surplus, (self._curves_beside_envelope, self.weight, self.envelope), price)
 
+    @saturating
     def account(self, tokens: Any, price: float) -> Account:
         """Say what an allocation is worth at a price, query by query, and certify it.
 
@@ -284,7 +302,7 @@ def as_budget(value: Any) -> float:
         raise InvalidInputError(
             f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
             column="budget",
-            value=value,
+            value=number,
             remedy="tokens; beyond that float64 no longer counts them one by one",
         )
     return number

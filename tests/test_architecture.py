@@ -17,16 +17,8 @@ LAYERS = [
     {"errors", "defaults", "precision", "arrays", "blocks", "amounts"},
     {"files", "tracking"},
     {"curves", "lengths"},
-    {
-        "envelope",
-        "block_envelope",
-        "uncertain",
-        "spend",
-        "overrun",
-        "certificate",
-        "allocation",
-        "rollouts",
-    },
+    {"envelope", "block_envelope", "uncertain", "spend", "overrun"}
+    | {"certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
     {"program"},
     {"predictors"},

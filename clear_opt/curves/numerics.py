@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,8 @@ from jax.core import Tracer
 
 from clear_opt.arrays import own_numbers, parts_of, read_only
 from clear_opt.errors import InvalidInputError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 Array = Any
 """A NumPy or a JAX array (JAX tracers included)."""
@@ -32,6 +34,14 @@ def namespace(*values: Array) -> Any:
 def is_traced(value: Array) -> bool:
     """Say whether a JAX transformation is passing through, so that numbers cannot be looked at."""
     return isinstance(value, Tracer)
+
+
+def saturating(function: _Function) -> _Function:
+    """Let numbers beyond float64's range become zero or infinite in a function, without a warning.
+
+    That is what its formulas tend to: a query of next to no weight sees an infinite price.
+    """
+    return np.errstate(over="ignore", under="ignore")(function)
 
 
 def chosen(array: Array, rows: Any) -> Array:

@@ -15,14 +15,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from clear_opt.defaults import PRICE_STEPS
-from clear_opt.solvers.ladder import BlockLadder, Ladder
+from clear_opt.solvers.ladder import LISTED, BlockLadder, Ladder
 
 Measure = Literal["tokens", "value"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = 1e-300  # prices below are zero
 _SETTLED = 1e-10  # a secant step this small, relative to the price, lands far closer than that
-_LISTED = 1 << 16  # blocks that are listed rather than told apart by more evaluations
 _PATIENCE = 4  # evaluations after which a bracket must have halved, or is halved
 
 
@@ -109,7 +108,7 @@ class PriceTable:
     ) -> float:
         """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
         asked = ladder.tokens(count, low), ladder.tokens(count, high)
-        while asked[0] - asked[1] > _LISTED * ladder.block:
+        while asked[0] - asked[1] > LISTED * ladder.block:
             middle = _between(low, high)
             if not low < middle < high:
                 return high

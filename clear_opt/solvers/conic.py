@@ -21,6 +21,7 @@ import cvxpy as cp
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.curves.numerics import saturating
 from clear_opt.defaults import (
     CONIC_TOLERANCE,
     CUT_ROUNDS,
@@ -107,6 +108,7 @@ class ConicSolver:
         """Name in results and messages."""
         return "conic"
 
+    @saturating
     def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget; parameters, result and errors as for `DualSolver.solve`.
 
@@ -148,6 +150,7 @@ class ConicSolver:
         )
         return checked(allocation, throw=throw)
 
+    @saturating
     def relax(self, problem: AllocationProblem) -> Relaxation:
         """Solve the convex hull of a feasible problem of n >= 1 queries."""
         if problem.spendable <= problem.floor_total:
@@ -155,7 +158,7 @@ class ConicSolver:
             dearest = problem.envelope.dearest
             at_floor = float(problem.utility(problem.floor).sum())
             return Relaxation(dearest, at_floor, True, 0.0, 0.0)
-        found = form_of(problem.curves)
+        found = form_of(problem)
         with _LOCK:
             if found is None:
                 return self._by_cuts(problem)

@@ -58,7 +58,7 @@ def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     order = np.argsort(problem.envelope.abandonment_price)
     rows = order[((np.arange(size) + 0.5) * (len(problem) / size)).astype(np.int64)]
     room = problem.spendable - problem.floor_total
-    return _part(problem, rows, problem.floor[rows].sum() + room * size / len(problem))
+    return problem.part(rows, problem.floor[rows].sum() + room * size / len(problem))
 
 
 def presolved(problem: AllocationProblem, guess: float) -> Presolved:
@@ -81,7 +81,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
     floors = problem.floor[dropped].sum()
     at_rest = problem.utility(problem.floor)[dropped].sum()
     return Presolved(
-        _part(problem, rows, problem.spendable - floors),
+        problem.part(rows, problem.spendable - floors),
         int(sure.sum()),
         float(at_rest),
         float(ceded[dropped].max(initial=0.0)),
@@ -100,13 +100,3 @@ def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
             high = float(price)
             break
     return low, high
-
-
-def _part(problem: AllocationProblem, rows: np.ndarray, budget: float) -> AllocationProblem:
-    return AllocationProblem(
-        problem.curves.take(rows),
-        budget,
-        floor=problem.floor[rows],
-        ceiling=problem.ceiling[rows],
-        weight=problem.weight[rows],
-    )

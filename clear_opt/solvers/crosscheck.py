@@ -201,7 +201,7 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
 
 def _optimal_prices(problem: AllocationProblem) -> tuple[float, float]:
     """Give the least and greatest price at which a feasible problem's demand meets its budget."""
-    ladder, budget = ladder_of(problem), problem.budget
+    ladder, budget = ladder_of(problem), problem.spendable
     table, less = PriceTable(ladder), budget * (1 - _SAME_DEMAND)
     low = table.clear(budget * (1 + _SAME_DEMAND)).price
     return low, table.clear(less).price if less > ladder.least else np.inf

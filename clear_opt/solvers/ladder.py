@@ -18,6 +18,9 @@ from clear_opt.block_envelope import BlockEnvelope
 from clear_opt.envelope import CurveEnvelope, HullEnvelope
 from clear_opt.problem import AllocationProblem
 
+LISTED = 1 << 16
+"""Blocks that are listed rather than told apart by more evaluations of demand."""
+
 _STEP = 1e-3  # relative step in price over which the slope of demand is taken
 
 
@@ -34,7 +37,7 @@ class Respent(NamedTuple):
     """What becomes of tokens that are left over, or lacking, at a price; arrays of shape (k,)."""
 
     worth: np.ndarray
-    """Weighted success gained, or lost where tokens lacked; minus infinity if they cannot be had."""
+    """Weighted success that is gained, or lost; minus infinity where tokens cannot be saved."""
     price: np.ndarray
     """Price at which they are spent, or saved, weighted success per token, >= 0."""
 
@@ -157,7 +160,7 @@ class TangentLadder(Ladder):
         """Give tokens and weighted success of all queries before the first step is taken."""
         return self.least, self.least_value
 
-    def respend(self, count: int, price: float, left: np.ndarray) -> Respent:
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
         """Give what the queries of the first ``count`` steps do with tokens left over at a price.
 
         By the slope of demand, which is right to second order.
@@ -166,13 +169,14 @@ class TangentLadder(Ladder):
         ----------
         count, price
             As for `tokens`.
+        asked
+            Tokens of all queries there.
         left
             Tokens to spend, negative ones to save, shape (k,).
         """
         slope = 0.0
         if price > 0:
-            fewer = self.tokens(count, price * (1 + _STEP))
-            slope = (self.tokens(count, price) - fewer) / (_STEP * price)
+            slope = (asked - self.tokens(count, price * (1 + _STEP))) / (_STEP * price)
         if slope <= 0:
             return Respent(np.where(left < 0, -np.inf, price * left), np.full(len(left), price))
         moved = price - left / slope
@@ -188,7 +192,7 @@ class TangentLadder(Ladder):
         return self.least_value + float(gained.sum())
 
     def _taken(self, count: int, price: float) -> Taken:
-        return Taken(self.row[:count], self.ranked.take(slice(0, count)).funded_caps(price))
+        return Taken(self.row[:count], self.ranked.funded_caps(price, count))
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
         """Give the weighted success of the first queries, as many as were taken, at caps."""
@@ -219,22 +223,26 @@ class BlockLadder(TangentLadder):
         order = np.argsort(-slope, kind="stable")
         return Blocks(slope[order], slope[order] * self.block)
 
-    def respend(self, count: int, price: float, left: np.ndarray) -> Respent:
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
         """Give what the first queries do with what is left: the dearest blocks not yet taken."""
         blocks = np.floor(left / self.block)
         low, high, step = price, price, _STEP
         top = float(self.ranked.abandonment_price[count - 1]) if count else price
-        at_price = self.tokens(count, price)
-        while step < 1.0 and self.tokens(count, low) - at_price < blocks.max() * self.block:
+        fewest, most = asked + self.block * blocks.min(), asked + self.block * blocks.max()
+        while step < 1.0 and self.tokens(count, low) < most:
             low, step = price * (1.0 - step), 4.0 * step
         step = _STEP
-        while high < top and self.tokens(count, high) - at_price > blocks.min() * self.block:
+        while step < 1.0 and high < top and self.tokens(count, high) > fewest:
             high, step = min(price * (1.0 + step), top), 4.0 * step
+        if self.tokens(count, low) - self.tokens(count, high) > LISTED * self.block:
+            return super().respend(
+                count, price, asked, left
+            )  # blocks so narrow are as good as tokens
         listed = self.blocks_between(count, low, high)
         taken = int(np.count_nonzero(listed.prices > price))
         gained = np.concatenate([[0.0], np.cumsum(listed.rise)])
-        upto = np.minimum(taken + blocks.astype(np.int64), len(listed.prices))
-        worth = np.where(upto < 0, -np.inf, gained[np.maximum(upto, 0)] - gained[taken])
+        upto = np.clip(taken + blocks, -1, len(listed.prices)).astype(np.int64)
+        worth = np.where(upto < 0, -np.inf, gained[upto] - gained[taken])
         return Respent(worth, np.append(listed.prices, low)[np.maximum(upto, 0)])
 
 

@@ -102,7 +102,7 @@ def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) ->
     more, gained = more[first:], gained[first:]
     on = _PATTERNS[: 1 << len(more), : len(more)]
     left = problem.spendable - settled - on @ more
-    respent = ladder.respend(first, price, left)
+    respent = ladder.respend(first, price, settled, left)
     value = worth + on @ gained + respent.worth
     pays = np.maximum(gained - price * more, 0.0).sum()
     order = np.argsort(-value, kind="stable")[:_TRIED]

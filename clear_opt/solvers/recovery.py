@@ -16,6 +16,7 @@ import numpy as np
 
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.exact import best_caps
 from clear_opt.solvers.exchange import exchange
 from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
 from clear_opt.solvers.margin import spend_around
@@ -43,21 +44,33 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     -------
     Whole-block caps, int64, shape (n,), that sum to at most the budget.
     """
-    whole = []
+    found = None
     ladder = ladder_of(problem) if ladder is None else ladder
     if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
         found = spend_around(problem, ladder, price)
-        if found is not None:
-            if found.good_enough:
-                return found.tokens
-            whole.append(found.tokens)
+    if found is None:
+        margin = _order_by_margin(problem, price)
+        start = round_to_blocks(problem, _remainder_to_margin(problem, price, *margin))
+    else:
+        start = found.tokens
+    best = best_caps(problem, price, start)
+    if best is not None:
+        return best
+    if found is not None and found.good_enough:
+        return start
+    searched = _searched(problem, price, start)
+    best = best_caps(problem, price, searched)  # more can be ruled out than before
+    return searched if best is None else best
+
+
+def _searched(problem: AllocationProblem, price: float, start: np.ndarray) -> np.ndarray:
+    """Give the best of caps that are there, every set around the margin, and the simple rules."""
     order, margin = _order_by_margin(problem, price)
     candidates = [_remainder_to_margin(problem, price, order, margin)]
     candidates += _spent_on_patterns(problem, price, order, margin)
-    whole += [round_to_blocks(problem, tokens) for tokens in candidates]
+    whole = [start, *(round_to_blocks(problem, tokens) for tokens in candidates)]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
-    best = max(whole, key=lambda tokens: problem.utility(tokens).sum())
-    return exchange(problem, best)
+    return exchange(problem, max(whole, key=lambda tokens: problem.utility(tokens).sum()))
 
 
 def contested(n: int) -> int:

@@ -129,12 +129,7 @@ def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> WindowLadder
     """Find a narrow window that holds the clearing price; ``None`` where that is next to zero."""
     n, budget = len(problem), problem.spendable
     rows = np.random.default_rng(_SEED).integers(0, n, _SAMPLE)
-    sample = AllocationProblem(
-        problem.curves.take(rows),
-        budget * len(rows) / n,
-        *(problem.floor[rows], problem.ceiling[rows], problem.weight[rows]),
-        problem.block,
-    )
+    sample = problem.part(rows, budget * len(rows) / n)
     if not sample.feasible:
         return None
     ladder = TangentLadder(sample)
