@@ -69,3 +69,7 @@ BUDGETS: Final = (50, 100, 150, 200, 300, 400, 600, 800)
 GRID_POINTS: Final = 32
 """Caps per query where expected spend counts: against all whole caps the dual bound loses at most
 0.06 % (mean 0.01 %) on random surge, quadratic, Hill and logistic batches; with 16 it is 0.25 %."""
+
+POINTS_BELOW: Final = 8
+"""Caps per query below break-even where limits hold with a probability: less variance may be worth
+more than what a token brings. In batches of a few queries that happens; in large ones hardly."""
