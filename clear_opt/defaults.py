@@ -83,3 +83,7 @@ GRID_POINTS: Final = 32
 
 MOST_SEED: Final = 2**32 - 1
 """Largest seed: that of NumPy's older generator, which scikit-learn draws from."""
+
+POINTS_BELOW: Final = 8
+"""Caps per query below break-even where limits hold with a probability: less variance may be worth
+more than what a token brings. In batches of a few queries that happens; in large ones hardly."""

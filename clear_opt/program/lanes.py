@@ -332,10 +332,17 @@ def spend_lane(
     weight: np.ndarray,
     block: int,
     available: np.ndarray,
+    *,
+    below: int = 0,
 ) -> PointLane:
-    """Give the lane in which expected spend counts, over a grid of caps for each query."""
+    """Give the lane in which expected spend counts, over a grid of caps for each query.
+
+    ``below`` is how many caps to add between the threshold and the first that may break even.
+    """
     rests = available & (floor <= ceiling)
     grid = cap_grid(curves, lengths, floor, np.maximum(floor, ceiling), block=block)
+    if below:
+        grid = np.sort(np.concatenate([grid, _below(curves, grid, below, block)], axis=1), axis=1)
     caps, spend, value = map(np.asarray, spend_points(curves, lengths, grid, weight))
     opened = rests & (value.max(axis=1) > value[:, 0])
     # Break-even is the steepest chord from the floor, the farthest of equals.
@@ -361,3 +368,13 @@ def spend_lane(
         top_cap=points.at(caps, top),
         points=points,
     )
+
+
+def _below(curves: Curve, grid: np.ndarray, count: int, block: int) -> np.ndarray:
+    """Give caps between each threshold and the first cap of a grid above it, shape (n, count)."""
+    low = np.maximum(np.asarray(curves.threshold), grid[:, 0])
+    above = np.where(grid > low[:, None], grid, np.inf).min(axis=1)
+    high = np.where(np.isfinite(above), above, grid[:, 0])
+    share = np.arange(1, count + 1) / (count + 1)
+    caps = np.ceil((low[:, None] + share * (high - low)[:, None]) / block) * block
+    return np.clip(caps, grid[:, :1], np.maximum(high, grid[:, 0])[:, None])

@@ -257,7 +257,8 @@ class Program:
         shared = (self.floor, ceiling, self.weight, self.block, offer.available)
         if self.basis == "expected":
             assert offer.lengths is not None
-            return spend_lane(offer.curves, offer.lengths, *shared)
+            below = 0 if self.overrun_probability is None else defaults.POINTS_BELOW
+            return spend_lane(offer.curves, offer.lengths, *shared, below=below)
         return cap_lane(offer.curves, *shared)
 
     def plain(self) -> AllocationProblem | None:

@@ -28,6 +28,10 @@ class Margin(NamedTuple):
     rate: np.ndarray
     constant: np.ndarray
 
+    def at(self, variance: np.ndarray) -> np.ndarray:
+        """Give the reserve at variances of the rows, in units, shape (m,)."""
+        return self.constant + self.rate * variance
+
 
 class Priced(NamedTuple):
     """All states of all queries at given prices."""
@@ -47,6 +51,7 @@ class Smooth(NamedTuple):
 
 
 _OF_STATES = ("allowed", "possible")
+_OF_MARGIN = ("margin", "spread_rate", "amount", "limits", "rest_use", "_signed")
 
 
 def _weighted(weights: np.ndarray, tables: np.ndarray) -> np.ndarray:
@@ -146,14 +151,14 @@ class System:
             most[k] = np.where(lane.open, used, np.where(lane.rests, rest, 0.0))
         return float(most.max(axis=0).sum())
 
-    def largest_excess(self, index: int) -> float:
-        """Give the most by which one member can exceed its expected use of a row, in units."""
+    @cached_property
+    def largest_excess(self) -> np.ndarray:
+        """The most by which one member can exceed its expected use of a row, in units, (m,)."""
         excess = [
-            self.rate[index, k]
-            * np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
-            for k, lane in enumerate(self.program.lanes)
+            np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
+            for lane in self.program.lanes
         ]
-        return float(np.max(excess, initial=0.0))
+        return (self.rate * np.stack(excess)).max(axis=(1, 2), initial=0.0)
 
     @cached_property
     def limits(self) -> np.ndarray:
@@ -208,10 +213,15 @@ class System:
 
     def restricted(self, allowed: np.ndarray) -> System:
         """Give the same rows over some of the states only, booleans of shape (2 K, n)."""
-        other = replace(self, allowed=allowed)
-        # What does not depend on the choice of states is not worked out again.
-        known = {key: value for key, value in vars(self).items() if key not in _OF_STATES}
-        vars(other).update(known)
+        return self._with(replace(self, allowed=allowed), _OF_STATES)
+
+    def under(self, margin: Margin | None) -> System:
+        """Give the same rows and states with another line for what is kept back."""
+        return self._with(replace(self, margin=margin), _OF_MARGIN)
+
+    def _with(self, other: System, changed: tuple[str, ...]) -> System:
+        """Spare another system the work on what does not depend on what has changed."""
+        vars(other).update({key: own for key, own in vars(self).items() if key not in changed})
         return other
 
     def price_states(self, prices: np.ndarray, temperature: float = 0.0) -> Priced:

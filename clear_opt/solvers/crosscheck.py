@@ -10,13 +10,13 @@ import numpy as np
 from clear_opt.allocation import Allocation
 from clear_opt.certificate import Row
 from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program, System
+from clear_opt.program import Program
+from clear_opt.program.unfunded import bound_of
 from clear_opt.solvers.clearing import PriceTable
 from clear_opt.solvers.conic import ConicSolver
 from clear_opt.solvers.conic_program import relax_program
 from clear_opt.solvers.coupled import in_terms_of
-from clear_opt.solvers.coupled.chance import chance_system
-from clear_opt.solvers.coupled.solver import finish
+from clear_opt.solvers.coupled.solver import finish, priced, whole_caps
 from clear_opt.solvers.dual import DualSolver
 from clear_opt.solvers.ladder import ladder_of
 
@@ -216,14 +216,15 @@ def _check_program(program: Program) -> CrossCheck:
     dual = DualSolver().solve(program)
     if len(program) == 0:
         return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)
-    system = System(program)
-    if program.overrun_probability is not None:
-        system, _ = chance_system(program, None)
+    system, _, caps = priced(program)
     begun = time.perf_counter()
     found = relax_program(system)
+    if program.overrun_probability is None:
+        caps = whole_caps(system, found.prices)
     conic = finish(
         system,
         found.prices,
+        caps,
         solver=ConicSolver().name,
         converged=found.converged,
         throw=True,
@@ -231,7 +232,7 @@ def _check_program(program: Program) -> CrossCheck:
         begun=begun,
     )
     prices = np.array([dual.prices[str(row.name)] for row in program.constraints])
-    between = system.bound(0.5 * (prices + found.prices))
+    between = bound_of(system, 0.5 * (prices + found.prices))
     return CrossCheck(dual, conic, found.value, between)
 
 

@@ -1,10 +1,10 @@
-"""Limits that hold with a probability: what to keep back for the spread of realised spend.
+"""Limits that hold with a probability: prices and whole caps.
 
-The margin of a limit grows with the square root of the variance of what its members spend, so it
-depends on the answer. Its tangent at any variance lies above it (`Program.kept_back_line`). With it
-each query is charged for its own variance and the program stays linear in its states; a few rounds
-bring the tangent to where the answer is. Whatever the rounds, the probability holds. The dual bound
-of the answer is that of the program under the tangent.
+What is kept back of a limit grows with the square root of the variance of what its members spend,
+so it depends on the answer. Its tangent at any variance lies above it. With it each query is
+charged for its own variance and the program stays linear in its states; a few rounds bring the
+tangent to where the answer is. Whatever the rounds, the probability holds. What no answer exceeds
+is another question: `clear_opt.solvers.coupled.chance_bound`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clear_opt.program.constraints import Limit
+from clear_opt import defaults
+from clear_opt.program.assignment import Assignment
+from clear_opt.program.margins import reserves, tangents
 from clear_opt.program.program import Program
-from clear_opt.program.system import Margin, System
+from clear_opt.program.system import System
+from clear_opt.solvers.coupled.enumeration import all_choices, few_choices
+from clear_opt.solvers.coupled.patterns import Spent
+from clear_opt.solvers.coupled.polish import polish
 from clear_opt.solvers.coupled.prices import CoupledPrices, coupled_prices
-from clear_opt.solvers.coupled.recovery import best_states
+from clear_opt.solvers.coupled.recovery import best_states, recover
+from clear_opt.solvers.coupled.table import table_around
+from clear_opt.solvers.coupled.window import undominated
+
+PriceSearch = Callable[[System, np.ndarray | None], CoupledPrices]
+"""What finds the prices of a system, from prices to start with or none."""
 
 _ROUNDS = 4
 _SETTLED = 1e-3  # relative change of a variance that moves the margin by half as much
@@ -26,7 +36,7 @@ _SETTLED = 1e-3  # relative change of a variance that moves the margin by half a
 def chance_system(
     program: Program,
     start: np.ndarray | None,
-    find: Callable[[System, np.ndarray | None], CoupledPrices] = coupled_prices,
+    find: PriceSearch = coupled_prices,
 ) -> tuple[System, CoupledPrices]:
     """Find prices under limits that hold with the program's probability.
 
@@ -42,7 +52,7 @@ def chance_system(
     Returns
     -------
     System
-        With the margins that the prices belong to.
+        With the tangents that the prices belong to.
     CoupledPrices
         The evaluations are those of all rounds.
     """
@@ -51,26 +61,66 @@ def chance_system(
     variance, least = np.zeros(system.m), _least_variance(system)
     for _ in range(_ROUNDS):
         evaluations += found.evaluations
-        states = best_states(system, found.prices)
-        now = np.maximum(states.variance(), least)
+        now = np.maximum(best_states(system, found.prices).variance(), least)
         if (np.abs(now - variance) <= _SETTLED * now).all():
             break
         variance = now
-        system = System(program, margin_at(program, variance))
+        system = system.under(tangents(system, variance))
         found = find(system, found.prices)
     return system, found._replace(evaluations=evaluations)
 
 
-def margin_at(program: Program, variance: np.ndarray) -> Margin:
-    """Give the tangents to the margins of all limits, (m,) each, at variances of shape (m,)."""
-    plain = System(program)
-    rate, constant = np.zeros(plain.m), np.zeros(plain.m)
-    for index, row in enumerate(program.constraints):
-        if isinstance(row, Limit):
-            rate[index], constant[index] = program.kept_back_line(
-                row, float(variance[index]), plain.largest_excess(index)
-            )
-    return Margin(rate, constant)
+def chance_caps(system: System, prices: np.ndarray) -> Assignment | None:
+    """Find whole caps that keep every limit with the program's probability.
+
+    Parameters
+    ----------
+    system
+        With the tangents of `chance_system`.
+    prices
+        That belong to them, shape (m,).
+
+    Returns
+    -------
+    Assignment
+        The best one found; of all caps of the grid where they are few. ``None`` where none was.
+    """
+    few = _best_of_few(system)
+    if few is not None:
+        return few
+    best = recover(system, prices)
+    for _ in range(_ROUNDS if best is not None else 0):
+        near = system.under(tangents(system, best.variance()))
+        here = Spent(Assignment(near, best.lane, best.caps), prices)
+        moved = polish(here, near.bound(prices))
+        if not moved.utility().sum() > best.utility().sum():
+            break
+        best = moved
+    return best
+
+
+def _best_of_few(system: System) -> Assignment | None:
+    """Give the best of all choices of caps of the grid; ``None`` where there are too many."""
+    plain = system.under(None)
+    lanes = plain.program.lanes
+    table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=defaults.GRID_POINTS)
+    variance = np.zeros_like(table.use)
+    for k, lane in enumerate(lanes):
+        spread = plain.rate[:, k, None] ** 2 * lane.variance_at(table.caps)
+        variance = np.where(table.lane == k, spread, variance)
+    both = np.concatenate([table.use, variance])
+    owner, state = np.nonzero(undominated(table.value, both).T)
+    if not few_choices(owner):
+        return None
+    choices, total, used = all_choices(table.value[state, owner], both[:, state, owner], owner)
+    m = plain.m
+    over = used[:m] + reserves(plain, used[m:]) - plain.limits[:, None]
+    fits = (over <= 1e-12 * np.abs(plain.limits)[:, None]).all(axis=0)
+    if not fits.any():
+        return None
+    chosen = choices[:, int(np.argmax(np.where(fits, total, -np.inf)))]
+    best = table.assignment(plain, state[chosen])
+    return Assignment(system, best.lane, best.caps)
 
 
 def _least_variance(system: System) -> np.ndarray:

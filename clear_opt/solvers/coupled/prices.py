@@ -51,6 +51,7 @@ def coupled_prices(
     *,
     warm: float = _WARM,
     coldest: float = _COLDEST,
+    enough: float = -np.inf,
 ) -> CoupledPrices:
     """Find the prices that minimise the dual bound of a feasible program.
 
@@ -66,6 +67,8 @@ def coupled_prices(
     coldest
         Temperature at which to end, as a share of the greatest success of a query, or of the bound
         where that is less.
+    enough
+        Dual bound, weighted success, below which nobody asks how low it can be.
     """
     scale = float(max(lane.utility_top for lane in system.program.lanes))
     if scale == 0:  # nothing can be gained: no unit of anything is worth a price
@@ -92,7 +95,7 @@ def coupled_prices(
             prices = last_prices  # differences drown in rounding from here on
             break
         prices, converged = found, settled
-        if last:
+        if last or (enough > -np.inf and system.bound(prices) <= enough):
             break
         # The path is nearly straight once it is known who is at a tie: then strides can grow.
         cooling = max(cooling * _COOLING, _FASTEST) if steps <= _FEW else _COOLING

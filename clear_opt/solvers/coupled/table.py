@@ -41,7 +41,10 @@ class Table(NamedTuple):
 
 
 def table_around(
-    system: System, centres: list[np.ndarray], others: list[np.ndarray] | None = None
+    system: System,
+    centres: list[np.ndarray],
+    others: list[np.ndarray] | None = None,
+    sizes: int | None = None,
 ) -> Table:
     """List rests, break-even caps, and caps around given ones in every lane.
 
@@ -54,10 +57,12 @@ def table_around(
         the funded state of the lane itself.
     others
         Of each lane, one more cap of each query to try, shape (n,).
+    sizes
+        Of steps between caps, how many; by default the fewer, the more queries there are.
     """
     program = system.program
     floored, n = program.floor > 0, len(program)
-    sizes = next(size for most, size in _SIZES if n <= most)
+    sizes = sizes or next(size for most, size in _SIZES if n <= most)
     lanes, caps, values, uses = [], [], [], []
 
     def add(lane: np.ndarray, cap: np.ndarray, k: int, exists: np.ndarray) -> None:
@@ -93,14 +98,8 @@ def table_around(
 
 
 def _can_have(system: System, lane: Lane, caps: np.ndarray) -> np.ndarray:
-    """Say which caps above the floor may be set.
-
-    Below break-even only where no pin forbids it, and where no price of variance could make such a
-    cap the best: the dual bound does not count with it.
-    """
+    """Say which caps above the floor may be set: below break-even only where no pin forbids it."""
     program = system.program
-    if system.margin is not None:
-        return lane.open & (caps >= lane.entry_cap)
     return lane.open & ((caps >= lane.entry_cap) | (~program.pinned & (caps > program.floor)))
 
 
