@@ -1,12 +1,12 @@
 """What no caps exceed whose limits hold with a probability.
 
 The reserve of a limit is concave in the variance V of what its members spend, and a dual bound
-wants it linear. Its tangent overstates it, so a bound under the tangent bounds nothing but the caps that
-the tangent allows. Its chord over a range of V understates it there: a bound under the chord holds
-for all caps with a V in the range. So the range of every limit's V is split into boxes, each with
-chords and a bound of its own, and the greatest of them holds for all (spatial branch and bound;
-Horst and Tuy, Global Optimization, 1996). The box of the greatest bound is split where its prices'
-own best states are, until its chords are as good as exact there.
+wants it linear. Its tangent overstates it, so a bound under the tangent bounds nothing but the
+caps that the tangent allows. Its chord over a range of V understates it there: a bound under the
+chord holds for all caps with a V in the range. So the range of every limit's V is split into
+boxes, each with chords and a bound of its own, and the greatest of them holds for all (spatial
+branch and bound; Horst and Tuy, Global Optimization, 1996). The box of the greatest bound is split
+where its prices' own best states are, until its chords are as good as exact there.
 """
 
 from __future__ import annotations
