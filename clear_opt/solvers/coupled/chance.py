@@ -10,6 +10,7 @@ is another question: `clear_opt.solvers.coupled.chance_bound`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,6 +31,8 @@ PriceSearch = Callable[[System, np.ndarray | None], CoupledPrices]
 """What finds the prices of a system, from prices to start with or none."""
 
 _ROUNDS = 4
+_MANY = 500  # queries; beyond, a tangent is as good as exact wherever the answer ends up
+_GAIN = 1e-4  # relative; what is worth another round
 _SETTLED = 1e-3  # relative change of a variance that moves the margin by half as much
 
 
@@ -89,13 +92,13 @@ def chance_caps(system: System, prices: np.ndarray) -> Assignment | None:
     if few is not None:
         return few
     best = recover(system, prices)
-    for _ in range(_ROUNDS if best is not None else 0):
-        near = system.under(tangents(system, best.variance()))
-        here = Spent(Assignment(near, best.lane, best.caps), prices)
-        moved = polish(here, near.bound(prices))
-        if not moved.utility().sum() > best.utility().sum():
+    if best is None or len(system.program) > _MANY:
+        return best
+    for _ in range(_ROUNDS):
+        near, value = system.under(tangents(system, best.variance())), best.utility().sum()
+        best = polish(Spent(replace(best, system=near), prices), near.bound(prices))
+        if not best.utility().sum() > value * (1.0 + _GAIN):
             break
-        best = moved
     return best
 
 

@@ -127,5 +127,3 @@ def finish(
     if throw and not allocation.status.ok:
         raise SolverError(f"solver {solver!r}: {allocation.status.value}")
     return allocation
-
-
