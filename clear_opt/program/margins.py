@@ -55,8 +55,10 @@ def _least_positive(system: System, index: int) -> float:
     """Give the least variance above zero of what one query uses of a row; infinity if none is."""
     least = np.inf
     for k, lane in enumerate(system.program.lanes):
-        spread = system.rate[index, k, :, None] ** 2 * lane.table.variance
-        varies = (spread > 0) & lane.table.usable
+        states = lane.table
+        assert states is not None  # expected spend has finitely many
+        spread = system.rate[index, k, :, None] ** 2 * states.variance
+        varies = (spread > 0) & states.usable
         least = min(least, spread[varies].min(initial=np.inf))
     return float(least)
 

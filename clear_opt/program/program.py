@@ -15,6 +15,7 @@ from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
 from clear_opt.problem import AllocationProblem
+from clear_opt.program.build_lanes import cap_lane, spend_lane
 from clear_opt.program.constraints import (
     QUERIES,
     Constraint,
@@ -23,7 +24,7 @@ from clear_opt.program.constraints import (
     as_members,
     members_of,
 )
-from clear_opt.program.lanes import Lane, cap_lane, spend_lane
+from clear_opt.program.lanes import Lane
 from clear_opt.program.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]

@@ -35,9 +35,8 @@ def best_payoff(system: System, prices: np.ndarray) -> np.ndarray:
         assert isinstance(lane, PointLane)  # variance is charged where expected spend counts
         below = lane.points.caps < lane.entry_cap[:, None]
         caps = lane.points.caps[:, below.any(axis=0)].T
-        able = (
-            lane.open & (lane.past_threshold | ~pinned) & (caps > floor) & (caps < lane.entry_cap)
-        )
+        able = lane.open & (lane.past_threshold | ~pinned)
+        able = able & (caps > floor) & (caps < lane.entry_cap)
         payoff = lane.utility_at(caps) - np.tensordot(prices, use_of(system, k, caps), 1)
         best = np.maximum(best, np.where(able, payoff, -np.inf).max(axis=0, initial=-np.inf))
     return best

@@ -170,8 +170,8 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     Parameters
     ----------
     problem
-        What to allocate. Where limits hold with a probability, both solvers are given the margins
-        that the dual solver settled on.
+        What to allocate. Where limits hold with a probability, both solvers are given the lines
+        that the dual solver settled on, and its caps.
 
     Raises
     ------
@@ -233,7 +233,9 @@ def _check_program(program: Program) -> CrossCheck:
     )
     prices = np.array([dual.prices[str(row.name)] for row in program.constraints])
     between = bound_of(system, 0.5 * (prices + found.prices))
-    return CrossCheck(dual, conic, found.value, between)
+    # The convex program has no caps below break-even, which bounds under chance limits allow for.
+    below = bound_of(system, found.prices) - system.bound(found.prices)
+    return CrossCheck(dual, conic, found.value + below, between)
 
 
 def _relative(a: float, b: float, scale: float = 0.0) -> float:

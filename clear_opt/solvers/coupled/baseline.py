@@ -1,4 +1,4 @@
-"""The simplest answers to a program, which no solve may fall behind: one cap for all, none."""
+"""The simplest answers to a program, which a solve must never fall behind: one cap, or none."""
 
 from __future__ import annotations
 

@@ -10,11 +10,13 @@ is another question: `clear_opt.solvers.coupled.chance_bound`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
-from clear_opt import defaults
 from clear_opt.program.assignment import Assignment
+from clear_opt.program.lanes import Lane
 from clear_opt.program.margins import reserves, tangents
 from clear_opt.program.program import Program
 from clear_opt.program.system import System
@@ -23,13 +25,17 @@ from clear_opt.solvers.coupled.patterns import Spent
 from clear_opt.solvers.coupled.polish import polish
 from clear_opt.solvers.coupled.prices import CoupledPrices, coupled_prices
 from clear_opt.solvers.coupled.recovery import best_states, recover
-from clear_opt.solvers.coupled.table import table_around
+from clear_opt.solvers.coupled.table import Table, states_in, table_around
 from clear_opt.solvers.coupled.window import undominated
 
 PriceSearch = Callable[[System, np.ndarray | None], CoupledPrices]
 """What finds the prices of a system, from prices to start with or none."""
 
 _ROUNDS = 4
+_SMALL = 12  # queries of a batch of which all caps are compared, two queries at a time at least
+_WITHIN = 1e-12  # relative; rounding must not forbid what fits exactly
+_MANY = 500  # queries; beyond, a tangent is as good as exact wherever the answer ends up
+_GAIN = 1e-4  # relative; what is worth another round
 _SETTLED = 1e-3  # relative change of a variance that moves the margin by half as much
 
 
@@ -85,42 +91,93 @@ def chance_caps(system: System, prices: np.ndarray) -> Assignment | None:
     Assignment
         The best one found; of all caps of the grid where they are few. ``None`` where none was.
     """
-    few = _best_of_few(system)
-    if few is not None:
-        return few
-    best = recover(system, prices)
-    for _ in range(_ROUNDS if best is not None else 0):
-        near = system.under(tangents(system, best.variance()))
-        here = Spent(Assignment(near, best.lane, best.caps), prices)
-        moved = polish(here, near.bound(prices))
-        if not moved.utility().sum() > best.utility().sum():
+    grid = _Grid.of(system) if len(system.program) <= _SMALL else None
+    few = grid and grid.best_of_all()
+    best = few or recover(system, prices)
+    if best is None or few or len(system.program) > _MANY:
+        return best
+    for _ in range(_ROUNDS):
+        near, value = system.under(tangents(system, best.variance())), best.utility().sum()
+        best = polish(Spent(replace(best, system=near), prices), near.bound(prices))
+        if not best.utility().sum() > value * (1.0 + _GAIN):
             break
-        best = moved
-    return best
+    return grid.exchanged(best) if grid else best
 
 
-def _best_of_few(system: System) -> Assignment | None:
-    """Give the best of all choices of caps of the grid; ``None`` where there are too many."""
-    plain = system.under(None)
-    lanes = plain.program.lanes
-    table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=defaults.GRID_POINTS)
-    variance = np.zeros_like(table.use)
-    for k, lane in enumerate(lanes):
-        spread = plain.rate[:, k, None] ** 2 * lane.variance_at(table.caps)
-        variance = np.where(table.lane == k, spread, variance)
-    both = np.concatenate([table.use, variance])
-    owner, state = np.nonzero(undominated(table.value, both).T)
-    if not few_choices(owner):
-        return None
-    choices, total, used = all_choices(table.value[state, owner], both[:, state, owner], owner)
-    m = plain.m
-    over = used[:m] + reserves(plain, used[m:]) - plain.limits[:, None]
-    fits = (over <= 1e-12 * np.abs(plain.limits)[:, None]).all(axis=0)
-    if not fits.any():
-        return None
-    chosen = choices[:, int(np.argmax(np.where(fits, total, -np.inf)))]
-    best = table.assignment(plain, state[chosen])
-    return Assignment(system, best.lane, best.caps)
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """All caps of a small batch, with what is kept back counted as it is and by no line.
+
+    Attributes
+    ----------
+    plain
+        The program's rows without a line.
+    table
+        All states.
+    use
+        Of each row by each state, and below that its variance, shape (2 m, s, n).
+    useful
+        Which states no other state beats in all of these, shape (s, n).
+    """
+
+    plain: System
+    table: Table
+    use: np.ndarray
+    useful: np.ndarray
+
+    @classmethod
+    def of(cls, system: System) -> _Grid:
+        """List the states of a program."""
+        plain, lanes = system.under(None), system.program.lanes
+        table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=_points(lanes))
+        variance = np.zeros_like(table.use)
+        for k, lane in enumerate(lanes):
+            spread = plain.rate[:, k, None] ** 2 * lane.variance_at(table.caps)
+            variance = np.where(table.lane == k, spread, variance)
+        use = np.concatenate([table.use, variance])
+        return cls(plain, table, use, undominated(table.value, use))
+
+    def best_of_all(self) -> Assignment | None:
+        """Give the best choice of states; ``None`` if none keeps every row or there are many."""
+        every = np.arange(len(self.plain.program))
+        state = self._decided(np.zeros(len(every), dtype=np.int64), every)
+        return None if state is None else self.table.assignment(self.plain, state)
+
+    def exchanged(self, found: Assignment) -> Assignment:
+        """Let two queries at a time take the best of their states until no pair gains."""
+        state, n = states_in(found, self.table), len(self.plain.program)
+        before = None
+        while before is None or (before != state).any():
+            before = state
+            for pair in combinations(range(n), 2):
+                better = self._decided(state, np.array(pair))
+                state = state if better is None else better
+        return self.table.assignment(self.plain, state)
+
+    def _decided(self, state: np.ndarray, window: np.ndarray) -> np.ndarray | None:
+        """Choose the states of some queries anew, the others keep theirs."""
+        owner, own = np.nonzero(self.useful[:, window].T)
+        if not few_choices(owner):
+            return None
+        query = window[owner]
+        choices, total, used = all_choices(
+            self.table.value[own, query], self.use[:, own, query], owner
+        )
+        others = np.delete(np.arange(len(state)), window)
+        used += self.use[:, state[others], others].sum(axis=1, keepdims=True)
+        m, limits = self.plain.m, self.plain.limits[:, None]
+        over = used[:m] + reserves(self.plain, used[m:]) - limits
+        fits = (over <= _WITHIN * np.abs(limits)).all(axis=0)
+        if not fits.any():
+            return None
+        found = state.copy()
+        found[window] = own[choices[:, int(np.argmax(np.where(fits, total, -np.inf)))]]
+        return found
+
+
+def _points(lanes: tuple[Lane, ...]) -> int:
+    """Give how many caps the longest grid of any lane has."""
+    return max(0 if lane.table is None else lane.table.caps.shape[1] for lane in lanes)
 
 
 def _least_variance(system: System) -> np.ndarray:

@@ -22,7 +22,7 @@ _FASTEST = 1e-3  # the same where the path is straight
 _NEARBY = 1e-6  # of the same: a temperature that will do to choose caps by
 _FEW = 4  # Newton steps that a straight path takes at most
 _SHORT = 0.9  # of what a price would be that falls as fast as the temperature
-_COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
+COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
 _COLD = 1e-9  # of the same: prices of such a temperature can be vouched for
 _STEPS = 60  # most Newton steps per temperature; three or four are the rule
 _LINE_STEPS = 40
@@ -50,7 +50,7 @@ def coupled_prices(
     start: np.ndarray | None = None,
     *,
     warm: float = _WARM,
-    coldest: float = _COLDEST,
+    coldest: float = COLDEST,
     enough: float = -np.inf,
 ) -> CoupledPrices:
     """Find the prices that minimise the dual bound of a feasible program.
