@@ -38,7 +38,7 @@ class Status(Enum):
     )
     UNROUNDED = (
         "no whole caps were found that keep every constraint, though fractions of queries would; "
-        "relax a guarantee, a share or a pin by the size of one query"
+        "relax one of those that are named by the size of one query"
     )
 
     @property
@@ -105,7 +105,8 @@ class Allocation:
         What each cap is expected to use, E min(L, cap) tokens, shape (n,); ``None`` where caps
         count.
     detail
-        Where infeasible, the smallest set of constraints that contradict each other.
+        Where infeasible, the smallest set of constraints that contradict each other; where no whole
+        caps were found, what the program asks for and what it limits.
     """
 
     tokens: np.ndarray
@@ -276,7 +277,7 @@ class Allocation:
             f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} "
             f"({100 * self.relative_gap:.2g} %)",
             f"solver     {self.solver}, {self.build_seconds + self.solve_seconds:.3f} s",
-            f"status     {self.status.value}",
+            f"status     {self.status.value}" + (f": {self.detail}" if self.detail else ""),
         ]
         if first.unit == "tokens" and self.unspent >= 1 and self.price > 0:
             lines.insert(

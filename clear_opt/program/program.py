@@ -64,7 +64,8 @@ class Program:
         from a grid for each query (`clear_opt.spend.cap_grid`).
     overrun_probability
         In the expected basis: each limit is kept with at least this probability short of one,
-        for independent completions. ``None`` keeps it on average only.
+        for independent completions. ``None`` keeps it on average only. The dual bound then holds
+        for all caps that keep the limits so.
     overrun_bound
         ``"normal"`` takes the total as normal, good for many queries. ``"bernstein"`` holds for
         every number of queries and keeps more back.

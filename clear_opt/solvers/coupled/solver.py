@@ -11,6 +11,7 @@ from clear_opt.allocation import Allocation, Status
 from clear_opt.errors import SolverError
 from clear_opt.program.assignment import Assignment, best_of
 from clear_opt.program.conflict import find_conflict
+from clear_opt.program.conflict_words import asks_and_limits
 from clear_opt.program.program import Program
 from clear_opt.program.system import System
 from clear_opt.solvers.coupled.answer import infeasible_program_answer, program_answer
@@ -122,8 +123,11 @@ def finish(
         build_seconds=build_seconds,
         solve_seconds=time.perf_counter() - begun,
     )
+    if status is Status.UNROUNDED:
+        allocation = replace(allocation, detail=asks_and_limits(system.program))
     if status is Status.NOT_CONVERGED and allocation.relative_gap <= _PROVEN:
         allocation = replace(allocation, status=Status.SOLVED)
     if throw and not allocation.status.ok:
-        raise SolverError(f"solver {solver!r}: {allocation.status.value}")
+        told = ": ".join(filter(None, (allocation.status.value, allocation.detail)))
+        raise SolverError(f"solver {solver!r}: {told}")
     return allocation
