@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -282,6 +283,7 @@ class Foretells:
     """Stands in for a predictor that knows SMALL and LARGE by their names."""
 
     columns_ = ("text",)
+    range_ = SimpleNamespace(categories_={})
     spend_error_ = {"m-small": 0.03, "m-large": 0.08, "typical": 0.2}  # noqa: RUF012
     asked: list = []  # noqa: RUF012
 
