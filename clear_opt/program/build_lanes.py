@@ -7,7 +7,8 @@ import numpy as np
 from clear_opt.curves import Curve
 from clear_opt.envelope import concave_envelope
 from clear_opt.lengths import Lengths
-from clear_opt.program.lanes import CapLane, PointLane, Points
+from clear_opt.program.lanes import CapLane, PointLane
+from clear_opt.program.points import Points
 from clear_opt.spend import cap_grid, spend_points
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from clear_opt.curves import Curve
 from clear_opt.envelope import Envelope, HullEnvelope, concave_envelope
+from clear_opt.program.points import Funded, Points
 
 _NUDGE = 1e-6  # relative change of a price over which the slope of a response is taken
 

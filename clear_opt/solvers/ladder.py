@@ -219,6 +219,7 @@ class BlockLadder(TangentLadder):
         earlier = np.arange(len(query)) - np.repeat(np.cumsum(times) - times, times)
         below = fewest[query] + self.block * earlier
         envelope = self.ranked.take(query)
+        assert isinstance(envelope, BlockEnvelope)
         slope = envelope.slope_above(below)
         order = np.argsort(-slope, kind="stable")
         return Blocks(slope[order], slope[order] * self.block)
