@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from clear_opt.curves import Curve
-from clear_opt.envelope import Envelope, HullEnvelope, concave_envelope
+from clear_opt.envelope import CurveEnvelope, Envelope, HullEnvelope, concave_envelope
 from clear_opt.program.points import Funded, Points
 
 _NUDGE = 1e-6  # relative change of a price over which the slope of a response is taken
@@ -76,6 +76,14 @@ class Lane(ABC):
         What no limit allows is no use, and where a curve has a long tail it is so many tokens that
         all else drowns in rounding. The break-even state stays.
         """
+
+    def committed(self, keep: np.ndarray) -> Lane:
+        """Give the lane in which a query that is to be funded, whatever the price, may give more.
+
+        Its funded states reach down to where the curve ceases to be concave, below break-even; of
+        queries that ``keep``, booleans of shape (n,), they do not.
+        """
+        return self
 
     @abstractmethod
     def funded(
@@ -140,6 +148,15 @@ class CapLane(Lane):
             return self
         envelope = concave_envelope(self.curves, self.start, top, self.weight)
         return replace(self, envelope=envelope, most=np.asarray(envelope.end), top_cap=top)
+
+    def committed(self, keep: np.ndarray) -> CapLane:
+        """Let the response fall to the start of the concave part, a block above the floor."""
+        if not isinstance(self.envelope, CurveEnvelope):
+            return self
+        concave = np.maximum(np.asarray(self.envelope.least), self.start + self.block)
+        least = np.where(keep, self.least, np.minimum(self.least, concave))
+        entry = np.minimum(np.ceil(least / self.block) * self.block, self.entry_cap)
+        return replace(self, least=least, entry_cap=entry)
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0

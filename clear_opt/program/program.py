@@ -240,6 +240,11 @@ class Program:
         )
 
     @cached_property
+    def committed_lanes(self) -> tuple[Lane, ...]:
+        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
+        return tuple(lane.committed(self.pinned) for lane in self.lanes)
+
+    @cached_property
     def unlimited_lanes(self) -> tuple[Lane, ...]:
         """What each offer could do without constraints, on which they do not depend."""
         return tuple(self._lane(offer) for offer in self.offers)

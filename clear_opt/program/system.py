@@ -18,6 +18,7 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt.program.constraints import FundedShare, Guarantee, Limit
+from clear_opt.program.lanes import Lane
 from clear_opt.program.points import Funded
 from clear_opt.program.program import Program
 
@@ -72,6 +73,8 @@ class System:
     margin: Margin | None = None
     allowed: np.ndarray | None = None
     """Which states may be taken, booleans of shape (2 K, n); ``None`` for all that exist."""
+    committed: bool = False
+    """Whether who is funded has been decided, so that funded queries may go below break-even."""
 
     @property
     def m(self) -> int:
@@ -82,6 +85,11 @@ class System:
     def sign(self) -> np.ndarray:
         """1 for limits, -1 for guarantees and shares, shape (m,)."""
         return np.array([1.0 if isinstance(row, Limit) else -1.0 for row in self.rows])
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """What each offer can do, as far as queries are free to choose."""
+        return self.program.committed_lanes if self.committed else self.program.lanes
 
     @property
     def rows(self) -> tuple:
@@ -215,6 +223,10 @@ class System:
         """Give the same rows over some of the states only, booleans of shape (2 K, n)."""
         return self._with(replace(self, allowed=allowed), _OF_STATES)
 
+    def decided(self) -> System:
+        """Give the same rows where who is funded has been decided; its bound is none."""
+        return self._with(replace(self, committed=True), ("committed",))
+
     def under(self, margin: Margin | None) -> System:
         """Give the same rows and states with another line for what is kept back."""
         return self._with(replace(self, margin=margin), _OF_MARGIN)
@@ -230,7 +242,7 @@ class System:
         per_spend, charge = _weighted(signed, self.rate), _weighted(signed, self.fixed)
         # Without chance bounds variance costs nothing.
         per_spread = _weighted(signed, self.spread_rate) if self.margin else 0.0 * per_spend
-        lanes = self.program.lanes
+        lanes = self.lanes
         funded = tuple(
             lane.funded(per_spend[k], per_spread[k], temperature) for k, lane in enumerate(lanes)
         )

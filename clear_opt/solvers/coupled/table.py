@@ -114,7 +114,7 @@ def responses(system: System, prices: np.ndarray) -> list[np.ndarray]:
     funded = system.price_states(prices).funded
     return [
         np.maximum(lane.cap_at(state.spend), lane.entry_cap)
-        for lane, state in zip(system.program.lanes, funded, strict=True)
+        for lane, state in zip(system.lanes, funded, strict=True)
     ]
 
 
@@ -148,7 +148,7 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
 def families_of(assignment: Assignment) -> np.ndarray:
     """Give the state of each query as an index into the 2 K states of `System`, shape (n,)."""
     program = assignment.system.program
-    funded = assignment.funded() & (assignment.caps > program.floor)
+    funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
     # Without a floor all rests are one, that of the first lane.
     rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
     return np.where(funded, assignment.lane, len(program.lanes) + rests)
