@@ -27,8 +27,6 @@ from clear_opt.curves.numerics import Array, chosen, namespace
 from clear_opt.curves.rows import PerQuery
 from clear_opt.curves.tabular import hull_response
 
-_DEAREST = float(np.finfo(np.float64).max)
-
 
 class Envelope(ABC):
     """The concave envelope of one curve per query; all arrays have shape (n,).
@@ -183,8 +181,9 @@ def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
 
 def own_response(curves: Curve, price: Array, weight: Array) -> Array:
     """Give the curves' own response, tokens, shape (n,), to a price of weighted success."""
-    # Next to no weight sees a price beyond float64: the greatest number stands for it.
-    return curves.response(namespace(price, weight).minimum(price / weight, _DEAREST))
+    # Next to no weight sees a price beyond floats: the greatest number stands for it.
+    seen = price / weight
+    return curves.response(namespace(seen).minimum(seen, float(np.finfo(seen.dtype).max)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -302,7 +302,7 @@ def as_budget(value: Any) -> float:
         raise InvalidInputError(
             f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
             column="budget",
-            value=number,
+            value=value if isinstance(value, int) else number,
             remedy="tokens; beyond that float64 no longer counts them one by one",
         )
     return number

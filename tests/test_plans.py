@@ -161,7 +161,8 @@ def test_a_batch_may_lack_a_tenant_of_the_plan():
     assert plan.tenants == ("z",)
     one = {"only": Forecast(forecasts()["small"].curves)}
     found = solve(plan.program(one, TENANTS))
-    alone = solve(Program(Offer("only", one["only"].curves), Limit(200)))
+    rows = [Limit(200), Limit(1e6, name="ample")]
+    alone = solve(Program(Offer("only", one["only"].curves), rows))
     assert found.dual_bound == pytest.approx(alone.dual_bound, rel=1e-9)
     assert [row.used for row in found.rows[1:]] == [0, 0, 0]
     assert [row.price for row in found.rows[1:]] == [0, 0, 0]

@@ -37,7 +37,9 @@ def test_known_success_and_lengths_are_recovered(rollouts, learner):
     for texts, success, median in ((NEW_EASY, 0.9, 100), (NEW_HARD, 0.4, 1_000)):
         found = predictor.predict_completion(texts, "m")
         assert found.success.mean() == pytest.approx(success, abs=0.06)
-        assert found.median == pytest.approx(np.full(50, median), rel=0.1)
+        assert np.log(found.median).mean() == pytest.approx(np.log(median), abs=0.06)
+        # A single query's split off by its numbers, which the processor's rounding has a say in.
+        assert found.median == pytest.approx(np.full(50, median), rel=0.2)
         assert found.spread == pytest.approx(np.full(50, 0.3), abs=0.08)
 
 

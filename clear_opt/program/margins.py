@@ -13,6 +13,8 @@ import numpy as np
 from clear_opt.program.constraints import Limit
 from clear_opt.program.system import Margin, System
 
+_NO_RANGE, _NO_VARIANCE = 1e-12, 1e-100  # relative, and squared units: both lost in rounding
+
 
 def reserves(system: System, variance: np.ndarray) -> np.ndarray:
     """Give what is kept back of every row, in units, shape (m, ...).
@@ -67,5 +69,7 @@ def chords(system: System, low: np.ndarray, high: np.ndarray) -> Margin:
     """Give lines that lie below the reserves for variances from ``low`` to ``high``, (m,) each."""
     at_low, at_high = reserves(system, low), reserves(system, high)
     run = high - low
-    rate = np.where(run > 0, at_high - at_low, 0.0) / np.where(run > 0, run, 1.0)
+    # Over next to no range the lower end will do.
+    rises = run > _NO_RANGE * high + _NO_VARIANCE
+    rate = np.where(rises, at_high - at_low, 0.0) / np.where(rises, run, 1.0)
     return Margin(rate, at_low - rate * low)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt.curves.numerics import saturating
 from clear_opt.problem import AllocationProblem
 
 _EDGES = (1 / 3, 1 / 1.5, 1 / 1.15, 1.15, 1.5, 3.0)
@@ -61,6 +62,7 @@ def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     return problem.part(rows, problem.floor[rows].sum() + room * size / len(problem))
 
 
+@saturating
 def presolved(problem: AllocationProblem, guess: float) -> Presolved:
     """Decide the queries that every price decides which could be optimal.
 
