@@ -149,10 +149,14 @@ def price_scale(system: System) -> np.ndarray:
     return np.where(scale > 0, scale, usual if usual > 0 else 1.0)
 
 
+@np.errstate(all="ignore")
 def _minimise(
     system: System, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
 ) -> tuple[np.ndarray, int, bool]:
-    """Minimise the smoothed dual with barriers at one temperature, from ``prices``."""
+    """Minimise the smoothed dual with barriers at one temperature, from ``prices``.
+
+    At the edges of float64 a step can end in no number: it is not taken.
+    """
     value, gradient, hessian = _with_barrier(system, prices, temperature, far)
     for step in range(1, _STEPS + 1):
         direction = _newton_direction(gradient, hessian)
