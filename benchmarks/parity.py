@@ -43,7 +43,7 @@ def worst_differences(family: str, bounded: bool, instances: int) -> np.ndarray:
             (
                 check.bound_difference,
                 check.relaxation_difference,
-                check.price_difference,
+                _unique_price_difference(check),
                 check.value_difference,
                 -min(check.dual.gap, check.conic.gap),
             )
@@ -65,8 +65,7 @@ class ProgramParity(NamedTuple):
     @property
     def unique_price_difference(self) -> float:
         """Largest relative difference of prices; zero where they are not unique."""
-        apart = self.check.price_difference
-        return 0.0 if apart > PRICE and self.check.flat else apart
+        return _unique_price_difference(self.check)
 
 
 def draw_program(seed: int, n: int | None = None) -> Program:
@@ -121,6 +120,11 @@ def report_programs(instances: int, console: Console) -> None:
     dual, conic = np.array([one.seconds for one in found]).sum(axis=0)
     table.add_row("seconds, dual and conic (whole caps included)", f"{dual:.0f}, {conic:.0f}")
     console.print(table)
+
+
+def _unique_price_difference(check: CrossCheck) -> float:
+    apart = check.price_difference
+    return 0.0 if apart > PRICE and check.flat else apart
 
 
 def _binding(checks: list[CrossCheck]) -> int:

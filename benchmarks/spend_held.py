@@ -85,7 +85,7 @@ def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarra
     They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
     ``rate`` is what variance costs, tokens per squared token.
     """
-    (lane,), n = program.lanes, len(program)
+    (lane,), n = program.unlimited_lanes, len(program)
     caps = np.zeros((len(prices), n))
     for k, price in enumerate(prices):
         found = lane.funded(np.full(n, price), np.full(n, price * rate))

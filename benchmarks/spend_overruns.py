@@ -42,7 +42,8 @@ def overruns(
     place = _first_fit(usual.need, amount)
     # What variance costs only guides the choice: the margin is that of the caps chosen.
     rate = program.kept_back_line(program.budget, float(usual.variance[0, place[0]])).rate
-    prices = PRICES[place[0]] * np.geomspace(1 / 3, 3, 200)
+    # Small batches with many long answers need a price far above the usual one.
+    prices = PRICES[place[0]] * np.geomspace(1 / 3, 30, 400)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(n=size, pvals=np.full(n, 1 / n), size=batches)
     found = _totals(program, held, own, priced(program, prices, rate), drawn)
@@ -88,7 +89,8 @@ def _filled(found: _Totals, used: np.ndarray, amount: float) -> _Totals:
     place, row = _first_fit(used, amount), np.arange(len(used))
     before = np.maximum(place - 1, 0)
     step = used[row, before] - used[row, place]
-    share = (amount - used[row, place]) / np.where(step > 0, step, 1.0) * (step > 0)
+    share = np.where(step > 0, (amount - used[row, place]) / np.where(step > 0, step, 1.0), 0.0)
+    share = np.clip(share, 0.0, 1.0)  # nothing is given back where no price fits
     return _Totals(
         *(total[row, place] + share * (total[row, before] - total[row, place]) for total in found)
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.amounts import written
+from clear_opt.arrays import show_read_only
 from clear_opt.certificate import Certificate, Row
 from clear_opt.errors import MissingExtraError
 
@@ -37,7 +38,7 @@ class Status(Enum):
     )
     UNROUNDED = (
         "no whole caps were found that keep every constraint, though fractions of queries would; "
-        "relax a guarantee, a share or a pin by the size of one query"
+        "relax one of those that are named by the size of one query"
     )
 
     @property
@@ -104,7 +105,8 @@ class Allocation:
         What each cap is expected to use, E min(L, cap) tokens, shape (n,); ``None`` where caps
         count.
     detail
-        Where infeasible, the smallest set of constraints that contradict each other.
+        Where infeasible, the smallest set of constraints that contradict each other; where no whole
+        caps were found, what the program asks for and what it limits.
     """
 
     tokens: np.ndarray
@@ -124,6 +126,9 @@ class Allocation:
     offer_names: tuple[str, ...] = ()
     spend: np.ndarray | None = None
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        show_read_only(self)  # some arrays are the problem's own, the others what is certified
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -175,7 +180,7 @@ class Allocation:
     @property
     def unspent(self) -> float:
         """Units of the budget that are left: tokens, or what the first limit counts."""
-        return self.certificate.slack
+        return self.budget - self.rows[0].used
 
     @property
     def n_funded(self) -> int:
@@ -272,7 +277,7 @@ class Allocation:
             f"bound      {self.dual_bound:,.4f}   gap {self.gap:.3g} "
             f"({100 * self.relative_gap:.2g} %)",
             f"solver     {self.solver}, {self.build_seconds + self.solve_seconds:.3f} s",
-            f"status     {self.status.value}",
+            f"status     {self.status.value}" + (f": {self.detail}" if self.detail else ""),
         ]
         if first.unit == "tokens" and self.unspent >= 1 and self.price > 0:
             lines.insert(

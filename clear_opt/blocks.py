@@ -3,7 +3,8 @@
 A formula is written once, for NumPy and JAX alike (`clear_opt.curves.numerics`). A batch of some
 thousand queries goes through NumPy as it is, which costs no compilation. A large one is cut into
 blocks of one size: JAX compiles a formula once whatever the number of queries, fuses it into one
-pass over the data, and needs memory for a few blocks only. On an accelerator blocks are larger.
+pass over the data, and needs memory for a few blocks only. On an accelerator blocks are larger. In
+a forked process, where JAX would wait for ever, blocks go through NumPy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from clear_opt.defaults import BLOCK_QUERIES, DEVICE_BLOCK_QUERIES
-from clear_opt.precision import double_precision
+from clear_opt.precision import forked, own_settings
 
 Formula = Callable[..., Any]
 """Takes a pytree of arrays, then numbers; gives a pytree of arrays with one entry per query."""
@@ -39,9 +40,9 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     formula
         Function of ``queries`` and the shared numbers, defined at the top of a module.
     queries
-        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays that
-        repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read once and
-        reach the formula of a large batch with shape (1,).
+        NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays of shape
+        (n,) that repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read
+        once and reach the formula of a large batch with shape (1,).
     shared
         Numbers for all queries.
 
@@ -52,10 +53,10 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     n = _count(queries)
     if in_one_piece(n):
         return formula(queries, *shared)
-    kernel, size = _mapped(formula), _block_size(n)
+    kernel, size = _kernel(_of_each, formula), _block_size(n)
 
     def run(part: slice) -> tuple[list[np.ndarray], Any]:
-        with double_precision():
+        with own_settings():
             block = kernel(size, _cut(queries, part, size), *shared)
         leaves, tree = jax.tree_util.tree_flatten(block)
         return [np.asarray(leaf)[: part.stop - part.start] for leaf in leaves], tree
@@ -104,10 +105,10 @@ def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> 
     if in_one_piece(n):
         values = formula(queries, *shared)
         return jax.tree_util.tree_map(lambda leaf: float(getattr(leaf, how.along)()), values)
-    kernel, size = _compiled_reduction(formula, how), _block_size(n)
+    kernel, size = _kernel(_of_all, formula, how), _block_size(n)
 
     def run(part: slice) -> Any:
-        with double_precision():
+        with own_settings():
             block = _cut(queries, part, size)
             reduced = kernel(size, block, part.stop - part.start, *shared)
         return jax.tree_util.tree_map(float, reduced)
@@ -118,9 +119,13 @@ def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> 
 
 def _block_size(n: int) -> int:
     """Give the queries per block: one size on a processor, few sizes on an accelerator."""
-    if jax.default_backend() == "cpu":
+    if _on_processor():
         return BLOCK_QUERIES
     return min(DEVICE_BLOCK_QUERIES, 1 << (n - 1).bit_length())
+
+
+def _on_processor() -> bool:
+    return forked() or jax.default_backend() == "cpu"
 
 
 def _parts(n: int, size: int) -> list[slice]:
@@ -132,7 +137,7 @@ def _cut(queries: Any, part: slice, size: int) -> Any:
     missing = size - (part.stop - part.start)
 
     def cut(leaf: np.ndarray) -> np.ndarray:
-        if leaf.strides[0] == 0:
+        if leaf.ndim == 1 and leaf.strides[0] == 0:
             return leaf[:1]
         block = leaf[part]
         if missing == 0:
@@ -144,7 +149,7 @@ def _cut(queries: Any, part: slice, size: int) -> Any:
 
 def _in_threads(run: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
     """Run all blocks, a few at a time: while one is computed the next is read."""
-    workers = min(os.cpu_count() or 1, 8) if jax.default_backend() == "cpu" else 2
+    workers = min(os.cpu_count() or 1, 8) if _on_processor() else 2
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(run, parts)
 
@@ -156,27 +161,27 @@ def _count(queries: Any) -> int:
     return len(queries)
 
 
-@cache
-def _mapped(formula: Formula) -> Callable[..., Any]:
-    def kernel(size: int, queries: Any, *shared: jax.Array) -> Any:
-        return _full(formula(queries, *shared), size)
-
-    return jax.jit(kernel, static_argnums=0)
+def _kernel(evaluate: Callable[..., Any], *what: Any) -> Callable[..., Any]:
+    """Give what evaluates a formula in one block: compiled, unless JAX's threads are lost."""
+    return partial(evaluate, np, *what) if forked() else _compiled(evaluate, *what)
 
 
 @cache
-def _compiled_reduction(formula: Formula, how: _Reduction) -> Callable[..., Any]:
-    def kernel(size: int, queries: Any, count: jax.Array, *shared: jax.Array) -> Any:
-        counted = jnp.arange(size) < count
-        return jax.tree_util.tree_map(
-            lambda leaf: getattr(jnp.where(counted, leaf, how.neutral), how.along)(),
-            formula(queries, *shared),
-        )
-
-    return jax.jit(kernel, static_argnums=0)
+def _compiled(evaluate: Callable[..., Any], *what: Any) -> Callable[..., Any]:
+    return jax.jit(partial(evaluate, jnp, *what), static_argnums=0)
 
 
-def _full(values: Any, size: int) -> Any:
+def _of_each(xp: Any, formula: Formula, size: int, queries: Any, *shared: Any) -> Any:
     return jax.tree_util.tree_map(
-        lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape[1:])), values
+        lambda leaf: xp.broadcast_to(leaf, (size, *leaf.shape[1:])), formula(queries, *shared)
+    )
+
+
+def _of_all(
+    xp: Any, formula: Formula, how: _Reduction, size: int, queries: Any, count: Any, *shared: Any
+) -> Any:
+    counted = xp.arange(size) < count
+    return jax.tree_util.tree_map(
+        lambda leaf: getattr(xp.where(counted, leaf, how.neutral), how.along)(),
+        formula(queries, *shared),
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clear_opt.arrays import show_read_only
+
 
 @dataclass(frozen=True)
 class Row:
@@ -61,7 +63,9 @@ class Certificate:
     is at least the value of the best allocation (the mathematics, section 4); with several
     constraints there is one price for each. The gap between the bound and an allocation's own value
     is a sum of terms that are never negative: what each query misses against its own best response,
-    and the price of what is left of each constraint.
+    and the price of what is left of each constraint. Where limits hold with a probability, what is
+    kept back depends on the spread of the answer; the bound then understates it and holds for every
+    spread, and that adds to the gap (section 9).
 
     Attributes
     ----------
@@ -82,6 +86,9 @@ class Certificate:
     rows: tuple[Row, ...]
     shortfall: np.ndarray
     bound_violation: float
+
+    def __post_init__(self) -> None:
+        show_read_only(self)
 
     @property
     def price(self) -> float:

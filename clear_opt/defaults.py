@@ -13,6 +13,13 @@ TANGENT_STEPS: Final = 60
 EXACT_PATTERNS: Final = 8
 """Queries nearest the margin whose funded sets are all tried when the batch is small."""
 
+EXACT_CELLS: Final = 1 << 23
+"""Caps of all queries times blocks of the budget up to which a batch is solved exactly: at most
+about 30 ms on a core, and a tenth of that as a rule."""
+
+EXACT_REDUCTION: Final = 8
+"""How many times larger a batch may be for it to be tried whether enough caps can be ruled out."""
+
 BLOCK_QUERIES: Final = 1 << 17
 """Queries per block in large batches: a megabyte per array, so that a block stays in cache. On two
 cores half as many are 6 % slower, twice as many 15 %."""
@@ -22,6 +29,10 @@ DEVICE_BLOCK_QUERIES: Final = 1 << 24
 
 NEGLIGIBLE_GAP: Final = 1e-4
 """Share of the dual bound: caps proven this close to the best are not worth a longer search."""
+
+BLOCK_LOSS: Final = 1e-4
+"""Share of what queries gain: where rounding their caps to whole blocks loses less, envelopes are
+those of the curves themselves. Surges lose it where a block is 4 % of their width."""
 
 PATTERN_ELEMENTS: Final = 4096
 """Bound on patterns x queries in primal recovery, so that large batches stay cheap."""
@@ -69,3 +80,10 @@ BUDGETS: Final = (50, 100, 150, 200, 300, 400, 600, 800)
 GRID_POINTS: Final = 32
 """Caps per query where expected spend counts: against all whole caps the dual bound loses at most
 0.06 % (mean 0.01 %) on random surge, quadratic, Hill and logistic batches; with 16 it is 0.25 %."""
+
+MOST_SEED: Final = 2**32 - 1
+"""Largest seed: that of NumPy's older generator, which scikit-learn draws from."""
+
+POINTS_BELOW: Final = 8
+"""Caps per query below break-even where limits hold with a probability: less variance may be worth
+more than what a token brings. In batches of a few queries that happens; in large ones hardly."""

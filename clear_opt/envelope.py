@@ -18,10 +18,13 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from clear_opt import defaults
+from clear_opt.arrays import once, per_query, read_only, refuse_missing
 from clear_opt.blocks import each
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, chosen, namespace
+from clear_opt.curves.rows import PerQuery
 from clear_opt.curves.tabular import hull_response
 
 
@@ -35,7 +38,7 @@ class Envelope(ABC):
     tangent
         Where the first chord meets the curve, tokens; ``start`` where there is no chord.
     end
-        Tokens beyond which nothing is gained: the peak or the ceiling.
+        Tokens beyond which nothing is gained: the peak, the ceiling, or 2^53.
     abandonment_price
         Greatest slope, in weighted success per token: a query is worth tokens beyond its floor
         at prices up to this one. Zero where no tokens help.
@@ -123,14 +126,14 @@ def concave_envelope(
     `clear_opt.curves` says how each family finds its tangent point: closed form for surge,
     quadratic and triangular, safeguarded Newton for Hill and logistic, upper hull for tabular.
     """
-    xp = namespace(*jax.tree_util.tree_leaves((curves, floor, ceiling, weight)))
-    shape = (len(curves),)
-    top = xp.inf if ceiling is None else ceiling
+    named = {"floor": floor, "ceiling": np.inf if ceiling is None else ceiling, "weight": weight}
+    xp, n = namespace(*jax.tree_util.tree_leaves((curves, named))), len(curves)
     start, top, weight = (
-        v if xp.shape(v) == shape else xp.broadcast_to(v, shape) for v in (floor, top, weight)
+        xp.broadcast_to(value if isinstance(value, jax.Array) else _known(name, value, n), (n,))
+        for name, value in named.items()
     )
     if isinstance(curves, TabularCurve):
-        hull = curves.hull(start, top)
+        hull = curves.hull(start, useful_end(curves, start, top))
         return HullEnvelope(
             hull._replace(
                 values=hull.values * weight[:, None], slopes=hull.slopes * weight[:, None]
@@ -140,16 +143,22 @@ def concave_envelope(
     if xp is not np:
         return TangentEnvelope(curves, weight, start, top, *_pieces(queries))
     start_value, *others = each(_pieces, queries)
-    if shape[0] and not start_value.any():  # the rule; one zero then stands for them all
-        start_value = np.broadcast_to(0.0, shape)
+    if n and not start_value.any():  # the rule; one zero then stands for them all
+        start_value = np.broadcast_to(0.0, (n,))
     return TangentEnvelope(curves, weight, start, top, start_value, *others)
+
+
+def _known(column: str, value: Any, n: int) -> np.ndarray:
+    numbers = per_query(column, value, n)
+    refuse_missing(once(numbers), column)
+    return numbers
 
 
 def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array]:
     """Give the value at the start, the tangent point and the abandonment price."""
     curves, start, ceiling, weight = queries
     xp = namespace(start, curves.threshold)
-    end = _end(curves, start, ceiling)
+    end = useful_end(curves, start, ceiling)
     tangent = xp.clip(curves.tangent(start), start, end)
     start_value = curves.value(start)
     run = tangent - start
@@ -160,14 +169,26 @@ def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, A
     return weight * start_value, tangent, weight * xp.where(run > 0, chord, concave)
 
 
-def _end(curves: Curve, start: Array, ceiling: Array) -> Array:
+def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
+    """Give the caps beyond which nothing is gained, or nothing can be given, tokens, shape (n,).
+
+    A curve with a long tail peaks at 1e18 tokens, or never; no budget holds more than 2^53.
+    """
     xp = namespace(start, curves.threshold)
-    return xp.maximum(start, xp.minimum(ceiling, curves.peak))
+    most = xp.minimum(ceiling, float(defaults.MOST_TOKENS))
+    return xp.maximum(start, xp.minimum(most, curves.peak))
+
+
+def own_response(curves: Curve, price: Array, weight: Array) -> Array:
+    """Give the curves' own response, tokens, shape (n,), to a price of weighted success."""
+    # Next to no weight sees a price beyond floats: the greatest number stands for it.
+    seen = price / weight
+    return curves.response(namespace(seen).minimum(seen, float(np.finfo(seen.dtype).max)))
 
 
 @dataclass(frozen=True, eq=False)
-class TangentEnvelope(Envelope):
-    """A chord from the floor to the tangent point, then the curve itself."""
+class CurveEnvelope(PerQuery, Envelope):
+    """An envelope that asks the curve itself: a chord from the floor, then points of the curve."""
 
     curves: Curve
     weight: Array
@@ -177,13 +198,31 @@ class TangentEnvelope(Envelope):
     tangent: Array
     abandonment_price: Array
 
+    @abstractmethod
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, of queries whose abandonment price is above ``price``.
+
+        Shape (count,): of all, or of the first few queries only.
+        """
+
+    @property
+    def breakpoints(self) -> Array:
+        """The abandonment prices, shape (n,)."""
+        return self.abandonment_price
+
+
+@dataclass(frozen=True, eq=False)
+class TangentEnvelope(CurveEnvelope):
+    """A chord from the floor to the tangent point, then the curve itself."""
+
     @property
     def end(self) -> Array:
         """Tokens beyond which nothing is gained, shape (n,)."""
         known = self.__dict__.get("_end")
         if known is None:
-            known = _end(self.curves, self.start, self.ceiling)
+            known = useful_end(self.curves, self.start, self.ceiling)
             if isinstance(known, np.ndarray):  # what JAX traces must not be kept
+                known = read_only(known)
                 object.__setattr__(self, "_end", known)
         return known
 
@@ -199,14 +238,21 @@ class TangentEnvelope(Envelope):
         xp = namespace(self.start, price)
         ceded = self.abandonment_price
         pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
-        wanted = self.curves.response(price / self.weight)
-        return xp.where(pays, xp.clip(wanted, self.tangent, self.end), self.start)
+        return xp.where(pays, self.funded_caps(price), self.start)
+
+    def funded_caps(self, price: Array, count: int | None = None) -> Array:
+        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`."""
+        xp = namespace(self.start, price)
+        if count is None:
+            return xp.clip(own_response(self.curves, price, self.weight), self.tangent, self.end)
+        curves = self.curves.take(slice(0, count))
+        wanted = own_response(curves, price, self.weight[:count])
+        return xp.clip(wanted, self.tangent[:count], self.end[:count])
 
     def committed(self, price: Array) -> Array:
         """Give the response on the curve's concave part, tokens, shape (n,)."""
-        return namespace(self.start, price).clip(
-            self.curves.response(price / self.weight), self.least, self.end
-        )
+        wanted = own_response(self.curves, price, self.weight)
+        return namespace(self.start, price).clip(wanted, self.least, self.end)
 
     @property
     def least(self) -> Array:
@@ -218,23 +264,6 @@ class TangentEnvelope(Envelope):
     def steepest(self) -> Array:
         """Slope of the curve at `least`, weighted success per token, shape (n,)."""
         return self.weight * self.curves.marginal(self.least)
-
-    @property
-    def breakpoints(self) -> Array:
-        """The abandonment prices, shape (n,)."""
-        return self.abandonment_price
-
-    def take(self, rows: Any) -> TangentEnvelope:
-        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-        return TangentEnvelope(
-            curves=self.curves.take(rows),
-            weight=self.weight[rows],
-            start=self.start[rows],
-            ceiling=self.ceiling[rows],
-            start_value=self.start_value[rows],
-            tangent=self.tangent[rows],
-            abandonment_price=self.abandonment_price[rows],
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,8 +334,7 @@ class HullEnvelope(Envelope):
 
     def take(self, rows: Any) -> HullEnvelope:
         """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
-        return HullEnvelope(Hull(*(part[rows] for part in self.hull)))
+        return HullEnvelope(Hull(*(chosen(part, rows) for part in self.hull)))
 
 
-jax.tree_util.register_dataclass(TangentEnvelope)
 jax.tree_util.register_dataclass(HullEnvelope)

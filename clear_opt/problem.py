@@ -6,15 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import (
+    as_number,
+    as_numbers,
+    once,
+    per_query,
+    read_only,
+    refuse_missing,
+    repeated,
+)
+from clear_opt.block_envelope import envelope_on_blocks
 from clear_opt.blocks import each, largest
 from clear_opt.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, namespace
-from clear_opt.envelope import Envelope, TangentEnvelope, concave_envelope
+from clear_opt.curves.numerics import Array, namespace, saturating
+from clear_opt.curves.rows import owned
+from clear_opt.envelope import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
 
 
@@ -38,10 +50,15 @@ class AllocationProblem:
     block
         Caps are multiples of this many tokens, a whole number >= 1.
 
+    What is given is kept in float64 NumPy arrays that nobody can change, curves of JAX arrays
+    included: a change to the caller's own arrays does not reach the problem. Arrays that are
+    read-only already are shared, which saves a copy of millions.
+
     Raises
     ------
     InvalidInputError
-        Naming row, column and value of what cannot be used. Floors that exceed the budget are a
+        Naming row, column and value of what cannot be used, also inside a JAX transformation, where
+        numbers are not known (`optimal_value` is for that). Floors that exceed the budget are a
         property of the problem, not an input error: solvers report them as infeasible.
 
     Examples
@@ -60,25 +77,19 @@ class AllocationProblem:
     block: int = defaults.BLOCK
 
     def __post_init__(self) -> None:
-        budget, block = self.budget, self.block
+        block = self.block
         if not (isinstance(block, int | np.integer) and block >= 1):
             raise InvalidInputError(
                 "must be a whole number >= 1", column="block", value=block, remedy="tokens"
             )
-        budget = _as_number(budget)
-        if not 0 <= budget <= defaults.MOST_TOKENS:
-            raise InvalidInputError(
-                f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
-                column="budget",
-                value=self.budget,
-                remedy="tokens; beyond that float64 no longer counts them one by one",
-            )
-        floor = self._per_query("floor", self.floor)
+        budget = as_budget(self.budget)
+        n = len(self.curves)
+        curves = owned(self.curves, "curves")
+        floor = once(per_query("floor", self.floor, n))
         require("floor", floor, lambda v: v >= 0, "must be a number >= 0", "floors are tokens")
-        ceiling = self._per_query("ceiling", np.inf if self.ceiling is None else self.ceiling)
-        bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
-        require("ceiling", bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")
-        weight = self._per_query("weight", self.weight)
+        ceiling = once(per_query("ceiling", np.inf if self.ceiling is None else self.ceiling, n))
+        require_ceiling("ceiling", ceiling)
+        weight = once(per_query("weight", self.weight, n))
         require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
         floor = np.ceil(floor / block) * block
         ceiling = np.floor(ceiling / block) * block
@@ -92,36 +103,47 @@ class AllocationProblem:
                 value=floor[min(row, len(floor) - 1)],
                 remedy="lower the floor or raise the ceiling",
             )
+        object.__setattr__(self, "curves", curves)
         for name, value in (("floor", floor), ("ceiling", ceiling), ("weight", weight)):
             # One number for all queries stays one number in memory: a view with a stride of zero.
-            object.__setattr__(self, name, np.broadcast_to(value, (len(self.curves),)))
+            object.__setattr__(self, name, np.broadcast_to(read_only(value), (n,)))
         object.__setattr__(self, "budget", budget)
         object.__setattr__(self, "block", int(block))
-
-    def _per_query(self, name: str, value: Any) -> np.ndarray:
-        """Give an array of its own, shape (n,), or (1,) where one number is for all queries."""
-        try:
-            array = np.array(value, dtype=np.float64)
-            np.broadcast_to(array, (len(self.curves),))
-        except (TypeError, ValueError):
-            raise InvalidInputError(
-                f"cannot be read as {len(self.curves)} numbers",
-                column=name,
-                remedy="give a number, or one number per query",
-            ) from None
-        return np.atleast_1d(array)
 
     def __len__(self) -> int:
         return len(self.curves)
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Concave envelope of the weighted curves between floors and ceilings."""
-        return concave_envelope(self.curves, self.floor, self.ceiling, self.weight)
+        """Concave envelope of the weighted curves between floors and ceilings, read-only.
+
+        It is that of whole blocks, unless these are narrow beside the curves' rise.
+        """
+        limits = self.floor, self.ceiling, self.weight
+        envelope = envelope_on_blocks(self.curves, *limits, self.block)
+        for leaf in jax.tree_util.tree_leaves(envelope):
+            if isinstance(leaf, np.ndarray):
+                leaf.flags.writeable = False
+        return envelope
+
+    def part(self, rows: Any, budget: float) -> AllocationProblem:
+        """Give some of the queries with a budget of their own, and the envelopes they have here.
+
+        Parameters
+        ----------
+        rows
+            Index array, mask or slice.
+        budget
+            Tokens.
+        """
+        limits = self.floor[rows], self.ceiling[rows], self.weight[rows]
+        part = AllocationProblem(self.curves.take(rows), budget, *limits, self.block)
+        part.__dict__["envelope"] = self.envelope.take(rows)  # where cached_property keeps it
+        return part
 
     @property
     def spendable(self) -> int:
-        """Tokens of the budget that whole blocks can use."""
+        """Tokens of the budget that whole blocks can use: what prices and bounds are about."""
         return int(self.budget // self.block) * self.block
 
     @property
@@ -134,14 +156,17 @@ class AllocationProblem:
         """Whether the floors fit into the budget."""
         return self.floor_total <= self.budget
 
+    @saturating
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
         return each(_utility, (self.curves, self.weight, self._caps(tokens)))
 
+    @saturating
     def best_response(self, price: float) -> np.ndarray:
         """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
         return each(_best_response, self.envelope, price)
 
+    @saturating
     def surplus(self, price: float) -> np.ndarray:
         """Give what funding a query beyond its floor gains net of its tokens' price, shape (n,).
 
@@ -149,6 +174,7 @@ class AllocationProblem:
         """
         return each(_surplus, (self._curves_beside_envelope, self.weight, self.envelope), price)
 
+    @saturating
     def account(self, tokens: Any, price: float) -> Account:
         """Say what an allocation is worth at a price, query by query, and certify it.
 
@@ -166,7 +192,7 @@ class AllocationProblem:
         spent = float(tokens.sum())
         # The same sum as price * B + conjugates, term by term free of cancellation.
         bound = (
-            value + float(shortfall.sum()) + price * (self.budget - spent)
+            value + float(shortfall.sum()) + price * (self.spendable - spent)
             if self.feasible
             else -np.inf
         )
@@ -174,7 +200,7 @@ class AllocationProblem:
         certificate = Certificate(
             primal_value=value if self.feasible else -np.inf,
             dual_bound=bound if self.feasible else -np.inf,
-            rows=(Row("budget", price, self.budget, spent),),
+            rows=(Row("budget", price, float(self.spendable), spent),),
             shortfall=shortfall,
             bound_violation=max(broken, 0.0),
         )
@@ -195,20 +221,21 @@ class AllocationProblem:
         Certificate
             Computed from the curves alone, whatever produced the tokens and the price.
         """
+        tokens = self._caps(tokens)
+        refuse_missing(tokens, "tokens")
         return self.account(tokens, price).certificate
 
     def _caps(self, tokens: Any) -> np.ndarray:
         """Give caps as an array of shape (n,); whole ones are not copied."""
-        tokens = np.asarray(tokens)
-        whole = np.issubdtype(tokens.dtype, np.integer)
-        tokens = tokens if whole else tokens.astype(np.float64, copy=False)
+        if not (type(tokens) is np.ndarray and tokens.dtype.kind in "iu"):
+            tokens = as_numbers(tokens, "tokens")
         shape = (len(self),)
-        return tokens if tokens.shape == shape else np.broadcast_to(tokens, shape)
+        return tokens if tokens.shape == shape else repeated("tokens", tokens, len(self))
 
     @property
     def _curves_beside_envelope(self) -> Curve | None:
         """Curves where the envelope does not hold them itself: nothing is read twice."""
-        return None if isinstance(self.envelope, TangentEnvelope) else self.curves
+        return None if isinstance(self.envelope, CurveEnvelope) else self.curves
 
     def __repr__(self) -> str:
         return (
@@ -238,7 +265,7 @@ def _utility(queries: tuple[Curve, Array, Array]) -> Array:
 def _curves(curves: Curve | None, envelope: Envelope) -> Curve:
     if curves is not None:
         return curves
-    assert isinstance(envelope, TangentEnvelope)
+    assert isinstance(envelope, CurveEnvelope)
     return envelope.curves
 
 
@@ -268,9 +295,20 @@ def _account(queries: tuple[Curve | None, Array, Envelope, Array], price: Array)
     return utility, surplus, xp.maximum(xp.maximum(surplus, 0.0) - reached, 0.0)
 
 
-def _as_number(value: Any) -> float:
-    """Give a float, NaN for what is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")
+def as_budget(value: Any) -> float:
+    """Read a budget, tokens, or say what is wrong with it."""
+    number = as_number(value, "budget")
+    if not 0 <= number <= defaults.MOST_TOKENS:
+        raise InvalidInputError(
+            f"must be a number from 0 to {defaults.MOST_TOKENS:,}",
+            column="budget",
+            value=value if isinstance(value, int) else number,
+            remedy="tokens; beyond that float64 no longer counts them one by one",
+        )
+    return number
+
+
+def require_ceiling(column: str, ceiling: np.ndarray) -> None:
+    """Refuse the first ceiling, of an array of shape (n,), that is neither >= 0 nor infinite."""
+    bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
+    require(column, bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")

@@ -7,6 +7,7 @@ their upper hull. Everything here runs on NumPy and on JAX arrays.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -15,13 +16,14 @@ import numpy as np
 from clear_opt import defaults
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.hull import Hull, upper_hull
-from clear_opt.curves.numerics import Array, namespace, repeat
-from clear_opt.envelope import HullEnvelope
+from clear_opt.curves.numerics import Array, is_traced, namespace, repeat
+from clear_opt.envelope import HullEnvelope, useful_end
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
 
 _FEWEST = 5  # floor, tangent point from both sides, one cap beyond it, peak
 _FIRST_STEP = 16.0  # the first step past the tangent point is at least this part of it
+_GROWTH = 1.3  # most by which the way from the tangent point grows from one cap to the next
 _UNSPENT = 1e-6  # share of the largest cap's spend that tells two caps apart
 _HALVINGS = 20  # of the logarithm of a cap: to a millionth of its range
 
@@ -144,7 +146,8 @@ def cap_grid(
         Bounds on the caps, tokens, scalar or shape (n,); rounded up and down to whole blocks.
         ``None`` for no ceiling.
     points
-        Caps per query, at least 5. A `TabularCurve` gets those its corners call for instead.
+        Caps per query, at least 5; more where they would be too far from one another (not inside a
+        JAX transformation). A `TabularCurve` gets those its corners call for instead.
     block
         Caps are multiples of this many tokens.
 
@@ -180,24 +183,30 @@ def cap_grid(
     xp = namespace(*jax.tree_util.tree_leaves((curves, lengths, floor, ceiling)))
     each = xp.ones(len(curves))
     start = xp.ceil(floor * each / block) * block
-    top = xp.ceil(curves.peak / block) * block
-    if ceiling is not None:
-        top = xp.minimum(top, xp.floor(ceiling * each / block) * block)
-    top = xp.maximum(top, start)
+    most = xp.inf if ceiling is None else xp.floor(ceiling * each / block) * block
+    top = xp.ceil(useful_end(curves, start, most) / block) * block
     if isinstance(curves, TabularCurve):
         corners = curves.hull(start, top).tokens / block
         inner = xp.concatenate([xp.floor(corners), xp.ceil(corners)], axis=1) * block
     else:
         low = xp.clip(curves.tangent(start), start, top)
         high = top if lengths is None else _nearly_all_spent(lengths, low, top)
-        share = xp.linspace(0.0, 1.0, points - 3)[1:]
         step = xp.maximum(low / _FIRST_STEP, block)[:, None]
-        way = step * ((1.0 + (high - low)[:, None] / step) ** share - 1.0)
+        whole = 1.0 + (high - low)[:, None] / step
+        share = xp.linspace(0.0, 1.0, max(points - 3, _points_for(whole)))[1:]
+        way = step * (whole**share - 1.0)
         spaced = xp.round((low[:, None] + way) / block)
         ends = xp.stack([xp.floor(low / block), xp.ceil(low / block)], axis=1)
         inner = xp.concatenate([ends, spaced], axis=1) * block
     caps = xp.concatenate([start[:, None], inner, top[:, None]], axis=1)
     return xp.sort(xp.clip(caps, start[:, None], top[:, None]), axis=1)
+
+
+def _points_for(whole: Array) -> int:
+    """Give how many caps it takes from 1 to ``whole`` so that none is too far from the next."""
+    if is_traced(whole) or not len(whole):  # shapes cannot depend on values
+        return 0
+    return 1 + math.ceil(math.log(float(whole.max())) / math.log(_GROWTH))
 
 
 def _nearly_all_spent(lengths: Lengths, low: Array, top: Array) -> Array:

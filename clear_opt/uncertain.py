@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 
+from clear_opt.arrays import as_numbers, read_only
 from clear_opt.curves import Curve, TabularCurve
+from clear_opt.curves.rising_caps import rising_caps
+from clear_opt.curves.rows import owned
 from clear_opt.errors import InvalidInputError
 
-_POINTS = 48  # of a grid: the optimum on it is within 0.02 % of that on 400 points
-_MARKS = 9  # caps per draw from which the grid is chosen; more where draws are few
-_GOLDEN = 0.5 * (5**0.5 - 1)
-_TAIL = 2.0  # a draw that never quite peaks is followed up to this many times its last slope's cap
+_POINTS = 96  # of a grid: the optimum on it is within 0.2 % of that on 400 points
+
+_Summary = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Sums up draws, shape (n,): where lines begin and end, (n, S) each, and the level to start from.
+It gives no less than a line from that level may reach without leaving the lines' own summary."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,14 +75,15 @@ class UncertainCurves:
                 value=draws,
                 remedy="give the same number of curves for each query",
             )
+        object.__setattr__(self, "curves", owned(self.curves, "curves"))
         object.__setattr__(self, "weights", self._checked_weights(rows // draws))
 
     def _checked_weights(self, n: int) -> np.ndarray:
         shape = (n, self.draws)
-        given = np.ones(shape) if self.weights is None else self.weights
+        given = as_numbers(1.0 if self.weights is None else self.weights, "weights")
         try:
-            weights = np.broadcast_to(np.asarray(given, dtype=np.float64), shape)
-        except (TypeError, ValueError):
+            weights = np.broadcast_to(given, shape)
+        except ValueError:
             raise InvalidInputError(
                 f"cannot be read as {n} times {self.draws} numbers",
                 column="weights",
@@ -100,7 +106,7 @@ class UncertainCurves:
                 row=int(np.argmin(total)),
                 remedy="give one draw at least some weight",
             )
-        return weights / total
+        return read_only(weights / total)
 
     @classmethod
     def from_arrays(
@@ -124,19 +130,32 @@ class UncertainCurves:
         >>> UncertainCurves.from_arrays(ShiftedSurge.from_height, tau=tau, height=0.9, width=60.0)
         UncertainCurves(n=2, draws=2)
         """
-        shapes = ", ".join(f"{name} {np.shape(v)}" for name, v in parameters.items())
+        named = {name: as_numbers(values, name) for name, values in parameters.items()}
         try:
-            named = {name: np.asarray(v, dtype=np.float64) for name, v in parameters.items()}
             shape = np.broadcast_shapes(*(values.shape for values in named.values()))
-        except (TypeError, ValueError):
-            named, shape = {}, ()
+        except ValueError:
+            shape = ()
         if len(shape) != 2:
+            shapes = ", ".join(f"{name} {values.shape}" for name, values in named.items())
             raise InvalidInputError(
                 f"the parameters do not make one table of queries and draws: {shapes}",
                 remedy="give arrays of shape (n, S)",
             )
         flat = {name: np.broadcast_to(v, shape).ravel() for name, v in named.items()}
-        return cls(make(**flat), shape[1], weights)
+        try:
+            curves = make(**flat)
+        except InvalidInputError as error:
+            if error.row is None:
+                raise
+            query, draw = divmod(error.row, shape[1])
+            raise InvalidInputError(
+                f"of draw {draw} {error.problem}",
+                column=error.column,
+                row=query,
+                value=error.value,
+                remedy=error.remedy,
+            ) from None
+        return cls(curves, shape[1], weights)
 
     def __len__(self) -> int:
         return len(self.curves) // self.draws
@@ -149,14 +168,15 @@ class UncertainCurves:
 
     def values(self, tokens: Any) -> np.ndarray:
         """Give each draw's success at caps ``tokens``, a scalar or (n,); shape (n, S)."""
-        caps = np.broadcast_to(np.asarray(tokens, dtype=np.float64), (len(self),))
+        caps = np.broadcast_to(as_numbers(tokens, "tokens"), (len(self),))
         return np.asarray(self.curves.value(np.repeat(caps, self.draws))).reshape(-1, self.draws)
 
     def expected(self, points: int = _POINTS) -> TabularCurve:
         """Give the chance of a right answer within a cap, whichever draw is the query's own.
 
-        It is the mean over the draws, exact at the grid points, and what to allocate by where the
-        number of right answers to expect is what counts: it is linear in the curves.
+        It is the mean over the draws, and what to allocate by where the number of right answers to
+        expect is what counts: it is linear in the curves. At no whole cap does it claim more than
+        the mean. It is exact at every other grid point, and never below the exact point before.
 
         Parameters
         ----------
@@ -168,14 +188,20 @@ class UncertainCurves:
         InvalidInputError
             If fewer than two points are asked for.
         """
-        return self._tabulated(points, lambda values: (values * self.weights).sum(axis=1))
+
+        def mean(begun: np.ndarray, ended: np.ndarray, level: np.ndarray) -> np.ndarray:
+            reached = (begun * self.weights).sum(axis=1) >= level
+            return np.where(reached, (ended * self.weights).sum(axis=1), level)
+
+        return self._tabulated(points, mean)
 
     def conservative(self, level: float = 0.2, points: int = _POINTS) -> TabularCurve:
         """Give the chance of a right answer that a cap reaches with probability 1 - level.
 
         At each cap it is the quantile of that level over the draws. Allocating by it means: count
         for a query only what can be relied on. It does not say that all queries of a batch reach
-        theirs together, and it expects fewer right answers than there will be.
+        theirs together, and it expects fewer right answers than there will be. Between its points
+        it claims no more than the quantile, as `expected` no more than the mean.
 
         Parameters
         ----------
@@ -194,70 +220,42 @@ class UncertainCurves:
                 "lies outside (0, 1)", column="level", value=level, remedy="e.g. 0.2"
             )
 
-        def quantile(values: np.ndarray) -> np.ndarray:
+        def quantile(begun: np.ndarray, ended: np.ndarray, at: np.ndarray) -> np.ndarray:
+            # A line from here is below those draws only that are here, or above, already.
+            values = np.where(begun >= at[:, None], ended, -np.inf)
             order = np.argsort(values, axis=1)
-            reached = np.take_along_axis(self.weights, order, axis=1).cumsum(axis=1)
+            below = np.take_along_axis(self.weights, order, axis=1).cumsum(axis=1)
             # The last draw that less than `level` of the weight lies below.
-            place = (reached <= level * (1 + 1e-12)).sum(axis=1).clip(max=self.draws - 1)
+            place = (below <= level * (1 + 1e-12)).sum(axis=1).clip(max=self.draws - 1)
             chosen = np.take_along_axis(order, place[:, None], axis=1)
             return np.take_along_axis(values, chosen, axis=1)[:, 0]
 
         return self._tabulated(points, quantile)
 
-    def _tabulated(self, points: int, summary: Callable[[np.ndarray], np.ndarray]) -> TabularCurve:
+    def _tabulated(self, points: int, summary: _Summary) -> TabularCurve:
+        """Tabulate a summary of the draws so that it is below it at every whole cap.
+
+        From one grid point to the next token it is exact: no whole cap lies between. Over a longer
+        way each draw gives way to a line below it, so their summary stays below the draws'. Tokens
+        need not be used: what a smaller cap is worth, a larger one is worth too.
+        """
         if not (isinstance(points, int | np.integer) and points >= 2):
             raise InvalidInputError(
                 "must be a whole number >= 2", column="points", value=points, remedy="e.g. 48"
             )
-        grid = self._grid(int(points))
-        values = np.stack([summary(self.values(caps)) for caps in grid.T], axis=1)
-        # More tokens need not be used: a larger cap is worth no less.
-        return TabularCurve(grid, np.maximum.accumulate(np.clip(values, 0.0, 1.0), axis=1))
-
-    def _grid(self, points: int) -> np.ndarray:
-        """Give caps at which the draws rise: zero and whole tokens, ascending, (n, points + 1)."""
-        n = len(self)
-        marks = self._landmarks(points)
-        each = marks.shape[1]
-        marks = marks.reshape(n, each * self.draws)
-        weight = np.repeat(self.weights / each, each, axis=1)
-        order = np.argsort(marks, axis=1)
-        marks = np.ceil(np.take_along_axis(marks, order, axis=1))
-        share = np.take_along_axis(weight, order, axis=1).cumsum(axis=1)
-        levels = np.linspace(0.0, 1.0, points) * (1 - 1e-9)
-        place = np.array([np.searchsorted(row, levels) for row in share], dtype=np.int64)
-        place = place.reshape(n, points).clip(max=marks.shape[1] - 1)
-        grid = np.maximum(np.take_along_axis(marks, place, axis=1), 1.0)
-        # Where there are few of them, all are taken.
-        marks = np.maximum(marks, 1.0)
-        marks[:, 1:][marks[:, 1:] == marks[:, :-1]] = np.inf
-        marks.sort(axis=1)
-        few = np.isfinite(marks).sum(axis=1) <= points
-        width = min(points, marks.shape[1])
-        grid[few] = np.inf
-        grid[few, :width] = marks[few, :width]
-        # Of equal caps one stays; the others follow the last, one token apart.
-        grid[:, 1:][grid[:, 1:] == grid[:, :-1]] = np.inf
-        grid.sort(axis=1)
-        extra = np.isinf(grid)
-        last = np.where(extra, 0.0, grid).max(axis=1, keepdims=True)
-        grid = np.where(extra, last + np.cumsum(extra, axis=1), grid)
-        return np.concatenate([np.zeros((n, 1)), grid], axis=1)
-
-    def _landmarks(self, points: int) -> np.ndarray:
-        """Give caps from where each draw begins to where it is done, shape (n * S, k)."""
-        curves = self.curves
-        if isinstance(curves, TabularCurve):
-            return np.asarray(curves.grid)
-        # Evenly spaced slopes are about evenly spaced caps, whatever the family. Each draw has its
-        # own slopes, so that draws that agree fill the gaps of one another.
-        count = max(_MARKS, -(-2 * points // self.draws))
-        stagger = np.tile(np.arange(self.draws) * _GOLDEN % 1.0, len(self))
-        steepest = curves.marginal(curves.threshold)
-        slopes = [steepest * (1.0 - (k + stagger) / count) for k in range(count)]
-        caps = [curves.response(slope) for slope in slopes]
-        end = np.minimum(curves.peak, _TAIL * caps[-1])
-        return np.stack([curves.threshold, *caps, end], axis=1)
+        grid = rising_caps(self.curves, self.weights, int(points))
+        here = self.values(0.0)
+        levels = [summary(here, here, np.full(len(self), -np.inf))]
+        for left, right in pairwise(grid.T):
+            there = self.values(right)
+            next_to = (right - left <= 1.0)[:, None]
+            caps = np.repeat(left, self.draws), np.repeat(right, self.draws)
+            ends = self.curves.line_below(*caps, here.ravel(), there.ravel())
+            begun, ended = (np.asarray(end).reshape(here.shape) for end in ends)
+            begun, ended = np.where(next_to, np.inf, begun), np.where(next_to, there, ended)
+            levels.append(np.maximum(levels[-1], summary(begun, ended, levels[-1])))
+            here = there
+        return TabularCurve(grid, np.clip(np.stack(levels, axis=1), 0.0, 1.0))
 
     def __repr__(self) -> str:
         return f"UncertainCurves(n={len(self)}, draws={self.draws})"

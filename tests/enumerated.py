@@ -19,7 +19,8 @@ def useful(curves, query, floor, highest, block=10):
     # Beyond the peak a token is of no use, and none is given.
     peak = fine[1:][np.argmax(gain)]
     caps = np.arange(floor, min(highest, peak + block - 0.01) + 0.01, block)
-    steepest = fine[1:][np.argmax(gain / (fine[1:] - floor))]
+    slope = gain / (fine[1:] - floor)
+    steepest = fine[1:][np.flatnonzero(slope >= slope.max() * (1 - 1e-12))[-1]]
     return caps, caps[np.searchsorted(caps, steepest)]
 
 

@@ -14,10 +14,11 @@ PACKAGE = ROOT / "clear_opt"
 
 # Bottom to top; a module may import from its own layer and from those below (design, section 2).
 LAYERS = [
-    {"errors", "defaults", "precision", "blocks", "amounts"},
+    {"errors", "defaults", "precision", "arrays", "blocks", "amounts"},
     {"files", "tracking"},
     {"curves", "lengths"},
-    {"envelope", "uncertain", "spend", "overrun", "certificate", "allocation", "rollouts"},
+    {"envelope", "block_envelope", "uncertain", "spend", "overrun"}
+    | {"certificate", "allocation", "rollouts"},
     {"problem", "fitting"},
     {"program"},
     {"predictors"},

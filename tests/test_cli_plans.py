@@ -514,3 +514,19 @@ def test_an_empty_batch_of_a_plan(folder):
     found = answer("allocate", folder / "batch.csv", "--plan", folder / "plan.toml")
     assert (found["status"], found["n_queries"]) == ("empty", 0)
     assert math.isclose(found["expected_spend"], 0.0)
+
+
+@pytest.mark.parametrize("basis", ["reserved", "expected"])
+@pytest.mark.parametrize("budget", [0, 60, 600])
+def test_offers_that_give_nothing_are_answered_in_plain_json(tmp_path, basis, budget):
+    queries = tmp_path / "q.csv"
+    queries.write_text("query_id,tau,height,width\na,10,0.5,20\nb,0,0.3,30\n")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        f"basis = '{basis}'\n[[limits]]\namount = {budget}\n[[offers]]\nname = 's'\nceiling = 0\n"
+    )
+    told = answer("allocate", queries, "--plan", plan, "--out", tmp_path / "out.jsonl")
+    assert (told["funded"], told["spent"], told["price"], told["dual_bound"]) == (0, 0, 0, 0)
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [row["max_tokens"] for row in rows] == [0, 0]

@@ -9,6 +9,7 @@ from clear_opt.instances import FAMILIES, random_problem
 from clear_opt.solvers import conic, conic_presolve
 from clear_opt.solvers.conic_presolve import presolved, spread_sample
 from clear_opt.solvers.cvxpy_terms import dual_of, numbers
+from tests.units import in_parts_of_tokens
 
 
 def count_compilations(monkeypatch):
@@ -131,7 +132,8 @@ def sizes_and_readings(monkeypatch):
 
 
 def test_a_large_batch_takes_one_small_program_and_one_reading(monkeypatch):
-    first, second = (random_problem("surge", seed=seed, n=600) for seed in (0, 6))
+    problems = (random_problem("surge", seed=seed, n=600) for seed in (0, 6))
+    first, second = map(in_parts_of_tokens, problems)
     ConicSolver().relax(first)
     sizes, readings = sizes_and_readings(monkeypatch)
     ConicSolver().relax(second)

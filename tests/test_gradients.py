@@ -165,7 +165,7 @@ def test_second_derivatives_agree_with_second_differences_of_solves(regime):
     budget = budget_for(regime, made("surge"))
     with double_precision():
         exact = np.asarray(curvature_of(0.0, budget))
-    step = 2e-4
+    step = 5e-4
     down, here, up = (solved(*along(size, budget)) for size in (-step, 0.0, step))
     assert (np.abs(exact - (up - 2 * here + down) / step**2) < 1e-5 * here).all()
     assert (np.abs(exact) > 0.01 * here).all()
@@ -174,7 +174,7 @@ def test_second_derivatives_agree_with_second_differences_of_solves(regime):
 @given(seed=st.integers(0, 10**6), share=st.floats(0.01, 1.2), weight=st.floats(0.1, 10.0))
 def test_the_derivative_in_the_budget_is_the_price(seed, share, weight):
     curves = made("surge", seed)
-    arguments = (curves, share * curves.peak.sum(), *UNBOUNDED[:2], np.full(N, weight))
+    arguments = (curves, np.ceil(share * curves.peak.sum()), *UNBOUNDED[:2], np.full(N, weight))
     value, price = solved(*arguments)
     with double_precision():
         found = jax.tree_util.tree_map(np.asarray, slopes_of(*arguments))
@@ -227,7 +227,7 @@ def test_hopeless_and_dear_queries_have_finite_gradients():
 
 def test_a_batch_of_budgets_is_the_same_as_one_by_one():
     curves = made("surge")
-    budgets = np.linspace(0.2, 1.4, 4) * curves.peak.sum()
+    budgets = np.ceil(np.linspace(0.2, 1.4, 4) * curves.peak.sum())
     with double_precision():
         slope = jax.jit(jax.vmap(jax.value_and_grad(lambda budget: optimal_value(curves, budget))))
         found = np.stack(slope(budgets), axis=1)

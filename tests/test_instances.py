@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from itertools import combinations
 
 import cvxpy as cp
@@ -31,6 +32,7 @@ def plain_of(problem):
 
 
 PLAIN = [name for name in INSTANCES if plain_of(named_instance(name).problem) is not None]
+IN_BLOCKS = [name for name in PLAIN if plain_of(named_instance(name).problem).block > 1]
 MARGIN = -float(ndtri(0.05))
 """Standard deviations between a mean and its 95 % quantile."""
 
@@ -46,7 +48,7 @@ def test_no_choice_of_whole_caps_is_worth_more_than_the_stored_value(name):
     assert best_whole(found.problem, fits) == pytest.approx(found.value, abs=DIGITS)
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", sorted(set(PLAIN) - set(IN_BLOCKS)))
 def test_bound_and_price_of_a_batch_by_maximising_cap_by_cap(name):
     found = named_instance(name)
     dual = SmoothDual(plain_of(found.problem))
@@ -57,6 +59,14 @@ def test_bound_and_price_of_a_batch_by_maximising_cap_by_cap(name):
     for other in (price * 0.99 - 1e-6, price * 1.01 + 1e-6):
         if other >= 0:
             assert dual.bound(other) > found.bound + 1e-9
+
+
+@pytest.mark.parametrize("name", IN_BLOCKS)
+def test_bound_and_price_in_whole_blocks_by_a_linear_program_over_all_of_them(name):
+    found = named_instance(name)
+    whole = replace(found.problem, budget=1.0 * found.problem.spendable)
+    assert relaxed(whole)[0] == pytest.approx(found.bound, abs=DIGITS)
+    assert list(found.prices.values()) == pytest.approx(unique_prices(whole), rel=PRICE)
 
 
 @pytest.mark.parametrize("name", sorted(set(INSTANCES) - {*PLAIN, "chance-bound"}))
@@ -104,8 +114,10 @@ def judge(found, solver, bound_digits, price_digits):
     for row, price in found.prices.items():
         assert got.prices[row] == pytest.approx(price, rel=price_digits, abs=1e-9)
     if found.name == "chance-bound":
-        # A certificate is about the tangent to the margin it was found with.
-        assert found.value <= got.dual_bound <= found.bound + DIGITS
+        # Chords lie below what is kept back: the bound they give is a little above the optimum of
+        # the relaxed program, by a tenth at most of what that is above the best whole caps.
+        above = 0.1 * (found.bound - found.value)
+        assert found.bound - DIGITS <= got.dual_bound <= found.bound + above
     else:
         assert got.dual_bound == pytest.approx(found.bound, rel=bound_digits, abs=DIGITS)
 

@@ -264,9 +264,9 @@ def test_illegal_parameters_are_named_by_row_column_and_value(build, row, column
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: TabularLengths([1, 2, 3], [[0.1, 0.2]]), "3 points and the survival has 2"),
-        (lambda: TabularLengths([[1], [2]], [[0.1]] * 3), "2 rows and the survival has 3"),
-        (lambda: TabularLengths([1], [["a"]]), "not a rectangular"),
+        (lambda: TabularLengths([1, 2, 3], [[0.1, 0.2]]), "3 points and 'survival' has 2"),
+        (lambda: TabularLengths([[1], [2]], [[0.1]] * 3), "2 rows and 'survival' has 3"),
+        (lambda: TabularLengths([1], [[0.1], [0.2, 0.3]]), "not a rectangular"),
         (lambda: TabularLengths([[[1.0]]], [[0.1]]), "shape"),
         (lambda: SurgeLengths(Quadratic.from_height(1.0, 0.5, 2.0)), "family Quadratic"),
         (

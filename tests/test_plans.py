@@ -161,7 +161,8 @@ def test_a_batch_may_lack_a_tenant_of_the_plan():
     assert plan.tenants == ("z",)
     one = {"only": Forecast(forecasts()["small"].curves)}
     found = solve(plan.program(one, TENANTS))
-    alone = solve(Program(Offer("only", one["only"].curves), Limit(200)))
+    rows = [Limit(200), Limit(1e6, name="ample")]
+    alone = solve(Program(Offer("only", one["only"].curves), rows))
     assert found.dual_bound == pytest.approx(alone.dual_bound, rel=1e-9)
     assert [row.used for row in found.rows[1:]] == [0, 0, 0]
     assert [row.price for row in found.rows[1:]] == [0, 0, 0]
@@ -201,6 +202,18 @@ BAD = {
         "basis = 'expected'\noverrun_probability = 0.5",
         ["overrun_probability = 0.5", "less than 0.5", "e.g. 0.01"],
     ),
+    "nested without end": ("limits = " + "[" * 10_000, ["plan.toml", "nests more than 100"]),
+    "key without end": (".".join("a" * 10_000) + " = 1", ["plan.toml", "nests more than 100"]),
+    "beyond float64": ("[[limits]]\namount = 1e400", ["plan.toml", "beyond float64: 1e400"]),
+    "beyond any product": ("[[limits]]\namount = 1e308", ["limits 1.amount = 1e+308", "1e+100"]),
+    "below any product": (
+        OFFER + "fixed = { c = 1e-308 }",
+        ["offers 1.fixed.c = 1e-308", "must be 0, or lie between"],
+    ),
+    "whole number beyond": ("[[limits]]\namount = 1" + "0" * 400, ["limits 1.amount = 1"]),
+    "no number": ("[[limits]]\namount = nan", ["limits 1.amount = nan", "finite"]),
+    "truth": ("[[limits]]\namount = true", ["limits 1.amount = True", "number"]),
+    "an error beyond sense": ("spend_error = 1e20", ["spend_error = 1e+20", "share of the spend"]),
     "no TOML": ("a = = 3", ["is not TOML", "line 1"]),
 }
 

@@ -6,8 +6,11 @@ import pytest
 from clear_opt.curves import TabularCurve
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import query_folds
+from clear_opt.fitting import Completion
 from clear_opt.lengths import LogNormalLengths, MixedLengths
 from clear_opt.predictors import LinearLearner, SurgePredictor, load_predictor, save_predictor
+from clear_opt.predictors.completion_curves import completion_curves
+from clear_opt.predictors.length_shape import NORMAL, LengthShape
 from clear_opt.rollouts import Rollouts, read_rollouts
 from tests.made_queries import EASY, HARD, LEARNERS, ODD_TEXTS, QUICK
 
@@ -274,3 +277,21 @@ def test_spend_of_held_out_queries_is_foretold_on_average(shared_data):
         spent = np.minimum(held_out.n_tokens, cap).mean()
         assert lengths.expected_spend(cap).mean() == pytest.approx(spent, rel=0.05)
     assert predictor.spend_error_["typical"] < 0.05
+
+
+@pytest.mark.parametrize("spread", [0.005, 0.02, 0.1, 1.0])
+@pytest.mark.parametrize("median", [50.0, 1e5])
+def test_completion_curves_claim_no_more_than_the_lengths_say(spread, median):
+    """At whole caps, narrow and mixed lengths included; a narrow one is no narrower than 5 %."""
+    shape = LengthShape(0.15, np.array([-1.5, 0.6]), np.array([0.3, 3.0]))
+    for of_right in (NORMAL, shape):
+        one = of_right.lengths(np.array([median]), np.array([spread]))
+        lengths = MixedLengths([0.95], one, one)
+        known = Completion(np.array([0.95]), np.array([median]), np.array([spread]))
+        curves = completion_curves(known, lengths)
+        wide = max(spread, 0.05)
+        caps = np.unique(np.floor(np.geomspace(0.5 * median * np.exp(-9 * wide), 1e8, 20_000)))
+        exact = 0.95 * (1.0 - one.survival(caps[None])[0])
+        claimed = np.interp(caps, curves.grid[0], curves.values[0])
+        assert (claimed <= exact + 3e-4).all()
+        assert (claimed >= exact - 0.02).all()

@@ -11,6 +11,7 @@ from clear_opt.solvers.dual import find_price
 from clear_opt.solvers.price_search import clearing_price
 from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.window import WindowLadder, clear
+from tests.units import in_parts_of_tokens
 
 BLOCK = 64
 """Queries per block in these tests: batches of some hundred queries then count as large."""
@@ -42,7 +43,7 @@ CURVES = [(family, bounded) for family, bounded in CASES if family != "tabular"]
 @pytest.mark.parametrize(("family", "bounded"), CASES)
 def test_the_price_and_the_caps_are_those_of_the_plain_search(family, bounded):
     for seed in range(5):
-        problem = random_problem(family, seed=[seed, 5], n=60, bounded=bounded)
+        problem = in_parts_of_tokens(random_problem(family, seed=[seed, 5], n=60, bounded=bounded))
         price, plain = find_price(problem), plain_price(problem)
         scale = 1e-6 * problem.envelope.dearest  # below it the price is next to nothing
         assert price == pytest.approx(plain, rel=1e-9, abs=1e-9 * scale)

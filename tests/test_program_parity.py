@@ -386,7 +386,7 @@ def test_a_program_of_one_row_is_solved_as_the_problem_it_stands_for():
     program = Program(Offer("only", curves), Limit(300, name="all"))
     check = cross_check(program)
     assert check.agrees()
-    assert not check.flat
+    assert check.unique
     assert solve(program, "conic").prices.keys() == check.conic.prices.keys() == {"all"}
     plain = ConicSolver().solve(AllocationProblem(curves, 300))
     assert (check.conic.tokens == plain.tokens).all()

@@ -352,7 +352,7 @@ def test_another_budget_starts_from_the_same_lanes():
     rng = np.random.default_rng(13)
     program = Program(offers_of(rng, 40, 2), [Limit(500, "cents"), Limit(4000)])
     other = program.with_budget(300)
-    assert other.lanes is program.lanes
+    assert other.unlimited_lanes is program.unlimited_lanes
     assert other.budget.amount == 300
     fresh = Program(program.offers, [Limit(300, "cents"), Limit(4000)])
     assert solve(other).expected_utility == solve(fresh).expected_utility

@@ -145,6 +145,10 @@ def test_numbers_survive_a_csv(tmp_path_factory, rollouts):
         np.testing.assert_array_equal(again.features["level"], rollouts.features["level"])
 
 
+def test_a_message_is_one_line_whatever_columns_are_called(tmp_path):
+    assert "n tokens" in refusal(put(tmp_path, "r.csv", '"n\ntokens",query_id\n9,x\n'))
+
+
 def test_a_csv_is_typed_with_care(tmp_path):
     rollouts = read_rollouts(put(tmp_path, "r.csv", CSV))
     assert rollouts.query_id.tolist() == ["a", "a", "b, c", "d"]

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_opt import AllocationProblem, ShiftedSurge, Status, solve
+from clear_opt import AllocationProblem, Status, solve
 from clear_opt.instances import FAMILIES, random_problem
+from tests.units import in_parts_of_tokens
 
 problems = st.builds(
     random_problem,
@@ -79,13 +80,9 @@ def test_permuting_queries_permutes_the_answer(problem, seed):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([1e-3, 1.0, 1e3]))
 @settings(max_examples=60)
-def test_units_of_tokens_rescale(seed, n, factor):
-    problem = random_problem("surge", seed=seed, n=n)
-    curves = problem.curves
-    rescaled = AllocationProblem(
-        ShiftedSurge(curves.tau * factor, curves.alpha / factor, curves.beta / factor),
-        problem.budget * factor,
-    )
+def test_units_of_tokens_rescale_where_all_are_small(seed, n, factor):
+    problem = in_parts_of_tokens(random_problem("surge", seed=seed, n=n))
+    rescaled = in_parts_of_tokens(problem, factor)
     plain, scaled = solve(problem), solve(rescaled)
     assert scaled.price * factor == pytest.approx(plain.price, rel=1e-9, abs=1e-300)
     assert scaled.dual_bound == pytest.approx(plain.dual_bound, rel=1e-9)

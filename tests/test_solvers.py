@@ -27,6 +27,7 @@ from tests.reference import (
     clear_by_bisection,
     largest_envelope_error,
 )
+from tests.units import in_parts_of_tokens
 
 SOLVERS = ("dual", "conic")
 
@@ -155,7 +156,7 @@ def test_shared_shape_gives_a_prefix_with_equal_slack():
 
 @pytest.mark.parametrize("seed", range(10))
 def test_price_is_the_papers_bisection(seed):
-    problem = random_problem("surge", seed=seed, n=300)
+    problem = in_parts_of_tokens(random_problem("surge", seed=seed, n=300))
     curves = problem.curves
     exact = clear_by_bisection(curves.tau, curves.alpha, curves.beta, problem.budget)
     assert solve(problem).price == pytest.approx(exact, rel=1e-9, abs=1e-300)

@@ -153,7 +153,8 @@ def test_the_grid_loses_less_than_a_thousandth_of_the_bound(family):
 def test_grids_of_saturating_curves_end_where_completions_do():
     curves = Hill([100.0], [1.0], [0.9])  # its peak is near 10^18 tokens
     free, aware = cap_grid(curves), cap_grid(curves, LogNormalLengths([200.0], 0.5))
-    assert (free < 5000).sum() < (aware < 5000).sum() == defaults.GRID_POINTS - 1
+    assert (aware < 5000).sum() == aware.shape[1] - 1
+    assert (free < 5000).mean() < 0.5
 
 
 def test_jax_makes_the_same_hull_and_differentiates_it():

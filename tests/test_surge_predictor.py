@@ -34,11 +34,17 @@ def predictor(request, rollouts):
 def test_known_success_and_lengths_are_recovered(rollouts, learner):
     predictor = SurgePredictor(learner=learner).fit(rollouts.texts(), rollouts)
     # 600 answers of each kind: three standard errors are 0.06 in success, 0.04 in log length.
-    for texts, success, median in ((NEW_EASY, 0.9, 100), (NEW_HARD, 0.4, 1_000)):
+    # New texts all over what was learned from: trees follow the luck of a few numbers in a row.
+    known = set(rollouts.queries().iloc[:, 0])
+    easy = [text for k in range(1_200) if (text := EASY.format(k, k + 2)) not in known][::12]
+    hard = [text for k in range(1_200) if (text := HARD.format(k)) not in known][::12]
+    for texts, success, median in ((easy, 0.9, 100), (hard, 0.4, 1_000)):
         found = predictor.predict_completion(texts, "m")
         assert found.success.mean() == pytest.approx(success, abs=0.06)
-        assert found.median == pytest.approx(np.full(50, median), rel=0.1)
-        assert found.spread == pytest.approx(np.full(50, 0.3), abs=0.08)
+        assert np.log(found.median).mean() == pytest.approx(np.log(median), abs=0.06)
+        assert found.spread.mean() == pytest.approx(0.3, abs=0.04)
+        for one, truth, by in ((found.median, median, 0.2 * median), (found.spread, 0.3, 0.08)):
+            assert (np.abs(one - truth) < by).mean() >= 0.9
 
 
 def test_curves_follow_the_known_completion_curve(predictor):

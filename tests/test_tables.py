@@ -272,6 +272,14 @@ def test_places_where_nothing_can_be_are_refused_beforehand(tmp_path, name):
             check(tmp_path / name)
 
 
+def test_json_lines_hold_json_whatever_the_numbers(tmp_path):
+    table = pa.table({"x": [math.inf, -math.inf, math.nan, None, 2.5], "n": [1, 2, 3, 4, 5]})
+    write_table(table, tmp_path / "t.jsonl")
+    lines = (tmp_path / "t.jsonl").read_text().splitlines()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [row["x"] for row in rows] == [None, None, None, None, 2.5]
+
+
 def test_what_is_no_regular_file_is_never_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "link.csv").symlink_to("/dev/null")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from clear_opt.arrays import read_only
+
 if TYPE_CHECKING:
     from clear_opt.problem import AllocationProblem
 
@@ -52,4 +54,6 @@ def make_instance(n: int, seed: int, share: float) -> Instance:
     width = 100.0 * np.exp(rng.normal(0.0, 0.5, n))
     height = rng.uniform(0.05, 1.0, n)
     budget = np.floor(share * (tau + width).sum())
-    return Instance(tau, height * math.e / width, 1.0 / width, float(budget))
+    # Read-only: no method can change what the next one starts from, and none has to make a copy.
+    tau, alpha, beta = map(read_only, (tau, height * math.e / width, 1.0 / width))
+    return Instance(tau, alpha, beta, float(budget))

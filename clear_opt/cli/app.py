@@ -37,7 +37,7 @@ app = typer.Typer(
     cls=OneLineErrors,
     epilog=_EPILOG,
     rich_markup_mode="markdown",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,12 +54,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Allocate one token budget over many LLM queries by a shadow price, with a certificate."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 app.command()(allocate)

@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+MOST_QUERIES = 100_000_000
+"""Largest batch: ten times as many as what `docs/benchmarks.md` has, and 10 GB of memory."""
+
 KEYS = ("method", "n", "seconds", "share_of_bound", "peak_mb")
 """What a row of the JSON object has."""
 
@@ -49,10 +52,10 @@ def bench(
 def _sizes(given: str) -> list[int]:
     sizes = []
     for part in given.split(","):
-        size = int(part) if part.strip().isdecimal() else 0
-        if size < 1:
+        size = int(part) if part.strip().isdecimal() and len(part) < 100 else 0
+        if not 1 <= size <= MOST_QUERIES:
             raise typer.BadParameter(
-                f"--n: {part.strip()!r} is not a whole number above zero; "
+                f"--n: {part.strip()!r} is not a whole number from 1 to {MOST_QUERIES:,}; "
                 "give numbers of queries with commas between them, e.g. 500,5000"
             )
         sizes.append(size)

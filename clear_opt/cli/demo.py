@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clear_opt.cli.steps import DEFAULT_PREDICTOR, predict_texts, working
+from clear_opt.defaults import MOST_SEED, MOST_TOKENS
+
+_MOST = 100_000  # questions: predicting their curves takes minutes
 
 if TYPE_CHECKING:
     from clear_opt.demo import DemoQuery, Study
@@ -18,11 +21,17 @@ def demo(
     out_dir: Annotated[
         Path, typer.Option(help="Folder for the picture and the tables; made if need be.")
     ] = Path("demo-output"),
-    queries: Annotated[int, typer.Option(min=1, help="How many questions.")] = 300,
+    queries: Annotated[int, typer.Option(min=1, max=_MOST, help="How many questions.")] = 300,
     tokens_per_query: Annotated[
-        int, typer.Option(min=1, help="Budget, tokens per question; tight by default.")
+        int,
+        typer.Option(
+            min=1, max=MOST_TOKENS // _MOST, help="Budget, tokens per question; tight by default."
+        ),
     ] = 100,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same questions.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same questions."),
+    ] = 0,
     predictor: Annotated[str, typer.Option(help="A name or a folder.")] = DEFAULT_PREDICTOR,
 ) -> None:
     """Show the main job on questions made for the purpose, and compare ways to spend a budget.

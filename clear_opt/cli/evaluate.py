@@ -13,13 +13,16 @@ from clear_opt.cli.options import BasisOption
 from clear_opt.cli.steps import (
     DEFAULT_BUDGETS,
     Budgets,
+    Features,
     TrackingUri,
     evaluation_bar,
+    names_in,
     note,
     read_budgets,
     read_table,
     working,
 )
+from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -54,6 +57,7 @@ def evaluate(
             show_default=str(_FOLDS),
         ),
     ] = None,
+    features: Features = None,
     model: Annotated[
         str | None,
         typer.Option(help="Evaluate this model only.", show_default="all in the table"),
@@ -68,7 +72,9 @@ def evaluate(
             "caps, both bases of allocate and an oracle at equal spend."
         ),
     ] = BasisOption.RESERVED,
-    seed: Annotated[int, typer.Option(min=0, help="Of folds, predictor and bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of folds, predictor and bootstrap.")
+    ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(help="Write one self-contained HTML file with pictures.", show_default=False),
@@ -98,6 +104,8 @@ def evaluate(
         raise typer.BadParameter("--predictor and --cv exclude each other: give one of them")
     if predictor is not None and alone:
         raise typer.BadParameter("--alone trains anew and takes no --predictor")
+    if predictor is not None and features is not None:
+        raise typer.BadParameter("--predictor reads what it was trained on and takes no --features")
     spend = basis is BasisOption.EXPECTED
     if report is not None and spend:
         raise typer.BadParameter("--report shows the reserved basis only; use --json for figures")
@@ -107,13 +115,15 @@ def evaluate(
 
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
-    table = read_table(rollouts)
+    named = names_in(features)
+    table = read_table(rollouts, named)
     learner = _learner(predictor, tracking_uri, seed)
     asked: dict[str, Any] = {
         "budgets": amounts,
         "folds": (cv or _FOLDS) if predictor is None else None,
         "models": None if model is None else [model],
         "alone": alone,
+        "features": named,
         "seed": seed,
     }
     if spend:

@@ -11,6 +11,7 @@ import typer
 from clear_opt.cli.options import Asked
 from clear_opt.cli.steps import (
     DEFAULT_PREDICTOR,
+    described_by,
     load_learned,
     note,
     note_outside,
@@ -92,7 +93,7 @@ class _Predictions:
         name = offer.predictor or self.asked.predictor or DEFAULT_PREDICTOR
         if name not in self.learned:
             one = load_learned(name, self.asked.tracking_uri)
-            queries = self.table.queries(one.columns_, one.range_.categories_)
+            queries = described_by(self.table, one)
             note_outside(one, queries)
             self.learned[name] = one, queries
         return predict_in_chunks(*self.learned[name], offer.model, plan.basis)

@@ -30,12 +30,13 @@ class OneLineErrors(TyperGroup):
             _fail(message.replace("Value error, ", ""))
         except ClearOptError as error:
             _fail(str(error))
+        except MemoryError as error:
+            _fail(f"this needs more memory than there is ({error}); ask for less at once")
         except typer.Abort:
             _fail("stopped", code=130)
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    if message:  # without a command the help has been printed in its place
-        typer.echo(f"clear-opt: {' '.join(message.split())}", err=True)
+    typer.echo(f"clear-opt: {' '.join(message.split())}", err=True)
     sys.exit(code)

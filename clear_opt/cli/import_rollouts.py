@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.steps import working
+from clear_opt.cli.steps import names_in, working
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -122,7 +122,7 @@ def import_rollouts(
     """
     given = {
         "columns": _columns(mapping or []),
-        "features": None if features is None else _names(features),
+        "features": None if features is None else names_in(features),
         "model": model,
         "scorer": scorer,
         "filter_name": filter_name,
@@ -172,10 +172,6 @@ def _columns(mapping: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"--map {pair}: {ours} is already {columns[ours]}")
         columns[ours] = theirs
     return columns
-
-
-def _names(features: str) -> list[str]:
-    return [name.strip() for name in features.split(",") if name.strip()]
 
 
 def _print(found: Imported) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from clear_opt.cli.steps import DEFAULT_BUDGETS, Budgets, read_budgets, read_table, working
 from clear_opt.cli.train import tell
+from clear_opt.defaults import MOST_SEED
 
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -32,7 +33,7 @@ def register(
     ],
     name: Annotated[str, typer.Option(help="Of the registered model.", show_default=False)],
     budgets: Budgets = DEFAULT_BUDGETS,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the bootstrap.")] = 0,
     tracking_uri: Annotated[
         str | None,
         typer.Option(help="MLflow store.", show_default="MLFLOW_TRACKING_URI, or mlflow.db here"),

@@ -54,6 +54,8 @@ def allocation_as_json(
         summary["cross_check"] = {
             "dual_bound_difference": check.bound_difference,
             "price_difference": check.price_difference,
+            "agrees": check.agrees(),
+            "unique_prices": check.unique,
             "value_difference": check.value_difference,
             **{
                 answer.solver: {
@@ -226,7 +228,7 @@ def cross_check_in_words(check: CrossCheck) -> str:
     """Say in one line how far two solvers are apart."""
     return (
         f"the conic solver's dual bound differs by {check.bound_difference:.1e}, its price by "
-        f"{check.price_difference:.1e} (relative)"
+        f"{check.price_difference:.1e} (relative)" + (f"; {check.note}" if check.note else "")
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clear_opt.evaluation import Calibration, Cell, Evaluation, SpendEvaluation
 
 _NAME = 40  # characters shown of a model's name
+_FEATURES = 400  # characters shown of the features' names
 
 
 def print_evaluation(found: Evaluation) -> None:
@@ -79,7 +80,9 @@ def _title(found: Evaluation | SpendEvaluation, n: int) -> Text:
     rows, queries = f"{data['rows']:,}", f"{data['queries']:,}"
     models = f"{n} model{'s' if n > 1 else ''}"
     trained = "predictor as it is" if folds is None else f"{folds}-fold cross-validation by query"
-    return Text(f"\n{rows} rollouts, {queries} queries, {models}; {trained}", "bold")
+    used = printable(", ".join(data.get("features", ())), _FEATURES) or "none"
+    title = Text(f"\n{rows} rollouts, {queries} queries, {models}; {trained}", "bold")
+    return title.append(f"\nfeatures: {used}", "not bold")
 
 
 def _accuracies(found: Evaluation) -> Table:

@@ -47,6 +47,16 @@ ModelName = Annotated[
 Budgets = Annotated[str, typer.Option(help="Tokens per query, with commas between them.")]
 """The option --budgets of the commands that score predictors."""
 
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Columns to learn from beside the text, whatever they are.",
+        show_default="all but those that tell the outcome",
+    ),
+]
+"""The option --features of the commands that train."""
+
 DEFAULT_BUDGETS = ",".join(f"{budget:g}" for budget in BUDGETS)
 
 DEFAULT_PREDICTOR = "zeroeval-math"
@@ -98,7 +108,13 @@ def predict_table(
         return ShiftedSurge([], [], [])
     learned = load_learned(predictor, tracking_uri)
     note_unused(table, learned.columns_)
-    return _surges(learned, table.queries(learned.columns_, learned.range_.categories_), model)
+    return _surges(learned, described_by(table, learned), model)
+
+
+def described_by(table: QueryTable, learned: SurgePredictor) -> pd.DataFrame:
+    """Give the columns of the file that a predictor reads, in their kinds of its training."""
+    known = getattr(learned, "range_", None)
+    return table.queries(learned.columns_, None if known is None else known.categories_)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:
@@ -167,12 +183,17 @@ def read_budgets(given: str) -> list[float]:
     return amounts
 
 
-def read_table(path: Path) -> Rollouts:
-    """Read rollouts."""
+def names_in(given: str | None) -> list[str] | None:
+    """Read ``level,kind``: names with commas between them."""
+    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+
+
+def read_table(path: Path, features: Sequence[str] | None = None) -> Rollouts:
+    """Read rollouts, with the features that are named or all."""
     from clear_opt.rollouts import read_rollouts
 
     with working("Reading rollouts"):
-        return read_rollouts(path)
+        return read_rollouts(path, features=features)
 
 
 @contextmanager

@@ -13,12 +13,15 @@ import typer
 from clear_opt.cli.steps import (
     DEFAULT_BUDGETS,
     Budgets,
+    Features,
     evaluation_bar,
+    names_in,
     note,
     read_budgets,
     read_table,
     working,
 )
+from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -65,8 +68,11 @@ def train(
             show_default="held out",
         ),
     ] = None,
+    features: Features = None,
     budgets: Budgets = DEFAULT_BUDGETS,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, predictor and bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of split, predictor and bootstrap.")
+    ] = 0,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -118,13 +124,15 @@ def train(
     from clear_opt.training import log_training, register_if_better
     from clear_opt.training import train as train_predictor
 
-    table = read_table(rollouts)
+    named = names_in(features)
+    table = read_table(rollouts, named)
     with evaluation_bar() as on_step:
         made = train_predictor(
             table,
             _predictor(learner, seed),
             held_out=held_out,
             folds=cv,
+            features=named,
             budgets=amounts,
             seed=seed,
             on_step=on_step,

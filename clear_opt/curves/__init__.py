@@ -1,7 +1,9 @@
 """Utility families: the chance of a right answer as a function of a query's token cap.
 
-Every family is a frozen dataclass of arrays over queries and a JAX pytree. NumPy in, NumPy out;
-JAX arrays (or tracers) in, JAX arrays out.
+Every family is a frozen dataclass of arrays over queries and a JAX pytree. What it is made from
+becomes its own, float64 NumPy arrays that nobody can change, JAX arrays included; what a JAX
+transformation is passing through stays JAX's. Methods answer NumPy arrays by NumPy arrays, and JAX
+arrays by JAX arrays.
 """
 
 from clear_opt.curves.base import Curve

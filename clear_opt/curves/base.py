@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
-from clear_opt.curves.numerics import Array, is_traced
+from clear_opt.curves.numerics import Array, as_one_kind, is_traced, namespace, numbers_or_traced
 from clear_opt.curves.rows import STATIC as STATIC
 from clear_opt.curves.rows import PerQuery, array_fields
 from clear_opt.errors import InvalidInputError
+
+_LAST_DIGITS = 1e-6  # by which a height rebuilt from parameters in 32 bits may exceed 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +27,9 @@ class Curve(PerQuery, ABC):
     marginals in success per token.
 
     Subclasses are frozen dataclasses. They become JAX pytrees when they are defined: their array
-    fields are leaves, fields with ``metadata=STATIC`` are not. Values are checked where a curve is
-    built from concrete arrays, never inside a JAX transformation.
+    fields are leaves, fields with ``metadata=STATIC`` are not. What is known where a curve is built
+    is checked, and kept as float64 NumPy arrays that nobody can change; what a JAX transformation
+    is passing through is taken as it is.
     """
 
     @abstractmethod
@@ -53,6 +56,26 @@ class Curve(PerQuery, ABC):
         Where the curve is concave from ``start`` on, the answer is ``start`` itself.
         """
 
+    def line_below(
+        self, left: Array, right: Array, at_left: Array, at_right: Array
+    ) -> tuple[Array, Array]:
+        """Give the ends of a line that stays below the curve between two caps, shape (n,) each.
+
+        Where the curve is concave between them it is the chord, further below the threshold the
+        tangent at ``left``. Past its peak a curve is taken to rise no more.
+
+        Parameters
+        ----------
+        left, right
+            Caps, tokens, shape (n,).
+        at_left, at_right
+            The curve's values there, shape (n,).
+        """
+        xp = namespace(self.threshold, left, right)
+        tangent = at_left + self.marginal(left) * (right - left)
+        at_right = xp.where(left < self.threshold, xp.minimum(at_right, tangent), at_right)
+        return xp.minimum(at_left, at_right), at_right
+
     @property
     @abstractmethod
     def threshold(self) -> Array:
@@ -65,42 +88,46 @@ class Curve(PerQuery, ABC):
 
 
 def settle(curve: PerQuery) -> None:
-    """Bring the array fields of curves (or lengths) being built to one float64 shape (n,).
+    """Bring the array fields of curves (or lengths) being built to one shape (n,), as `alike` does.
 
-    JAX arrays are kept as they are, so that a curve can be built inside a JAX transformation.
+    Raises
+    ------
+    InvalidInputError
+        Naming the field, and the row where there is one.
     """
     names = array_fields(type(curve))
-    values = [getattr(curve, name) for name in names]
-    if any(isinstance(value, jax.Array) for value in values):
-        values = jax.numpy.broadcast_arrays(*map(jax.numpy.atleast_1d, values))
-    else:
-        values = [_as_float(value, name) for value, name in zip(values, names, strict=True)]
-        try:
-            values = np.broadcast_arrays(*values)
-        except ValueError:
-            shapes = ", ".join(
-                f"{name} {np.shape(v)}" for name, v in zip(names, values, strict=True)
-            )
-            raise InvalidInputError(
-                f"the parameters have different lengths: {shapes}",
-                remedy="give each one value per query, or a scalar",
-            ) from None
-    for name, value in zip(names, values, strict=True):
+    for name, value in alike({name: getattr(curve, name) for name in names}).items():
         object.__setattr__(curve, name, value)
 
 
-def _as_float(value: Any, name: str) -> np.ndarray:
+def alike(given: Mapping[str, Any]) -> dict[str, Array]:
+    """Give parameters, by name, as float64 arrays of one shape (n,) that nobody can change.
+
+    They are NumPy's, whatever was given. Only if a JAX transformation is passing through one of
+    them do all become JAX arrays, so that curves can be built inside the transformation.
+    """
+    read = {name: numbers_or_traced(value, name) for name, value in given.items()}
+    read = {name: namespace(value).atleast_1d(value) for name, value in read.items()}
+    for name, value in read.items():
+        if value.ndim != 1:
+            raise InvalidInputError(
+                f"has shape {value.shape}",
+                column=name,
+                remedy="give one value per query, shape (n,)",
+            )
     try:
-        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+        shape = np.broadcast_shapes(*(value.shape for value in read.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in read.items())
         raise InvalidInputError(
-            "is not a numeric array", column=name, remedy="give one number per query"
+            f"the parameters have different lengths: {shapes}",
+            remedy="give each one value per query, or a scalar",
         ) from None
-    if array.ndim != 1:
-        raise InvalidInputError(
-            f"has shape {array.shape}", column=name, remedy="give one value per query, shape (n,)"
-        )
-    return array
+    values = (
+        value if value.shape == shape else namespace(value).broadcast_to(value, shape)
+        for value in read.values()
+    )
+    return dict(zip(read, as_one_kind(*values), strict=True))
 
 
 def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) -> None:
@@ -137,5 +164,9 @@ def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) 
 
 def require_height(height: Any, remedy: str = "give a probability") -> None:
     """Refuse the first height, of an array of shape (n,), that is no probability above zero."""
-    slack = 1e-9  # a height rebuilt from other parameters may exceed 1 in its last digits
-    require("height", height, lambda v: (v > 0) & (v <= 1 + slack), "lies outside (0, 1]", remedy)
+    require("height", height, is_height, "lies outside (0, 1]", remedy)
+
+
+def is_height(values: np.ndarray) -> np.ndarray:
+    """Say which are probabilities above zero, but for the last digits of 32 bits."""
+    return (values > 0) & (values <= 1 + _LAST_DIGITS)

@@ -6,30 +6,87 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt.arrays import is_repeated, once, read_only
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, is_traced, namespace
+from clear_opt.curves.numerics import Array, as_one_kind, is_traced, namespace, numbers_or_traced
 from clear_opt.errors import InvalidInputError
 
 
-def as_table(values: Any, name: str) -> np.ndarray:
-    """Give numbers as an array of shape (m,) or (n, m), or say what is wrong with them."""
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+def as_tables(grid: Any, values: Any, column: str) -> tuple[Array, Array]:
+    """Give checked grids and what is known at their points as arrays of one shape (n, m).
+
+    Parameters
+    ----------
+    grid
+        Tokens, shape (m,) or (n, m).
+    values
+        Shape (m,) or (n, m).
+    column
+        Name the user knows the values by.
+
+    Returns
+    -------
+    The two, float64; `with_origin` makes them ready for a curve.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming row, column and value.
+    """
+    grid, values = _as_table(grid, "grid"), _as_table(values, column)
+    if grid.shape[1] != values.shape[1] or grid.shape[1] == 0:
         raise InvalidInputError(
-            "is not a rectangular numeric table",
-            column=name,
-            remedy="give every query the same number of points",
+            f"the grid has {grid.shape[1]} points and {column!r} has {values.shape[1]}",
+            remedy="give one number for each grid point, at least one",
+        )
+    try:
+        shape = np.broadcast_shapes(grid.shape, values.shape)
+    except ValueError:
+        raise InvalidInputError(
+            f"the grid has {len(grid)} rows and {column!r} has {len(values)}",
+            remedy="give one grid for all queries, or one each",
         ) from None
+    grid, values = (namespace(v).broadcast_to(v, shape) for v in (grid, values))
+    _check_grid(grid)
+    return grid, values
+
+
+def with_origin(grid: Array, values: Array, at_zero: float) -> tuple[Array, Array]:
+    """Put a point at zero tokens in front of checked grids that start above, both (n, m).
+
+    Where a JAX transformation passes through the grid nobody knows where it starts. The point is
+    then put in front in any case; a grid from zero has it twice, and the second one counts.
+    """
+    if is_traced(grid) or (len(grid) and grid[0, 0] > 0):
+        grid, values = _prepended(grid, 0.0), _prepended(values, at_zero)
+    grid, values = as_one_kind(grid, values)
+    return grid, values
+
+
+def _prepended(table: Array, first: float) -> Array:
+    if is_traced(table):
+        xp = namespace(table)
+        return xp.concatenate([xp.full((len(table), 1), first, table.dtype), table], axis=1)
+    rows = once(table)
+    longer = read_only(np.concatenate([np.full((len(rows), 1), first), rows], axis=1))
+    return np.broadcast_to(longer, (len(table), longer.shape[1])) if is_repeated(table) else longer
+
+
+def _as_table(values: Any, column: str) -> Array:
+    """Give numbers as an array of shape (1, m) or (n, m), or say what is wrong with them."""
+    table = numbers_or_traced(values, column)
     if table.ndim not in (1, 2):
         raise InvalidInputError(
-            f"has shape {table.shape}", column=name, remedy="give shape (m,) or (n, m)"
+            f"has shape {table.shape}", column=column, remedy="give shape (m,) or (n, m)"
         )
-    return table
+    return namespace(table).atleast_2d(table)
 
 
-def check_grid(grid: Array) -> None:
+def _check_grid(grid: Array) -> None:
     """Refuse grids, shape (n, m), that fall below zero, do not rise, or start differently."""
+    if is_traced(grid):
+        return
+    grid = once(grid)
     require("grid", grid, lambda g: g >= 0, "must be a number >= 0", "the grid is in tokens")
     require(
         "grid",
@@ -38,9 +95,7 @@ def check_grid(grid: Array) -> None:
         "must exceed the grid point before it",
         "sort the grid and merge duplicates",
     )
-    if is_traced(grid):
-        return
-    starts = np.asarray(grid[:, 0]) > 0
+    starts = grid[:, 0] > 0
     if starts.any() and not starts.all():
         row = int(np.flatnonzero(starts != starts[0])[0])
         raise InvalidInputError(
@@ -50,12 +105,3 @@ def check_grid(grid: Array) -> None:
             value=float(grid[row, 0]),
             remedy="start all at zero, or none",
         )
-
-
-def from_zero(grid: Array, values: Array, at_zero: float) -> tuple[Array, Array]:
-    """Put a point at zero tokens in front of checked grids that start above, both (n, m)."""
-    if is_traced(grid) or not len(grid) or np.asarray(grid[0, 0]) == 0:
-        return grid, values
-    xp = namespace(grid, values)
-    first = xp.zeros((len(grid), 1))
-    return xp.concatenate([first, grid], axis=1), xp.concatenate([first + at_zero, values], axis=1)

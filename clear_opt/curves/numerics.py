@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+
+from clear_opt.arrays import own_numbers, parts_of, read_only
+from clear_opt.errors import InvalidInputError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 Array = Any
 """A NumPy or a JAX array (JAX tracers included)."""
@@ -29,6 +34,53 @@ def namespace(*values: Array) -> Any:
 def is_traced(value: Array) -> bool:
     """Say whether a JAX transformation is passing through, so that numbers cannot be looked at."""
     return isinstance(value, Tracer)
+
+
+def saturating(function: _Function) -> _Function:
+    """Let numbers beyond float64's range become zero or infinite in a function, without a warning.
+
+    That is what its formulas tend to: a query of next to no weight sees an infinite price.
+    """
+    return np.errstate(over="ignore", under="ignore")(function)
+
+
+def chosen(array: Array, rows: Any) -> Array:
+    """Give the entries ``rows``, an index array, list, mask or slice, of an array's leading axis.
+
+    JAX by itself takes no lists, and the last entry where an index is out of range.
+    """
+    if namespace(array) is np and (isinstance(rows, np.ndarray | slice) or not is_traced(rows)):
+        part = array[rows]
+        return part if isinstance(rows, slice) else read_only(part)  # a copy nobody else holds
+    known = not (is_traced(rows) or isinstance(rows, slice))
+    return jnp.asarray(array)[np.arange(len(array))[rows] if known else rows]
+
+
+def numbers_or_traced(values: Any, column: str) -> Array:
+    """Give known numbers as `own_numbers` does, and as JAX's floats what is traced.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the column, and the row where it is known.
+    """
+    if not any(map(is_traced, parts_of(values))):
+        return own_numbers(values, column)
+    array = jnp.asarray(values)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise InvalidInputError("holds complex numbers", column=column, remedy="give real numbers")
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def as_one_kind(*arrays: Array) -> tuple[Array, ...]:
+    """Give JAX arrays if one of them is, so that formulas need to ask one of them only.
+
+    Known numbers stay known, even inside a transformation.
+    """
+    if namespace(*arrays) is np:
+        return arrays
+    with jax.ensure_compile_time_eval():
+        return tuple(a if isinstance(a, jax.Array) else jnp.asarray(a) for a in arrays)
 
 
 def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: Callable) -> Array:
@@ -79,6 +131,9 @@ def increasing_root(function: Callable, low: Array, high: Array, steps: int) -> 
         Number of steps.
     """
     xp = namespace(low, high)
+    if xp is jnp:  # its loops keep shapes: of all queries, even if their brackets are one
+        shape = jax.eval_shape(function, low)[0].shape
+        low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
 
     def newton(point: Array) -> tuple[Array, Array]:
         value, slope = function(point)

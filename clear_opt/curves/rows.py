@@ -9,6 +9,9 @@ from typing import Any, Self, TypeVar
 import jax
 import numpy as np
 
+from clear_opt.arrays import on_host, own, own_numbers, refuse_traced
+from clear_opt.curves.numerics import chosen
+
 _Entries = TypeVar("_Entries", bound="PerQuery")
 
 STATIC = {"static": True}
@@ -38,8 +41,31 @@ class PerQuery:
     def take(self, rows: Any) -> Self:
         """Give the entries of some queries: ``rows`` is an index array, mask or slice."""
         leaves, static = _flatten(self)
-        chosen = [v.take(rows) if isinstance(v, PerQuery) else v[rows] for v in leaves]
-        return _unflatten(type(self), static, chosen)
+        parts = [v.take(rows) if isinstance(v, PerQuery) else chosen(v, rows) for v in leaves]
+        return _unflatten(type(self), static, parts)
+
+
+def owned(entries: _Entries, column: str) -> _Entries:
+    """Give the same entries with NumPy arrays that nobody can change, floats in float64.
+
+    Entries are refused whose arrays a JAX transformation is passing through; ``column`` is what the
+    user calls them. Those that own their arrays, as all do that were built outside of one, are
+    given back as they are.
+    """
+    leaves, tree = jax.tree_util.tree_flatten(entries)
+    refuse_traced(leaves, column)
+    kept = [_own_leaf(leaf, column) for leaf in leaves]
+    if all(own is leaf for own, leaf in zip(kept, leaves, strict=True)):
+        return entries
+    return jax.tree_util.tree_unflatten(tree, kept)
+
+
+def _own_leaf(leaf: Any, column: str) -> Any:
+    if not isinstance(leaf, np.ndarray | jax.Array):
+        return leaf
+    array = on_host(leaf) if isinstance(leaf, jax.Array) else leaf
+    whole = array.dtype.kind in "iub"  # a family's own table of places
+    return own(array) if whole else own_numbers(array, column)
 
 
 @cache

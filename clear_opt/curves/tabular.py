@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-
 from clear_opt.curves.base import Curve, require
-from clear_opt.curves.grids import as_table, check_grid, from_zero
+from clear_opt.curves.grids import as_tables, with_origin
 from clear_opt.curves.hull import Hull, upper_hull
 from clear_opt.curves.numerics import Array, namespace
-from clear_opt.errors import InvalidInputError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,18 +38,7 @@ class TabularCurve(Curve):
     values: Array
 
     def __post_init__(self) -> None:
-        grid, values = self.grid, self.values
-        if not any(isinstance(part, jax.Array) for part in (grid, values)):
-            grid, values = as_table(grid, "grid"), as_table(values, "values")
-        xp = namespace(grid, values)
-        grid, values = xp.atleast_2d(grid), xp.atleast_2d(values)
-        if grid.shape[1] != values.shape[1] or grid.shape[1] == 0:
-            raise InvalidInputError(
-                f"the grid has {grid.shape[1]} points and the values have {values.shape[1]}",
-                remedy="give one value for each grid point, at least one",
-            )
-        grid, values = xp.broadcast_arrays(grid, values)
-        check_grid(grid)
+        grid, values = as_tables(self.grid, self.values, "values")
         require(
             "values",
             values,
@@ -60,7 +46,7 @@ class TabularCurve(Curve):
             "lies outside [0, 1]",
             "give probabilities",
         )
-        grid, values = from_zero(grid, values, 0.0)
+        grid, values = with_origin(grid, values, 0.0)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "values", values)
 
@@ -98,6 +84,17 @@ class TabularCurve(Curve):
         xp = namespace(self.grid, start)
         hull = self.hull(start + xp.zeros(len(self)), xp.full(len(self), xp.inf))
         return hull.tokens[:, min(1, hull.tokens.shape[1] - 1)]
+
+    def line_below(
+        self, left: Array, right: Array, at_left: Array, at_right: Array
+    ) -> tuple[Array, Array]:
+        """Give the ends of the steepest line from the left that stays below all points between."""
+        xp = namespace(self.grid, left, right)
+        run = self.grid - left[:, None]
+        between = (run > 0) & (self.grid < right[:, None])
+        slopes = (self.values - at_left[:, None]) / xp.where(between, run, 1.0)
+        least = xp.where(between, slopes, xp.inf).min(axis=1)
+        return at_left, xp.minimum(at_right, at_left + least * (right - left))
 
     def hull(self, start: Array, end: Array) -> Hull:
         """Wrap the curve from above between caps ``start`` and ``end``, tokens, shape (n,)."""

@@ -8,11 +8,25 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from clear_opt.curves.base import STATIC, Curve, require, require_height, settle
-from clear_opt.curves.numerics import Array, namespace, select
+from clear_opt.arrays import once, read_only
+from clear_opt.curves.base import (
+    STATIC,
+    Curve,
+    alike,
+    is_height,
+    require,
+    require_height,
+    settle,
+)
+from clear_opt.curves.numerics import Array, is_traced, namespace, select
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
 
 BeyondPeak = Literal["plateau", "decay"]
+
+_WIDTH = "give the tokens between threshold and peak"
+_INVERSE = "1/beta is the distance from threshold to peak in tokens"
+_EXTREME = "lies at an edge of float64: slopes and distances could not be told"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,13 +71,8 @@ class ThresholdCurve(Curve):
             )
         settle(self)
         require("tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens")
-        require(
-            "beta",
-            self.beta,
-            lambda v: v > 0,
-            "must be a number > 0",
-            "1/beta is the distance from threshold to peak in tokens",
-        )
+        require("beta", self.beta, lambda v: v > 0, "must be a number > 0", _INVERSE)
+        require("beta", self.beta, _invertible, _EXTREME, _INVERSE)
         require(
             "alpha",
             self.alpha,
@@ -71,7 +80,34 @@ class ThresholdCurve(Curve):
             "must be a number > 0",
             "leave out queries that can never be answered, or give them a tiny height",
         )
-        require_height(self.height, "lower alpha or raise beta: it is alpha / (beta * s'(0))")
+        self._check_peak()
+
+    def _check_peak(self) -> None:
+        """Refuse a height or a peak that cannot be, by the names of the parameters given."""
+        if is_traced(self.alpha) or is_traced(self.beta):
+            return
+        alpha, beta = np.asarray(self.alpha), np.asarray(self.beta)
+        with np.errstate(over="ignore", under="ignore"):
+            height = alpha / beta / self._slope_at_threshold
+        if not (possible := is_height(height)).all():
+            row = int(np.argmin(possible))
+            raise InvalidInputError(
+                f"and beta = {beta[row]:g} make a height of {height[row]:g}, outside (0, 1]",
+                column="alpha",
+                row=row,
+                value=float(alpha[row]),
+                remedy="lower alpha or raise beta: the height is alpha / (beta * s'(0))"
+                if height[row] > 1
+                else "raise alpha or lower beta: the height is alpha / (beta * s'(0))",
+            )
+        with np.errstate(over="ignore"):
+            require(
+                "tau",
+                self.tau,
+                lambda v: np.isfinite(v + 1.0 / beta) & np.isfinite(v * beta),
+                "lies so far out that float64 cannot tell the way from there to the peak",
+                "thresholds are tokens",
+            )
 
     @classmethod
     def from_height(
@@ -96,17 +132,20 @@ class ThresholdCurve(Curve):
         >>> ShiftedSurge.from_height(tau=100.0, height=0.5, width=50.0).value(150.0)
         array([0.5])
         """
-        height = height if namespace(height) is not np else np.asarray(height, dtype=np.float64)
-        width = width if namespace(width) is not np else np.asarray(width, dtype=np.float64)
-        require_height(np.atleast_1d(height) if namespace(height) is np else height)
-        require(
-            "width",
-            np.atleast_1d(width) if namespace(width) is np else width,
-            lambda v: v > 0,
-            "must be a number > 0",
-            "give the tokens between threshold and peak",
-        )
-        return cls(tau, height * cls._slope_at_threshold / width, 1.0 / width, beyond_peak)
+        given = alike({"tau": tau, "height": height, "width": width})
+        tau, height, width = given.values()
+        require_height(height)
+        require("width", width, lambda v: v > 0, "must be a number > 0", _WIDTH)
+        alpha, beta = _slopes(height, width, cls._slope_at_threshold)
+        try:
+            return cls(tau, alpha, beta, beyond_peak)
+        except InvalidInputError as error:
+            if error.row is None or error.column not in ("alpha", "beta"):
+                raise
+            # They follow from what was checked already: at the edges the width is to blame.
+            at_fault = np.arange(len(width)) == error.row
+            require("width", width, lambda _: ~at_fault, _EXTREME, _WIDTH)
+            raise
 
     @abstractmethod
     def _shape(self, y: Array) -> Array:
@@ -176,3 +215,21 @@ class ThresholdCurve(Curve):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(n={len(self)}, beyond_peak={self.beyond_peak!r})"
+
+
+def _invertible(slopes: np.ndarray) -> np.ndarray:
+    """Say which have an inverse, and a finite product with every cap."""
+    with np.errstate(all="ignore"):
+        return np.isfinite(1.0 / slopes) & np.isfinite(slopes * float(MOST_TOKENS))
+
+
+def _slopes(height: Array, width: Array, slope_at_threshold: float) -> tuple[Array, Array]:
+    """Give alpha and beta, shape (n,); where they are known, in arrays that nobody else holds."""
+    if is_traced(height) or is_traced(width):
+        return height * slope_at_threshold / width, 1.0 / width
+    shape = height.shape
+    height, width = once(np.asarray(height)), once(np.asarray(width))
+    with np.errstate(all="ignore"):
+        slopes = height * slope_at_threshold / width, 1.0 / width
+    alpha, beta = (np.broadcast_to(read_only(part), shape) for part in slopes)
+    return alpha, beta

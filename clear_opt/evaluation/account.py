@@ -8,11 +8,63 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.held_out import trained_models, trained_on
-from clear_opt.rollouts import query_digests
+from clear_opt.rollouts import choose_features, outcome_features, query_digests
+from clear_opt.rollouts.outcomes import Chosen, suspicion
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
+
+
+def columns_for(
+    rollouts: Rollouts, predictor: Any, folds: int | None, features: Sequence[str] | None
+) -> Chosen:
+    """Give the table with the features that are used, and say which of them are outcomes.
+
+    What is trained anew learns from the features that are named, or from all but outcomes: see
+    `clear_opt.rollouts.choose_features`. A fitted predictor reads what it was trained on.
+
+    Raises
+    ------
+    InvalidInputError
+        If a feature is not in the table, or features are named for a fitted predictor.
+    """
+    if folds is not None:
+        return choose_features(rollouts, features)
+    if features is not None:
+        raise InvalidInputError(
+            "has no meaning for a predictor that is trained already",
+            column="features",
+            remedy="leave it out: the predictor reads what it was trained on",
+        )
+    read = columns_of(predictor)
+    if read is not None:
+        rollouts = rollouts.with_features([name for name in rollouts.features if name in read])
+    found = outcome_features(rollouts)
+    return Chosen(rollouts, (), tuple(suspicion(*pair) for pair in found.items()))
+
+
+def columns_of(predictor: Any) -> tuple[str, ...] | None:
+    """Give the columns that a fitted predictor says it reads; ``None`` where it does not say."""
+    read = getattr(predictor, "columns_", None)
+    return None if read is None else tuple(map(str, read))
+
+
+def described(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, Any]:
+    """Say what a table holds, as `describe` does, and which columns were used of it.
+
+    Returns
+    -------
+    dict
+        That of `describe`, with ``features``, the columns that describe a query, ``text`` among
+        them, and ``left_out``, those that were not used because they are outcomes.
+    """
+    rollouts = chosen.rollouts
+    there = [*(["text"] if rollouts.text is not None else []), *rollouts.features]
+    read = None if folds is not None else columns_of(predictor)
+    used = there if read is None else [name for name in read if name in there]
+    return {**describe(rollouts), "features": used, "left_out": list(chosen.left_out)}
 
 
 def describe(rollouts: Rollouts) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.account import describe, notes_on
+from clear_opt.evaluation.account import columns_for, described, notes_on
 from clear_opt.evaluation.calibration import Calibration, calibrate
 from clear_opt.evaluation.comparison import Comparison, compare_budgets
 from clear_opt.evaluation.evaluation import Evaluation
@@ -41,6 +41,7 @@ def evaluate(
     folds: int | None = 5,
     models: Sequence[str] | None = None,
     alone: bool = False,
+    features: Sequence[str] | None = None,
     batch: Literal["model", "fold"] = "model",
     seed: int = 0,
     draws: int = DRAWS,
@@ -70,6 +71,9 @@ def evaluate(
         Which models to evaluate; all by default. Training takes the whole table all the same.
     alone
         Whether to train on each model's rollouts alone.
+    features
+        Which features of the table to learn from, whatever they are. By default all but those that
+        are outcomes: see `clear_opt.rollouts.outcome_features`.
     batch
         Which queries share a budget: all of a ``"model"``, so that the oracle, and uniform caps,
         depend on no fold; or those of a model in each ``"fold"``, so that a batch is predicted by
@@ -109,6 +113,8 @@ def evaluate(
             "is not known", column="batch", value=batch, remedy="use 'model' or 'fold'"
         )
     names = chosen_models(rollouts, models)
+    chosen = columns_for(rollouts, predictor, folds, features)
+    rollouts = chosen.rollouts
     batches: Iterable[Batch]
     if folds is None:
         batches = predicted(rollouts, predictor, models=names)
@@ -135,8 +141,8 @@ def evaluate(
         draws=draws,
         level=level,
         settings=settings,
-        data=describe(rollouts),
-        notes=notes_on(rollouts, predictor, names, folds),
+        data=described(chosen, predictor, folds),
+        notes=(*chosen.notes, *notes_on(rollouts, predictor, names, folds)),
         on_step=step,
     )
 

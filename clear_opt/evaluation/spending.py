@@ -10,7 +10,7 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.account import describe, notes_on
+from clear_opt.evaluation.account import columns_for, described, notes_on
 from clear_opt.evaluation.evaluate import Step, check_alone, check_budgets
 from clear_opt.evaluation.held_out import (
     Batch,
@@ -113,6 +113,7 @@ def evaluate_spend(
     folds: int | None = 5,
     models: Sequence[str] | None = None,
     alone: bool = False,
+    features: Sequence[str] | None = None,
     seed: int = 0,
     on_step: Step | None = None,
 ) -> SpendEvaluation:
@@ -124,7 +125,7 @@ def evaluate_spend(
 
     Parameters
     ----------
-    rollouts, folds, models, alone, seed, on_step
+    rollouts, folds, models, alone, features, seed, on_step
         As for `evaluate`.
     predictor
         As for `evaluate`; it must have ``predict_lengths`` and ``predict_completion_curves``.
@@ -150,6 +151,8 @@ def evaluate_spend(
     amounts = check_budgets(budgets)
     check_alone(folds, alone)
     names = chosen_models(rollouts, models)
+    chosen = columns_for(rollouts, predictor, folds, features)
+    rollouts = chosen.rollouts
     batches: Iterable[Batch]
     if folds is None:
         batches = predicted(rollouts, predictor, models=names, spend=True)
@@ -177,8 +180,8 @@ def evaluate_spend(
             "alone": alone,
             "predictor": type(predictor).__name__,
         },
-        data=describe(rollouts),
-        notes=tuple(notes_on(rollouts, predictor, names, folds)),
+        data=described(chosen, predictor, folds),
+        notes=(*chosen.notes, *notes_on(rollouts, predictor, names, folds)),
     )
 
 
@@ -200,7 +203,7 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
 
 def _swept(program: Program) -> Iterable[np.ndarray]:
     """Give the caps at each price of a token: the best answer to whatever budget they use."""
-    (lane,), n = program.lanes, len(program)
+    (lane,), n = program.unlimited_lanes, len(program)
     highest = float(lane.entry_price.max(initial=0.0))
     if highest <= 0:
         return

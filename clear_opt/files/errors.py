@@ -69,9 +69,15 @@ class TableError(InvalidInputError):
             parts.append(f"query_id {_shown(query_id)}")
         if column is not None:
             parts.append(column if value is None else f"{column} = {_shown(value)}")
-        super().__init__(f"{', '.join(filter(None, parts))}: {problem}", remedy=remedy)
+        message = f"{', '.join(filter(None, parts))}: {problem}"
+        super().__init__(_one_line(message), remedy=_one_line(remedy))
         self.path, self.place, self.query_id = Path(path), place, query_id
         self.column, self.value = column, value
+
+
+def _one_line(text: str) -> str:
+    """Names of files and columns may hold line breaks; a message is one line."""
+    return " ".join(text.splitlines())
 
 
 def _shown(value: object) -> str:

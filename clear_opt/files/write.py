@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import stat
@@ -110,7 +111,8 @@ def write_table(table: pa.Table, path: str | Path) -> None:
     table
         What to write.
     path
-        ``.jsonl`` or ``.ndjson`` (one object per line), ``.csv`` or ``.parquet``.
+        ``.jsonl`` or ``.ndjson`` (one object per line), ``.csv`` or ``.parquet``. JSON has no
+        infinity and no NaN: there they are null.
 
     Raises
     ------
@@ -193,7 +195,12 @@ def _try_writing(folder: Path, path: Path) -> None:
 def _write_jsonl(table: pa.Table, file: BinaryIO) -> None:
     for batch in table.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            known = {name: None if _endless(value) else value for name, value in row.items()}
+            file.write(json.dumps(known, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def _endless(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _write_csv(table: pa.Table, file: BinaryIO) -> None:

@@ -23,6 +23,7 @@ from clear_opt.program.program import Basis
 _MOST_QUERIES = 400
 _OFFERS = 3
 _TENANTS = 3
+_AMPLE = 1e300  # amounts that are not settled yet
 
 
 def random_program(
@@ -126,7 +127,7 @@ def _shape(rng: np.random.Generator, n: int, useful: np.ndarray) -> dict[str, An
 
 def _rows(rng: np.random.Generator, n: int, smooth: bool) -> list[Constraint]:
     """Draw constraints whose amounts are not settled yet."""
-    rows: list[Constraint] = [Limit(0), Limit(0, "money")]
+    rows: list[Constraint] = [Limit(_AMPLE), Limit(_AMPLE, "money")]
     tenant = rng.integers(0, _TENANTS, n)
     for label in range(_TENANTS):
         group = tenant == label
@@ -139,7 +140,7 @@ def _rows(rng: np.random.Generator, n: int, smooth: bool) -> list[Constraint]:
         elif kind == "share":
             rows.append(FundedShare(0, group=group, name=name))
         else:
-            rows.append(Limit(0, str(kind), group=group, name=name))
+            rows.append(Limit(_AMPLE, str(kind), group=group, name=name))
     return rows
 
 

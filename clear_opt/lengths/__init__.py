@@ -1,7 +1,7 @@
 """Completion lengths: how many tokens a generation takes if no cap stops it.
 
-Every family is a frozen dataclass of arrays over queries and a JAX pytree, like the curves. NumPy
-in, NumPy out; JAX arrays (or tracers) in, JAX arrays out.
+Every family is a frozen dataclass of arrays over queries and a JAX pytree, and keeps its arrays as
+the curves do (`clear_opt.curves`).
 """
 
 from clear_opt.lengths.base import Lengths

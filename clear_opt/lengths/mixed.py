@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-import numpy as np
-
+from clear_opt.arrays import per_query
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt.curves.numerics import Array, is_traced, namespace
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths.base import Lengths, aligned
 
@@ -50,17 +48,10 @@ class MixedLengths(Lengths):
                 remedy="mix lengths of the same queries",
             )
         share = self.share
-        if not isinstance(share, jax.Array):
-            try:
-                share = np.broadcast_to(np.asarray(share, dtype=np.float64), (n,))
-            except (TypeError, ValueError):
-                raise InvalidInputError(
-                    f"cannot be read as {n} numbers",
-                    column="share",
-                    remedy="give a probability, or one per query",
-                ) from None
+        if is_traced(share):
+            share = namespace(share).broadcast_to(share, (n,))
         else:
-            share = jax.numpy.broadcast_to(share, (n,))
+            share = per_query("share", share, n)
         require(
             "share",
             share,

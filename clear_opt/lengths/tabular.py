@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
 from clear_opt.curves.base import require
-from clear_opt.curves.grids import as_table, check_grid, from_zero
+from clear_opt.curves.grids import as_tables, with_origin
 from clear_opt.curves.numerics import Array, namespace
-from clear_opt.errors import InvalidInputError
 from clear_opt.lengths.base import Lengths, aligned
 
 
@@ -44,24 +42,9 @@ class TabularLengths(Lengths):
     survival_at_grid: Array
 
     def __init__(self, grid: Any, survival: Any) -> None:
-        if not any(isinstance(part, jax.Array) for part in (grid, survival)):
-            grid, survival = as_table(grid, "grid"), as_table(survival, "survival")
-        xp = namespace(grid, survival)
-        grid, survival = xp.atleast_2d(grid), xp.atleast_2d(survival)
-        if grid.shape[1] != survival.shape[1] or grid.shape[1] == 0:
-            raise InvalidInputError(
-                f"the grid has {grid.shape[1]} points and the survival has {survival.shape[1]}",
-                remedy="give one probability for each grid point, at least one",
-            )
-        try:
-            grid, survival = xp.broadcast_arrays(grid, survival)
-        except ValueError:
-            raise InvalidInputError(
-                f"the grid has {len(grid)} rows and the survival has {len(survival)}",
-                remedy="give one grid for all queries, or one each",
-            ) from None
-        _check(grid, survival)
-        grid, survival = from_zero(grid, survival, 1.0)
+        grid, survival = as_tables(grid, survival, "survival")
+        _check(survival)
+        grid, survival = with_origin(grid, survival, 1.0)
         object.__setattr__(self, "grid", grid)
         object.__setattr__(self, "survival_at_grid", survival)
 
@@ -77,7 +60,8 @@ class TabularLengths(Lengths):
         tokens = tokens[:, None] if flat else tokens
         grid, level = self.grid, self.survival_at_grid
         step = xp.diff(grid, axis=1)
-        slope = xp.diff(level, axis=1) / step
+        rises = step > 0  # a grid from zero that was traced has its first point twice
+        slope = xp.where(rises, xp.diff(level, axis=1), 0.0) / xp.where(rises, step, 1.0)
         zero = xp.zeros((len(grid), 1))
         spend = step * (level[:, :-1] + level[:, 1:]) / 2.0
         spend_to = xp.concatenate([zero, xp.cumsum(spend, axis=1)], axis=1)
@@ -133,8 +117,7 @@ def _product(factor: Array, into: Array) -> Array:
     return factor * xp.where(factor == 0.0, 0.0, into)
 
 
-def _check(grid: Array, survival: Array) -> None:
-    check_grid(grid)
+def _check(survival: Array) -> None:
     require(
         "survival",
         survival,

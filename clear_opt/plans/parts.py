@@ -20,7 +20,18 @@ Name = Annotated[str, AfterValidator(_not_blank)]
 """A text that names something."""
 
 _Label = Annotated[Name, BeforeValidator(as_text)]
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_LARGEST = 1e100  # units: products of two amounts, and their inverses, stay within float64
+
+
+def _within_reach(value: float) -> float:
+    if 0 < value < 1 / _LARGEST or value > _LARGEST:
+        raise ValueError(f"must be 0, or lie between {1 / _LARGEST:g} and {_LARGEST:g}")
+    return value
+
+
+_NotNegative = Annotated[
+    float, Field(ge=0, allow_inf_nan=False), AfterValidator(_within_reach), AfterValidator(abs)
+]
 _Costs = dict[Name, _NotNegative]
 
 

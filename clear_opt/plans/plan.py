@@ -24,6 +24,8 @@ from clear_opt.program import FundedShare, Guarantee, Limit, Offer, Program
 from clear_opt.program.constraints import Constraint
 from clear_opt.program.program import Basis
 
+_LARGEST_ERROR = 100.0  # of the spend: a forecast that is further off forecasts nothing
+
 
 class Plan(Part):
     """What a gateway decides once: offers, limits, guarantees, shares, and what counts as spent.
@@ -67,7 +69,7 @@ class Plan(Part):
     basis: Basis = "reserved"
     overrun_probability: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     overrun_bound: OverrunBound = "normal"
-    spend_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    spend_error: Annotated[float, Field(ge=0, le=_LARGEST_ERROR, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Plan:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from clear_opt import defaults
 from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.plots import canvas
@@ -111,7 +112,8 @@ def points(problem: AllocationProblem, allocation: Allocation) -> tuple[np.ndarr
             remedy="give the problem that was solved",
         )
     curves = problem.curves
-    return np.asarray(curves.threshold), np.asarray(curves.value(curves.peak))
+    peak = np.minimum(curves.peak, float(defaults.MOST_TOKENS))
+    return np.asarray(curves.threshold), np.asarray(curves.value(peak))
 
 
 def line_holds(problem: AllocationProblem, allocation: Allocation) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import jax
 import numpy as np
 
 from clear_opt.allocation import Allocation
@@ -111,7 +110,7 @@ def curve_shape(
     start, top, weight = (
         float(value[row]) for value in (problem.floor, problem.ceiling, problem.weight)
     )
-    curve = _as_numpy(curves.take(np.array([row])))
+    curve = problem.curves.take(np.array([row]))
     envelope = concave_envelope(curve, start, top, weight)
     end, tangent, threshold, ceded, start_value = (
         float(part[0])
@@ -160,11 +159,6 @@ def curve_shape(
         best_value=best_value,
         surplus=surplus,
     )
-
-
-def _as_numpy(curve: Curve) -> Curve:
-    """Give a curve whose arrays are NumPy's, whatever they were."""
-    return jax.tree_util.tree_map(lambda part: np.asarray(part, dtype=np.float64), curve)
 
 
 def _right_edge(hull: Any, start: float, end: float, shown: list[float]) -> float:

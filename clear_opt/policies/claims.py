@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt.arrays import as_numbers
 from clear_opt.errors import InvalidInputError
 
 
@@ -26,7 +27,7 @@ def as_claims(column: str, values: Any, n: int) -> np.ndarray:
     InvalidInputError
         If there is not one number >= 0 for each query.
     """
-    claims = np.asarray(values, dtype=np.float64)
+    claims = as_numbers(values, column)
     if claims.shape != (n,) or not (np.isfinite(claims) & (claims >= 0)).all():
         raise InvalidInputError(
             "must be one number >= 0 for each query", column=column, remedy=f"give {n} numbers"

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import per_query
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
+from clear_opt.curves.rows import owned
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
 
@@ -68,7 +70,8 @@ def index_policy(
         )
     if not budget >= 0:
         raise InvalidInputError("must be >= 0", column="budget", value=budget, remedy="in tokens")
-    weight = np.broadcast_to(np.asarray(weight, dtype=np.float64), (n,))
+    curves, lengths = owned(curves, "curves"), owned(lengths, "lengths")
+    weight = per_query("weight", weight, n)
     require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
     peak = np.minimum(np.ceil(np.asarray(curves.peak)), defaults.MOST_TOKENS)
     spend = np.asarray(lengths.expected_spend(peak))

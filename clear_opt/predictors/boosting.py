@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from clear_opt.errors import InvalidInputError
+from clear_opt.predictors.tree_text import check_trees
 
 
 def check_shares(shares: np.ndarray) -> None:
@@ -174,8 +175,9 @@ class BoostedTrees(RegressorMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state, reading the trees from text."""
+        """Take the state, reading the trees from text once that is known to be sound."""
         state = dict(state)
-        if isinstance(state.get("booster_"), str):
+        if "booster_" in state:
+            check_trees(state["booster_"], state["n_features_in_"])
             state["booster_"] = lgb.Booster(model_str=state["booster_"])
         super().__setstate__(state)

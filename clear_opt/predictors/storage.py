@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import skops.io
 from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from clear_opt.errors import InvalidInputError
+from clear_opt.files import parse_json, read_bytes
+from clear_opt.files.documents import LARGEST_DOCUMENT
+from clear_opt.predictors.archive import LARGEST_STATE, check_archive
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.difficulty import QueryDifficulty
 from clear_opt.predictors.distribution import Doubt
@@ -27,6 +29,7 @@ from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
 from clear_opt.predictors.length_head import LengthHead
 from clear_opt.predictors.length_shape import LengthShape
+from clear_opt.predictors.soundness import check_sound
 from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
@@ -57,6 +60,7 @@ _OWN_TYPES = [
     )
 ]
 _PLAIN_TYPES = ["numpy.dtype"]  # of an encoder's categories; names a type, runs nothing
+_LONGEST_REASON = 200  # characters of a foreign error that a message shows
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -77,17 +81,31 @@ def save_predictor(predictor: SurgePredictor, folder: str | Path) -> None:
     Raises
     ------
     InvalidInputError
-        If the folder is a file.
+        If the folder is a file, or cannot be written.
     """
     folder = Path(folder).absolute()
     if folder.is_file():
         raise InvalidInputError("is a file", column="folder", value=folder, remedy="give a folder")
     contents = _contents(predictor)
+    try:
+        _replace(folder, contents)
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot be written: {error.strerror or error}",
+            column="folder",
+            value=folder,
+            remedy="check what lies there, its permissions and free space",
+        ) from error
+
+
+def _replace(folder: Path, contents: dict[str, bytes]) -> None:
+    """Put files into a folder, with those that it has already, by one rename."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         fresh = Path(scratch) / "new"
         if folder.exists():
-            shutil.copytree(folder, fresh)
+            ours = shutil.ignore_patterns(*contents)
+            shutil.copytree(folder, fresh, symlinks=True, ignore=ours)
         else:
             fresh.mkdir()
         for name, content in contents.items():
@@ -126,7 +144,8 @@ def load_predictor(
     -----
     No file is ever unpickled. Of a registered model only the predictor's own files are fetched,
     not what would tell MLflow's loader which module to import. The digests tell damage, not malice:
-    who can write to the folder can write a matching digest.
+    who can write to the folder can write a matching digest. So sizes, references, trees and arrays
+    are checked before a library reads them, and the predictor must predict something sensible.
 
     Examples
     --------
@@ -207,9 +226,9 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
-    content = _read(folder, _INDEX)
+    content = _read(folder, _INDEX, LARGEST_DOCUMENT)
     try:
-        index = json.loads(content)
+        index = parse_json(content.decode(), path=folder / _INDEX)
         written_as = index["format"]
     except (ValueError, KeyError, TypeError):
         raise _damaged(folder / _INDEX, "is not a predictor's index") from None
@@ -226,24 +245,29 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _read_checked(folder: Path, name: str, digest: str) -> bytes:
-    content = _read(folder, name)
+    content = _read(folder, name, LARGEST_STATE)
     if _digest(content) != digest:
-        # LightGBM's parser is not made for damaged input, so nothing altered reaches it.
         raise _damaged(folder / name, "is not the file that was saved: its SHA-256 differs")
     return content
 
 
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError:
-        raise _damaged(folder / name, "is missing or cannot be read") from None
+def _read(folder: Path, name: str, largest: int) -> bytes:
+    """Read a regular file that lies in the folder itself."""
+    path = folder / name
+    if not path.exists():
+        raise _damaged(path, "is missing or cannot be read")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise _damaged(path, "is a link to a file elsewhere")
+    return read_bytes(path, largest=largest)
 
 
 def _restore(content: bytes, folder: Path, trusted: Sequence[str]) -> SurgePredictor:
     known = [*_OWN_TYPES, *_PLAIN_TYPES, *trusted]
     try:
+        check_archive(content)
         predictor = skops.io.loads(content, trusted=known)
+        if isinstance(predictor, SurgePredictor):
+            check_sound(predictor)
     except UntrustedTypesFoundException:
         strange = sorted({*skops.io.get_untrusted_types(data=content)} - {*known})
         raise InvalidInputError(
@@ -252,18 +276,18 @@ def _restore(content: bytes, folder: Path, trusted: Sequence[str]) -> SurgePredi
             value=folder,
             remedy="if you trust who made it, name them in load_predictor(..., trusted=[...])",
         ) from None
-    except (
-        zipfile.BadZipFile,
-        lgb.basic.LightGBMError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise _damaged(folder, f"holds a file that does not make a predictor ({error})") from None
+    except Exception as error:  # a file that someone else made can raise anything in four libraries
+        raise _damaged(
+            folder, f"holds a file that does not make a predictor ({_reason(error)})"
+        ) from error
     if not isinstance(predictor, SurgePredictor):
         raise _damaged(folder, f"holds a {type(predictor).__name__}, not a predictor")
     return predictor
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
 def _digest(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge, TabularCurve
+from clear_opt.defaults import MOST_SEED
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.lengths import MixedLengths
@@ -114,7 +116,8 @@ class SurgePredictor(BaseEstimator):
         ----------
         queries
             One row, or text, for each of ``rollouts.query_ids``, in that order:
-            ``rollouts.queries()``.
+            ``rollouts.queries()``. Every column is used, even one that tells the outcome:
+            `clear_opt.rollouts.choose_features` leaves those out.
         rollouts
             What happened. For one model a query counts the same however many rollouts it has. A
             truncated rollout counts as what its query's curve lets one expect
@@ -123,8 +126,8 @@ class SurgePredictor(BaseEstimator):
         Raises
         ------
         InvalidInputError
-            If there is not one row per query or not one column, if no rollout is correct, or if
-            a model is called like the head that stands for none.
+            If there is not one row per query or not one column, if no rollout is correct, if a
+            model is called like the head that stands for none, or if the seed cannot be used.
         """
         table = as_table(queries)
         if len(table) != len(rollouts.query_ids):
@@ -148,13 +151,17 @@ class SurgePredictor(BaseEstimator):
                 value=TYPICAL,
                 remedy="call the model something else",
             )
+        if not (isinstance(self.seed, Integral) and 0 <= self.seed <= MOST_SEED):
+            raise InvalidInputError(
+                f"is not a whole number from 0 to {MOST_SEED:,}", column="seed", value=self.seed
+            )
         attempts = Attempts.of(rollouts)
         self.columns_ = [str(name) for name in table.columns]
         self.range_ = TrainingRange().fit(table)
         self.features_: Any = (
             query_features(table, self.seed) if self.features is None else clone(self.features)
         )
-        columns = _matrix(self.features_.fit_transform(table))
+        columns = as_matrix(self.features_.fit_transform(table))
         self.difficulty_ = QueryDifficulty(self._learner, self.seed, self.num_threads).fit(
             columns, query_targets(attempts, len(table))
         )
@@ -342,7 +349,7 @@ class SurgePredictor(BaseEstimator):
         table = self._table(queries)
         if not len(table):
             return head, np.zeros((0, 2)), np.zeros((0, 0))
-        columns = _matrix(self.features_.transform(table))
+        columns = as_matrix(self.features_.transform(table))
         difficulty = self.difficulty_.transform(columns)
         return head, difficulty, np.hstack([columns, difficulty])
 
@@ -384,6 +391,6 @@ class SurgePredictor(BaseEstimator):
         return self.heads_[model]
 
 
-def _matrix(features: Any) -> np.ndarray:
-    """Give what a transformer gives, which may be sparse or a table, as an array."""
+def as_matrix(features: Any) -> np.ndarray:
+    """Return what a transformer gives, which may be sparse or a table, as an array of float64."""
     return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from clear_opt.program.constraints import FundedShare, Guarantee
 from clear_opt.program.lanes import Lane
+from clear_opt.program.margins import reserves
 from clear_opt.program.system import System
 
 IDLE = -1
@@ -71,12 +73,33 @@ class Assignment:
         return found
 
     def slack(self) -> np.ndarray:
-        """Give how much of each row is left, in its units; negative where it is broken; (m,)."""
-        return self.system.limits - self.use().sum(axis=1)
+        """Give how much of each row is left, in its units; negative where it is broken; (m,).
+
+        What chance bounds keep back is counted as it is, whatever line the system has for it.
+        """
+        left = self.system.limits - self.use().sum(axis=1)
+        if self.system.program.overrun_probability is not None:
+            left += self.charged() - self.reserve()
+        return left
+
+    def reserve(self) -> np.ndarray:
+        """Give what chance bounds keep back of each row, in its units, shape (m,)."""
+        return reserves(self.system, self.variance())
+
+    def charged(self) -> np.ndarray:
+        """Give what the system's line keeps back of each row instead, shape (m,)."""
+        margin = self.system.margin
+        return np.zeros(self.system.m) if margin is None else margin.at(self.variance())
 
     def keeps_all_rows(self) -> bool:
         """Whether every row holds, up to the rounding of sums of fractions."""
         return bool((self.slack() >= -_WITHIN * np.abs(self.system.limits)).all())
+
+
+def best_of(found: Iterable[Assignment | None]) -> Assignment | None:
+    """Give the assignment of greatest success; ``None`` where there is none."""
+    there = [one for one in found if one is not None]
+    return max(there, key=lambda one: one.utility().sum(), default=None)
 
 
 def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:

@@ -59,6 +59,29 @@ def remedies(parts: Sequence[Part]) -> str:
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])}, or {told[-1]}"
 
 
+def asks_and_limits(program: Program) -> str:
+    """Name what a program asks for and what it limits.
+
+    Examples
+    --------
+    >>> from clear_opt import Guarantee, Limit, Offer, Program, ShiftedSurge
+    >>> offer = Offer("small", ShiftedSurge.from_height([80, 90], 0.9, 60))
+    >>> rules = [Limit(300), Guarantee(90, group=[0], name="A")]
+    >>> asks_and_limits(Program(offer, rules, pinned=[1]))
+    "'A' and pinned queries within 'tokens'"
+    """
+    rows = program.constraints
+    asked = [repr(str(row.name)) for row in rows if not isinstance(row, Limit)]
+    asked += ["pinned queries"] if program.pinned.any() else []
+    asked += ["floors"] if (program.floor > 0).any() else []
+    limits = [repr(str(row.name)) for row in rows if isinstance(row, Limit)]
+    return f"{_listed(asked)} within {_listed(limits)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
 def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple[Part, ...]:
     """Describe the rows and rules of a conflict, those that ask for something first.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt.arrays import as_array, as_number, own
 from clear_opt.errors import InvalidInputError
 from clear_opt.program.offers import TOKENS
 
@@ -45,8 +46,8 @@ class Limit:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount, "limit")
-        _settle_name(self, self.resource)
+        object.__setattr__(self, "amount", _as_amount(self.amount, "limit"))
+        _settle(self, self.resource)
 
     def __repr__(self) -> str:
         return f"Limit({self.amount:g} {self.resource}, {self.name!r})"
@@ -71,8 +72,8 @@ class Guarantee:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount, "guarantee")
-        _settle_name(self, f"guaranteed {self.resource}")
+        object.__setattr__(self, "amount", _as_amount(self.amount, "guarantee"))
+        _settle(self, f"guaranteed {self.resource}")
 
     def __repr__(self) -> str:
         return f"Guarantee({self.amount:g} {self.resource}, {self.name!r})"
@@ -81,6 +82,9 @@ class Guarantee:
 @dataclass(frozen=True, eq=False, repr=False)
 class FundedShare:
     """At least a share of a group's queries is funded, up to its break-even cap or beyond.
+
+    That is one block at least: without tokens nobody is funded, unless by a floor that passes the
+    query's threshold.
 
     Parameters
     ----------
@@ -102,11 +106,13 @@ class FundedShare:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.share, int | float | np.number) and 0 <= self.share <= 1):
+        share = as_number(self.share, "share")
+        if not 0 <= share <= 1:
             raise InvalidInputError(
                 "lies outside [0, 1]", column="share", value=self.share, remedy="give a share"
             )
-        _settle_name(self, "funded share")
+        object.__setattr__(self, "share", share)
+        _settle(self, "funded share")
 
     def __repr__(self) -> str:
         return f"FundedShare({self.share:.0%}, {self.name!r})"
@@ -148,7 +154,7 @@ def per_tenant(
     >>> per_tenant(["a", "b", "a"], budget={"a": 900}, guarantee={"b": 200})
     [Limit(900 tokens, "a's tokens"), Guarantee(200 tokens, "b's guaranteed tokens")]
     """
-    labels = np.asarray(labels)
+    labels = as_array(labels, "labels")
     found: list[Constraint] = []
 
     def group(tenant: Any) -> np.ndarray:
@@ -180,34 +186,56 @@ def members_of(constraint: Constraint, n: int) -> np.ndarray:
     InvalidInputError
         If the group does not fit n queries.
     """
-    if constraint.group is None:
-        return np.ones(n, dtype=bool)
-    group = np.asarray(constraint.group)
-    if group.dtype == bool and group.shape == (n,):
-        return group.copy()
-    whole = group.ndim == 1 and (group.size == 0 or np.issubdtype(group.dtype, np.integer))
-    if group.dtype != bool and whole and ((group >= 0) & (group < n)).all():
-        members = np.zeros(n, dtype=bool)
-        members[group.astype(np.int64)] = True
-        return members
-    raise InvalidInputError(
-        f"does not fit {n} queries",
-        column=f"group of {constraint.name!r}",
-        remedy="give a boolean for each query, or indices from 0",
-    )
+    return as_members(constraint.group, f"group of {constraint.name!r}", n)
 
 
-def _check_amount(amount: Any, column: str) -> None:
-    if not (isinstance(amount, int | float | np.number) and 0 <= amount < np.inf):
+def as_members(group: Any, column: str, n: int) -> np.ndarray:
+    """Read booleans, indices from 0, or ``None`` for all queries, as read-only booleans, (n,)."""
+    members = np.ones(n, dtype=bool) if group is None else np.zeros(n, dtype=bool)
+    if group is not None:
+        group = _as_places(group, column)
+        fits = group.shape == (n,) if group.dtype == bool else ((group >= 0) & (group < n)).all()
+        if group.ndim != 1 or not fits:
+            raise InvalidInputError(
+                f"does not fit {n} queries",
+                column=column,
+                remedy="give a boolean for each query, or indices from 0",
+            )
+        members[group] = True
+    members.flags.writeable = False
+    return members
+
+
+def _as_places(group: Any, column: str) -> np.ndarray:
+    """Give booleans or whole numbers that nobody can change."""
+    places = as_array(group, column)
+    if places.dtype.kind not in "biu" and places.size:
+        raise InvalidInputError(
+            f"holds {places.dtype}",
+            column=column,
+            remedy="give a boolean for each query, or indices from 0",
+        )
+    return own(places if places.size else places.astype(np.int64))
+
+
+def _as_amount(given: Any, column: str) -> float:
+    amount = as_number(given, column)
+    if not 0 <= amount < np.inf:
         raise InvalidInputError(
             "must be a number >= 0",
             column=column,
             value=amount,
             remedy="leave out what is no limit",
         )
+    return amount
 
 
-def _settle_name(constraint: Any, usual: str) -> None:
+def _settle(constraint: Any, usual: str) -> None:
+    """Name a constraint, and make its group its own."""
+    group = constraint.group
     if constraint.name is None:
-        within = "" if constraint.group is None else " of a group"
+        within = "" if group is None else " of a group"
         object.__setattr__(constraint, "name", usual + within)
+    if group is not None:
+        places = _as_places(group, f"group of {constraint.name!r}")
+        object.__setattr__(constraint, "group", places)

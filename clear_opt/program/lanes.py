@@ -9,35 +9,17 @@ per unit of spend?
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from clear_opt.curves import Curve
-from clear_opt.envelope import Envelope, HullEnvelope, concave_envelope
-from clear_opt.lengths import Lengths
-from clear_opt.spend import cap_grid, spend_points
+from clear_opt.envelope import CurveEnvelope, Envelope, HullEnvelope, concave_envelope
+from clear_opt.program.points import Funded, Points
 
 _NUDGE = 1e-6  # relative change of a price over which the slope of a response is taken
-
-
-class Funded(NamedTuple):
-    """The best funded state of each query in a lane at a price, arrays of shape (n,).
-
-    With smoothing it is a mixture of nearly best states, and the last field is their spread.
-    """
-
-    payoff: np.ndarray
-    """Success net of the price of spend and variance; ``-inf`` where the lane is closed."""
-    spend: np.ndarray
-    """Tokens, expected ones where expected spend counts."""
-    variance: np.ndarray
-    """Variance of the spend; zero where caps count."""
-    curvature: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """How fast (spend, variance) fall in their prices: three entries of a symmetric 2 x 2 matrix,
-    spend by spend, spend by variance, variance by variance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +37,10 @@ class Lane(ABC):
     past_threshold
         Whether the floor itself passes the threshold, so that resting counts as funded.
     least, most
-        Fewest and most spend of a funded query.
+        Fewest and most spend of a funded query: what breaks even, but no less than a block above
+        the floor, and what the peak or the ceiling uses.
     entry_cap
-        The smallest cap at or above the break-even point.
+        The smallest cap at or above the break-even point, above the floor.
     entry_price
         Highest price of a unit of spend at which funding pays, were spend all it costs.
     top_cap
@@ -85,6 +68,22 @@ class Lane(ABC):
     def utility_top(self) -> float:
         """Greatest weighted success of any query in the lane."""
         return float(self.utility_at(self.top_cap).max(initial=0.0))
+
+    @abstractmethod
+    def within(self, spend: np.ndarray) -> Self:
+        """Give the lane without the states beyond the first that spends ``spend``, shape (n,).
+
+        What no limit allows is no use, and where a curve has a long tail it is so many tokens that
+        all else drowns in rounding. The break-even state stays.
+        """
+
+    def committed(self, keep: np.ndarray) -> Lane:
+        """Give the lane in which a query that is to be funded, whatever the price, may give more.
+
+        Its funded states reach down to where the curve ceases to be concave, below break-even; of
+        queries that ``keep``, booleans of shape (n,), they do not.
+        """
+        return self
 
     @abstractmethod
     def funded(
@@ -140,6 +139,24 @@ class CapLane(Lane):
         hull = self.envelope.hull
         usable = (hull.values > hull.values[:, :1]) & self.open[:, None]
         return Points(hull.tokens, hull.tokens, np.zeros_like(hull.tokens), hull.values, usable)
+
+    def within(self, spend: np.ndarray) -> CapLane:
+        """End the envelope there, at a whole block."""
+        within = np.ceil(np.minimum(spend, self.top_cap) / self.block) * self.block
+        top = np.minimum(np.maximum(within, self.entry_cap), self.top_cap)
+        if (top >= self.most).all():
+            return self
+        envelope = concave_envelope(self.curves, self.start, top, self.weight)
+        return replace(self, envelope=envelope, most=np.asarray(envelope.end), top_cap=top)
+
+    def committed(self, keep: np.ndarray) -> CapLane:
+        """Let the response fall to the start of the concave part, a block above the floor."""
+        if not isinstance(self.envelope, CurveEnvelope):
+            return self
+        concave = np.maximum(np.asarray(self.envelope.least), self.start + self.block)
+        least = np.where(keep, self.least, np.minimum(self.least, concave))
+        entry = np.minimum(np.ceil(least / self.block) * self.block, self.entry_cap)
+        return replace(self, least=least, entry_cap=entry)
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
@@ -221,50 +238,6 @@ class _Responses(NamedTuple):
         return np.where(price > 0, wanted, self.most)
 
 
-class Points(NamedTuple):
-    """Finitely many states of each query, in the order of their caps; arrays of shape (n, m)."""
-
-    caps: np.ndarray
-    spend: np.ndarray
-    variance: np.ndarray
-    value: np.ndarray
-    usable: np.ndarray
-    """Whether a funded query may take the point."""
-
-    def at(self, table: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """Give one entry of each row, shape (..., n)."""
-        return table[np.arange(len(table)), column]
-
-    def funded(self, price: np.ndarray, variance_price: np.ndarray, temperature: float) -> Funded:
-        """Give the best point, or the mixture in which better ones weigh exponentially more."""
-        worth = self.value - np.asarray(price)[:, None] * self.spend
-        # Where variance costs nothing, nobody asks for it.
-        risky = bool(np.any(variance_price))
-        if risky:
-            worth = worth - np.asarray(variance_price)[:, None] * self.variance
-        worth = np.where(self.usable, worth, -np.inf)
-        top = worth.max(axis=1)
-        if temperature <= 0:
-            # Of equally good points the one that spends least.
-            best, zero = np.argmax(worth, axis=1), np.zeros(len(top))
-            spend, variance = self.at(self.spend, best), self.at(self.variance, best)
-            return Funded(top, spend, variance, (zero, zero, zero))
-        share = np.exp((worth - np.where(np.isfinite(top), top, 0.0)[:, None]) / temperature)
-        total = share.sum(axis=1)
-        share /= np.where(total > 0, total, 1.0)[:, None]
-        spend = np.einsum("ij,ij->i", share, self.spend)
-        run = self.spend - spend[:, None]
-        both = np.einsum("ij,ij,ij->i", share, run, run) / temperature
-        variance = cross = squared = np.zeros_like(spend)
-        if risky:
-            variance = np.einsum("ij,ij->i", share, self.variance)
-            spread = self.variance - variance[:, None]
-            cross = np.einsum("ij,ij,ij->i", share, run, spread) / temperature
-            squared = np.einsum("ij,ij,ij->i", share, spread, spread) / temperature
-        soft = top + temperature * np.log(np.where(total > 0, total, 1.0))
-        return Funded(soft, spend, variance, (both, cross, squared))
-
-
 @dataclass(frozen=True, eq=False)
 class PointLane(Lane):
     """A lane of finitely many caps, each with its spend and success; the first is the floor."""
@@ -275,6 +248,22 @@ class PointLane(Lane):
     def table(self) -> Points:
         """All points."""
         return self.points
+
+    def within(self, spend: np.ndarray) -> PointLane:
+        """Leave out the points beyond the first that spends as much."""
+        points = self.points
+        reaches = points.usable & (points.spend >= spend[:, None])
+        usable = points.usable & (np.cumsum(reaches, axis=1) - reaches == 0)
+        if (usable == points.usable).all():
+            return self
+        last = np.where(usable, points.value, -np.inf).argmax(axis=1)
+        cut = self.open & (points.at(points.spend, last) < self.most)
+        return replace(
+            self,
+            points=points._replace(usable=usable),
+            most=np.where(cut, points.at(points.spend, last), self.most),
+            top_cap=np.where(cut, points.at(points.caps, last), self.top_cap),
+        )
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
@@ -311,75 +300,3 @@ class PointLane(Lane):
         columns = np.clip(self._column(caps) + np.concatenate([-steps, steps]), 0, last)
         rungs = self.points.at(self.points.caps, columns)
         return np.minimum(rungs, self.top_cap)
-
-
-def cap_lane(
-    curves: Curve,
-    floor: np.ndarray,
-    ceiling: np.ndarray,
-    weight: np.ndarray,
-    block: int,
-    available: np.ndarray,
-) -> CapLane:
-    """Give the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
-    rests = available & (floor <= ceiling)
-    high = np.maximum(floor, ceiling)
-    envelope = concave_envelope(curves, floor, high, weight)
-    least, most = np.asarray(envelope.tangent), np.asarray(envelope.end)
-    entry = np.ceil(np.maximum(least, envelope.least) / block) * block
-    return CapLane(
-        open=rests & (np.asarray(envelope.abandonment_price) > 0),
-        rests=rests,
-        start=floor,
-        start_variance=np.zeros(len(floor)),
-        start_value=np.asarray(envelope.start_value),
-        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
-        least=least,
-        most=most,
-        entry_cap=np.minimum(entry, high),
-        entry_price=np.asarray(envelope.abandonment_price),
-        top_cap=np.minimum(np.ceil(most / block) * block, high),
-        curves=curves,
-        envelope=envelope,
-        weight=weight,
-        block=block,
-    )
-
-
-def spend_lane(
-    curves: Curve,
-    lengths: Lengths,
-    floor: np.ndarray,
-    ceiling: np.ndarray,
-    weight: np.ndarray,
-    block: int,
-    available: np.ndarray,
-) -> PointLane:
-    """Give the lane in which expected spend counts, over a grid of caps for each query."""
-    rests = available & (floor <= ceiling)
-    grid = cap_grid(curves, lengths, floor, np.maximum(floor, ceiling), block=block)
-    caps, spend, value = map(np.asarray, spend_points(curves, lengths, grid, weight))
-    opened = rests & (value.max(axis=1) > value[:, 0])
-    # Break-even is the steepest chord from the floor, the farthest of equals.
-    run, rise = spend - spend[:, :1], value - value[:, :1]
-    slope = np.where(run > 0, rise / np.where(run > 0, run, 1.0), 0.0)
-    steepest = slope.max(axis=1)
-    entry = slope.shape[1] - 1 - np.argmax(slope[:, ::-1] >= steepest[:, None], axis=1)
-    columns = np.arange(caps.shape[1])
-    usable = (columns >= entry[:, None]) & (rise > 0) & opened[:, None]
-    points = Points(caps, spend, np.asarray(lengths.spend_variance(caps)), value, usable)
-    top = np.argmax(value >= value.max(axis=1, keepdims=True), axis=1)
-    return PointLane(
-        open=opened,
-        rests=rests,
-        start=spend[:, 0],
-        start_variance=points.variance[:, 0],
-        start_value=value[:, 0],
-        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
-        least=points.at(spend, entry),
-        most=points.at(spend, top),
-        entry_cap=points.at(caps, entry),
-        entry_price=np.where(opened, steepest, 0.0),
-        top_cap=points.at(caps, top),
-        points=points,
-    )

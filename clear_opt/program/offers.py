@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt.arrays import per_query, read_only
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
+from clear_opt.curves.rows import owned
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
+from clear_opt.problem import require_ceiling
 
 TOKENS = "tokens"
 """The resource every completion uses: one unit per token."""
@@ -68,6 +71,10 @@ class Offer:
             raise InvalidInputError(
                 "is not a name", column="offer", value=self.name, remedy="give a text"
             )
+        object.__setattr__(self, "curves", owned(self.curves, f"curves of {self.name!r}"))
+        if self.lengths is not None:
+            lengths = owned(self.lengths, f"lengths of {self.name!r}")
+            object.__setattr__(self, "lengths", lengths)
         if self.lengths is not None and len(self.lengths) != n:
             raise InvalidInputError(
                 f"has {len(self.lengths)} entries for {n} curves",
@@ -82,24 +89,21 @@ class Offer:
                 remedy="leave it out; rates are for other resources",
             )
         for name in ("rate", "fixed"):
-            costs = {
-                str(resource): per_query(f"{name}[{resource!r}] of {self.name!r}", amount, n)
-                for resource, amount in getattr(self, name).items()
-            }
-            for resource, amount in costs.items():
+            costs = {}
+            for resource, amount in getattr(self, name).items():
                 column = f"{name}[{resource!r}] of {self.name!r}"
-                require(column, amount, lambda v: v >= 0, "must be a number >= 0", "costs add up")
+                each = per_query(column, amount, n)
+                require(column, each, lambda v: v >= 0, "must be a number >= 0", "costs add up")
+                costs[str(resource)] = each
             object.__setattr__(self, name, costs)
-        ceiling = per_query(
-            f"ceiling of {self.name!r}", np.inf if self.ceiling is None else self.ceiling, n
-        )
-        bounded = np.where(np.isposinf(ceiling), 0.0, ceiling)
-        require("ceiling", bounded, lambda v: v >= 0, "must be a number >= 0", "use inf for none")
+        column = f"ceiling of {self.name!r}"
+        ceiling = per_query(column, np.inf if self.ceiling is None else self.ceiling, n)
+        require_ceiling(column, ceiling)
         object.__setattr__(self, "ceiling", ceiling)
-        open_to = True if self.available is None else self.available
-        object.__setattr__(
-            self, "available", per_query(f"available of {self.name!r}", open_to, n).astype(bool)
-        )
+        column = f"available of {self.name!r}"
+        open_to = per_query(column, True if self.available is None else self.available, n)
+        require(column, open_to, lambda v: (v == 0) | (v == 1), "is no boolean", "give booleans")
+        object.__setattr__(self, "available", read_only(open_to > 0))
 
     def rate_of(self, resource: str) -> np.ndarray:
         """Give units of a resource per token, shape (n,)."""
@@ -121,18 +125,6 @@ class Offer:
     def __repr__(self) -> str:
         rates = {name: _short(rate) for name, rate in self.rate.items()}
         return f"Offer({self.name!r}, n={len(self)}" + (f", rate={rates}" if rates else "") + ")"
-
-
-def per_query(column: str, values: Any, n: int) -> np.ndarray:
-    """Read a number, or one number per query, as an array of shape (n,)."""
-    try:
-        return np.broadcast_to(np.asarray(values, dtype=np.float64), (n,)).copy()
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            f"cannot be read as {n} numbers",
-            column=column,
-            remedy="give a number, or one number per query",
-        ) from None
 
 
 def _short(values: np.ndarray) -> Any:

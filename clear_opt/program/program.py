@@ -10,15 +10,26 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import as_number, read_only
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.overrun import LinearMargin, OverrunBound, linearised_margin, overrun_margin
 from clear_opt.problem import AllocationProblem
-from clear_opt.program.constraints import QUERIES, Constraint, FundedShare, Limit, members_of
-from clear_opt.program.lanes import Lane, cap_lane, spend_lane
+from clear_opt.program.build_lanes import cap_lane, spend_lane
+from clear_opt.program.constraints import (
+    QUERIES,
+    Constraint,
+    FundedShare,
+    Limit,
+    as_members,
+    members_of,
+)
+from clear_opt.program.lanes import Lane
 from clear_opt.program.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]
+
+_ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +64,8 @@ class Program:
         from a grid for each query (`clear_opt.spend.cap_grid`).
     overrun_probability
         In the expected basis: each limit is kept with at least this probability short of one,
-        for independent completions. ``None`` keeps it on average only.
+        for independent completions. ``None`` keeps it on average only. The dual bound then holds
+        for all caps that keep the limits so.
     overrun_bound
         ``"normal"`` takes the total as normal, good for many queries. ``"bernstein"`` holds for
         every number of queries and keeps more back.
@@ -101,7 +113,6 @@ class Program:
         plain = AllocationProblem(
             offers[0].curves, 0, self.floor, self.ceiling, self.weight, self.block
         )
-        pinned = Limit(0, group=() if self.pinned is None else self.pinned, name="pinned")
         settled = {
             "offers": offers,
             "constraints": constraints,
@@ -109,7 +120,7 @@ class Program:
             "ceiling": plain.ceiling,
             "weight": plain.weight,
             "block": plain.block,
-            "pinned": members_of(pinned, n),
+            "pinned": as_members(() if self.pinned is None else self.pinned, "pinned", n),
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -124,7 +135,7 @@ class Program:
                     value=getattr(self, name),
                     remedy=f"use one of {', '.join(map(repr, get_args(known)))}",
                 )
-        error = np.array([self.spend_error], dtype=np.float64)
+        error = np.array([as_number(self.spend_error, "spend_error")])
         require("spend_error", error, lambda v: v >= 0, "must be a number >= 0", "e.g. 0.03")
         chance = self.overrun_probability
         if self.basis == "reserved":
@@ -167,7 +178,7 @@ class Program:
             replace(row, amount=amount) if row is self.budget else row for row in self.constraints
         )
         other = replace(self, constraints=rows)
-        other.__dict__["lanes"] = self.lanes  # they do not depend on the constraints
+        other.__dict__["unlimited_lanes"] = self.unlimited_lanes
         return other
 
     def kept_back(self, limit: Limit, variance: np.ndarray, largest: float = 0.0) -> np.ndarray:
@@ -218,19 +229,43 @@ class Program:
     @cached_property
     def members(self) -> np.ndarray:
         """Group of each constraint, booleans of shape (constraints, n)."""
-        return np.stack([members_of(row, len(self)) for row in self.constraints])
+        return read_only(np.stack([members_of(row, len(self)) for row in self.constraints]))
 
     @cached_property
     def lanes(self) -> tuple[Lane, ...]:
-        """What each offer can do: one `Lane` per offer."""
+        """What each offer can do within the limits: one `Lane` per offer."""
+        return tuple(
+            lane.within(_ROOM * self._affordable(offer))
+            for offer, lane in zip(self.offers, self.unlimited_lanes, strict=True)
+        )
+
+    @cached_property
+    def committed_lanes(self) -> tuple[Lane, ...]:
+        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
+        return tuple(lane.committed(self.pinned) for lane in self.lanes)
+
+    @cached_property
+    def unlimited_lanes(self) -> tuple[Lane, ...]:
+        """What each offer could do without constraints, on which they do not depend."""
         return tuple(self._lane(offer) for offer in self.offers)
+
+    def _affordable(self, offer: Offer) -> np.ndarray:
+        """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
+        most = np.full(len(self), np.inf)
+        for row, members in zip(self.constraints, self.members, strict=True):
+            if isinstance(row, Limit):
+                rate = np.where(members, offer.rate_of(row.resource), 0.0)
+                room = np.maximum(row.amount - offer.fixed_of(row.resource), 0.0)
+                most = np.minimum(most, units_over(room, rate))
+        return most
 
     def _lane(self, offer: Offer) -> Lane:
         ceiling = np.minimum(self.ceiling, np.floor(offer.ceiling / self.block) * self.block)
         shared = (self.floor, ceiling, self.weight, self.block, offer.available)
         if self.basis == "expected":
             assert offer.lengths is not None
-            return spend_lane(offer.curves, offer.lengths, *shared)
+            below = 0 if self.overrun_probability is None else defaults.POINTS_BELOW
+            return spend_lane(offer.curves, offer.lengths, *shared, below=below)
         return cap_lane(offer.curves, *shared)
 
     def plain(self) -> AllocationProblem | None:
@@ -303,6 +338,12 @@ def _check_unique(names: Sequence[str], what: str) -> None:
             raise InvalidInputError(
                 "is the name of two", column=what, value=name, remedy="give each its own name"
             )
+
+
+def units_over(units: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Give the spend at which a rate uses so many units; infinity where it uses none."""
+    with np.errstate(over="ignore"):  # a rate next to nothing
+        return np.where(rate > 0, units / np.where(rate > 0, rate, 1.0), np.inf)
 
 
 def unit_of(row: Constraint) -> str:

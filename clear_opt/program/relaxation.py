@@ -18,9 +18,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from clear_opt.program.cheapest import CheapestStates
-from clear_opt.program.constraints import Limit
+from clear_opt.program.margins import chords
 from clear_opt.program.states import Family
-from clear_opt.program.system import System
+from clear_opt.program.system import Margin, System
 
 _WITHIN = 1e-9  # of a row's amount; what rounding may be taken for
 _EXACT = 1e-8  # relative; how exactly the least violation of one row is found
@@ -120,7 +120,7 @@ class Relaxation:
 
     def _proven(self, weights: np.ndarray, kept: int) -> float:
         """Give a bound on the violation of rows that no choice of states falls below."""
-        least = self._states.pick(weights, kept, self._margin(kept)[0]).weighted
+        least = self._states.pick(weights, kept, self._margin(kept).rate).weighted
         return float(least.sum() - weights @ self._limits(kept))
 
     def _elastic(self, rows: tuple[int, ...]) -> np.ndarray:
@@ -170,7 +170,7 @@ class Relaxation:
         exact: bool = False,
     ) -> _Mixture:
         """Find the least violation t: sum of use <= limits + t * elastic in the given rows."""
-        limits, spread = self._limits(kept), self._margin(kept)[0]
+        limits, spread = self._limits(kept), self._margin(kept).rate
         chosen, size = np.array(rows), int(groups.max()) + 1
         if columns is None:
             columns = _Columns(np.zeros((self.system.m, 0)), np.zeros(0, dtype=np.int64))
@@ -205,37 +205,24 @@ class Relaxation:
 
     def _limits(self, kept: int) -> np.ndarray:
         """Give the rows' right-hand sides less what chance bounds keep back anyway, (m,)."""
-        return self.system.sign * self.system.amount - self._margin(kept)[1]
+        return self.system.sign * self.system.amount - self._margin(kept).constant
 
     def reserve(self, row: int, kept: int) -> float:
         """Give the least that a chance bound keeps back of a row, in units."""
         rate, constant = self._margin(kept)
         return float(constant[row] + rate[row] * self._states.variance(kept)[0][row])
 
-    def _margin(self, kept: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give a line below the margin of each row: rate and constant, (m,) each."""
+    def _margin(self, kept: int) -> Margin:
+        """Give a line below what is kept back of each row."""
         if self.system.program.overrun_probability is None:
-            return np.zeros(self.system.m), np.zeros(self.system.m)
+            return Margin(np.zeros(self.system.m), np.zeros(self.system.m))
         if kept not in self._lines:
-            self._lines[kept] = self._chords(kept)
+            self._lines[kept] = chords(self.system, *self._states.variance(kept))
         return self._lines[kept]
 
     @cached_property
-    def _lines(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    def _lines(self) -> dict[int, Margin]:
         return {}
-
-    def _chords(self, kept: int) -> tuple[np.ndarray, np.ndarray]:
-        program = self.system.program
-        low, high = self._states.variance(kept)
-        rate, constant = np.zeros(self.system.m), np.zeros(self.system.m)
-        for index, row in enumerate(self.system.rows):
-            if isinstance(row, Limit):
-                ends = np.array([low[index], high[index]])
-                at_low, at_high = program.kept_back(row, ends, self.system.largest_excess(index))
-                run = high[index] - low[index]
-                rate[index] = (at_high - at_low) / run if run > 0 else 0.0
-                constant[index] = at_low - rate[index] * low[index]
-        return rate, constant
 
 
 def _rounded(value: float) -> float:

@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 
-from clear_opt.program.constraints import FundedShare
+from clear_opt.program.constraints import FundedShare, Guarantee
 from clear_opt.program.lanes import Lane, PointLane
-from clear_opt.program.program import Program
+from clear_opt.program.program import Program, units_over
 from clear_opt.program.system import System
 
 FLOORS, CEILINGS, PINS, AVAILABILITY = 1, 2, 4, 8
@@ -99,7 +99,7 @@ def families_of(system: System, *, loose: bool = False) -> list[Family]:
     ]
     for broken in _subsets(force & (FLOORS | CEILINGS)):
         changed = _without(program, broken) if force & (broken | AVAILABILITY) else program
-        for k, lane in enumerate(changed.lanes):
+        for k, lane in enumerate(changed.unlimited_lanes):
             unavailable = np.where(program.offers[k].available, 0, AVAILABILITY)
             breaks = np.full(n, broken) | unavailable
             if not broken & FLOORS and floored.any():
@@ -139,7 +139,7 @@ def _resting(system: System, k: int, lane: Lane, floored: np.ndarray, breaks: np
 
 
 def _funded(system: System, k: int, lane: Lane, breaks: np.ndarray) -> Family:
-    once = system.fixed[:, k]
+    once, lane = system.fixed[:, k], lane.within(asked_for(system, k))
     if not isinstance(lane, PointLane):
         # Whole caps: what they cannot do is no use, and what they can must not be missed.
         spend = np.stack([lane.entry_cap, np.maximum(lane.entry_cap, lane.top_cap)], axis=1)
@@ -154,3 +154,16 @@ def _funded(system: System, k: int, lane: Lane, breaks: np.ndarray) -> Family:
     exists = np.repeat(lane.open[:, None], 2, axis=1)
     spend = np.where(exists, np.stack([low, high], axis=1), 0.0)
     return Family(k, spend, np.zeros_like(spend), exists, once, breaks)
+
+
+def asked_for(system: System, k: int) -> np.ndarray:
+    """Give the spend with which a query alone meets every guarantee of its groups, shape (n,).
+
+    To spend more helps no row, whatever the limits.
+    """
+    most = np.zeros(len(system.program))
+    for index, row in enumerate(system.rows):
+        if isinstance(row, Guarantee):
+            enough = units_over(system.amount[index], system.rate[index, k])
+            most = np.maximum(most, np.where(system.rate[index, k] > 0, enough, 0.0))
+    return most

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt import defaults
 from clear_opt.program.constraints import FundedShare, Guarantee, Limit
-from clear_opt.program.lanes import Funded
+from clear_opt.program.lanes import Lane
+from clear_opt.program.points import Funded
 from clear_opt.program.program import Program
 
 
@@ -26,6 +28,10 @@ class Margin(NamedTuple):
 
     rate: np.ndarray
     constant: np.ndarray
+
+    def at(self, variance: np.ndarray) -> np.ndarray:
+        """Give the reserve at variances of the rows, in units, shape (m,)."""
+        return self.constant + self.rate * variance
 
 
 class Priced(NamedTuple):
@@ -46,6 +52,7 @@ class Smooth(NamedTuple):
 
 
 _OF_STATES = ("allowed", "possible")
+_OF_MARGIN = ("margin", "spread_rate", "amount", "limits", "rest_use", "_signed")
 
 
 def _weighted(weights: np.ndarray, tables: np.ndarray) -> np.ndarray:
@@ -66,6 +73,8 @@ class System:
     margin: Margin | None = None
     allowed: np.ndarray | None = None
     """Which states may be taken, booleans of shape (2 K, n); ``None`` for all that exist."""
+    committed: bool = False
+    """Whether who is funded has been decided, so that funded queries may go below break-even."""
 
     @property
     def m(self) -> int:
@@ -76,6 +85,11 @@ class System:
     def sign(self) -> np.ndarray:
         """1 for limits, -1 for guarantees and shares, shape (m,)."""
         return np.array([1.0 if isinstance(row, Limit) else -1.0 for row in self.rows])
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """What each offer can do, as far as queries are free to choose."""
+        return self.program.committed_lanes if self.committed else self.program.lanes
 
     @property
     def rows(self) -> tuple:
@@ -112,7 +126,10 @@ class System:
 
     @cached_property
     def amount(self) -> np.ndarray:
-        """Right-hand sides in units, shape (m,); guarantees are cut to what members can use."""
+        """Right-hand sides in units, shape (m,).
+
+        Guarantees are cut to what members can use, and limits to what no caps exceed.
+        """
         amounts = []
         for index, row in enumerate(self.rows):
             members = self.program.members[index]
@@ -122,13 +139,19 @@ class System:
                 amounts.append(min(float(row.amount), self.usable(index)))
             else:
                 kept = 0.0 if self.margin is None else float(self.margin.constant[index])
-                amounts.append(float(row.amount) - kept)
+                amounts.append(min(float(row.amount) - kept, self._most(index)))
         return np.array(amounts)
 
+    def _most(self, index: int) -> float:
+        """Give more units of a row than any caps use."""
+        used = self.rate[index] * defaults.MOST_TOKENS + self.fixed[index]
+        return 2.0 * float(used.max(axis=0).sum())
+
     def usable(self, index: int) -> float:
-        """Give the most units of a row that its members can use."""
-        most = np.zeros((len(self.program.lanes), len(self.program)))
-        for k, lane in enumerate(self.program.lanes):
+        """Give the most units of a row that its members can use, limits aside."""
+        lanes = self.program.unlimited_lanes
+        most = np.zeros((len(lanes), len(self.program)))
+        for k, lane in enumerate(lanes):
             used = self.rate[index, k] * lane.most + self.fixed[index, k]
             rest = self.rate[index, k] * lane.start + self.fixed[index, k] * (
                 self.program.floor > 0
@@ -136,14 +159,14 @@ class System:
             most[k] = np.where(lane.open, used, np.where(lane.rests, rest, 0.0))
         return float(most.max(axis=0).sum())
 
-    def largest_excess(self, index: int) -> float:
-        """Give the most by which one member can exceed its expected use of a row, in units."""
+    @cached_property
+    def largest_excess(self) -> np.ndarray:
+        """The most by which one member can exceed its expected use of a row, in units, (m,)."""
         excess = [
-            self.rate[index, k]
-            * np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
-            for k, lane in enumerate(self.program.lanes)
+            np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
+            for lane in self.program.lanes
         ]
-        return float(np.max(excess, initial=0.0))
+        return (self.rate * np.stack(excess)).max(axis=(1, 2), initial=0.0)
 
     @cached_property
     def limits(self) -> np.ndarray:
@@ -198,10 +221,19 @@ class System:
 
     def restricted(self, allowed: np.ndarray) -> System:
         """Give the same rows over some of the states only, booleans of shape (2 K, n)."""
-        other = replace(self, allowed=allowed)
-        # What does not depend on the choice of states is not worked out again.
-        known = {key: value for key, value in vars(self).items() if key not in _OF_STATES}
-        vars(other).update(known)
+        return self._with(replace(self, allowed=allowed), _OF_STATES)
+
+    def decided(self) -> System:
+        """Give the same rows where who is funded has been decided; its bound is none."""
+        return self._with(replace(self, committed=True), ("committed",))
+
+    def under(self, margin: Margin | None) -> System:
+        """Give the same rows and states with another line for what is kept back."""
+        return self._with(replace(self, margin=margin), _OF_MARGIN)
+
+    def _with(self, other: System, changed: tuple[str, ...]) -> System:
+        """Spare another system the work on what does not depend on what has changed."""
+        vars(other).update({key: own for key, own in vars(self).items() if key not in changed})
         return other
 
     def price_states(self, prices: np.ndarray, temperature: float = 0.0) -> Priced:
@@ -210,7 +242,7 @@ class System:
         per_spend, charge = _weighted(signed, self.rate), _weighted(signed, self.fixed)
         # Without chance bounds variance costs nothing.
         per_spread = _weighted(signed, self.spread_rate) if self.margin else 0.0 * per_spend
-        lanes = self.program.lanes
+        lanes = self.lanes
         funded = tuple(
             lane.funded(per_spend[k], per_spread[k], temperature) for k, lane in enumerate(lanes)
         )

@@ -141,6 +141,27 @@ class Rollouts:
         object.__setattr__(some, "features", features)
         return some
 
+    def with_features(self, names: Sequence[str]) -> Rollouts:
+        """Give the same rows with some of the features.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the first feature that the table does not have.
+        """
+        for name in names:
+            if name not in self.features:
+                raise InvalidInputError(
+                    "is not a feature of the rollouts",
+                    column="features",
+                    value=name,
+                    remedy=f"features here: {', '.join(self.features) or 'none'}",
+                )
+        some = self.take(slice(None))
+        kept = {name: values for name, values in self.features.items() if name in names}
+        object.__setattr__(some, "features", kept)
+        return some
+
     def for_model(self, name: str) -> Rollouts:
         """Give the rows of one model.
 

@@ -93,7 +93,7 @@ def answer(
 
 
 def _slack(problem: AllocationProblem, tokens: np.ndarray, price: float) -> bool:
-    return price == 0.0 and problem.budget - tokens.sum() >= problem.block
+    return price == 0.0 and problem.spendable - tokens.sum() >= problem.block
 
 
 def _standing(

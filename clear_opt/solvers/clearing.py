@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from clear_opt.defaults import PRICE_STEPS
-from clear_opt.solvers.ladder import Ladder
+from clear_opt.solvers.ladder import LISTED, BlockLadder, Ladder
 
 Measure = Literal["tokens", "value"]
 
@@ -80,11 +80,8 @@ class PriceTable:
         if upto >= level:
             return Clearing(price, int(ladder.counts[group]), int(ladder.counts[group + 1]))
         count = int(ladder.counts[group + 1])
-        cheapest = self._price(beyond)
-        met = _meet(
-            lambda p: self._amount(count, p) - level, cheapest, price, most - level, upto - level
-        )
-        return Clearing(met, count, count)
+        bracket = self._price(beyond), price, most - level, upto - level
+        return Clearing(self._meet(level, count, *bracket), count, count)
 
     def share(self, level: float, count: int, price: float) -> float:
         """Find the price, at most the one given, at which some steps alone meet a level.
@@ -96,7 +93,33 @@ class PriceTable:
         at_price = self._amount(count, price) - level
         if at_none <= 0 or at_price >= 0:
             return 0.0 if at_none <= 0 else price
-        return _meet(lambda p: self._amount(count, p) - level, 0.0, price, at_none, at_price)
+        return self._meet(level, count, 0.0, price, at_none, at_price)
+
+    def _meet(
+        self, level: float, count: int, low: float, high: float, at_low: float, at_high: float
+    ) -> float:
+        """Find the lowest price at which the first ``count`` steps ask for no more than a level."""
+        if isinstance(self.ladder, BlockLadder):
+            return self._meet_in_blocks(self.ladder, level, count, low, high)
+        return _meet(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
+
+    def _meet_in_blocks(
+        self, ladder: BlockLadder, level: float, count: int, low: float, high: float
+    ) -> float:
+        """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
+        asked = ladder.tokens(count, low), ladder.tokens(count, high)
+        while asked[0] - asked[1] > LISTED * ladder.block:
+            middle = _between(low, high)
+            if not low < middle < high:
+                return high
+            within = self._amount(count, middle) <= level
+            low, high = (low, middle) if within else (middle, high)
+            asked = ladder.tokens(count, low), ladder.tokens(count, high)
+        blocks = ladder.blocks_between(count, low, high)
+        step = ladder.block if self._amount == ladder.tokens else blocks.rise
+        reached = self._amount(count, high) + np.cumsum(np.broadcast_to(step, blocks.rise.shape))
+        beyond = np.flatnonzero(reached > level)
+        return float(blocks.prices[beyond[0]]) if len(beyond) else low
 
     def _bracket(self, level: float) -> tuple[int, int, float, float]:
         """Find the cheapest price above which the level is not exceeded, and the next one."""
@@ -177,7 +200,7 @@ def _meet(
         if high - low <= 4 * _EPS * high or high <= _TINY:
             break
         if not (inside and step <= 0.5 * stride):
-            target = np.sqrt(low) * np.sqrt(high) if low > 0 else 1e-3 * high
+            target = _between(low, high)
         stride = abs(target - price)
         before, at_before = price, at_price
         price, at_price = float(target), excess(float(target))
@@ -186,3 +209,8 @@ def _meet(
         else:
             high = price
     return high
+
+
+def _between(low: float, high: float) -> float:
+    """Halve a bracket of prices by their ratio."""
+    return float(np.sqrt(low) * np.sqrt(high)) if low > 0 else 1e-3 * high

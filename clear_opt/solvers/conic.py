@@ -21,6 +21,7 @@ import cvxpy as cp
 import numpy as np
 
 from clear_opt.allocation import Allocation
+from clear_opt.curves.numerics import saturating
 from clear_opt.defaults import (
     CONIC_TOLERANCE,
     CUT_ROUNDS,
@@ -107,6 +108,7 @@ class ConicSolver:
         """Name in results and messages."""
         return "conic"
 
+    @saturating
     def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget; parameters, result and errors as for `DualSolver.solve`.
 
@@ -148,14 +150,15 @@ class ConicSolver:
         )
         return checked(allocation, throw=throw)
 
+    @saturating
     def relax(self, problem: AllocationProblem) -> Relaxation:
         """Solve the convex hull of a feasible problem of n >= 1 queries."""
-        if problem.budget <= problem.floor_total:
+        if problem.spendable <= problem.floor_total:
             # Nothing can be bought: every price from the dearest query's on is optimal.
             dearest = problem.envelope.dearest
             at_floor = float(problem.utility(problem.floor).sum())
             return Relaxation(dearest, at_floor, True, 0.0, 0.0)
-        found = form_of(problem.curves)
+        found = form_of(problem)
         with _LOCK:
             if found is None:
                 return self._by_cuts(problem)
@@ -222,7 +225,7 @@ class ConicSolver:
         widths = (CUT_WINDOW, 1e-3, 1e-2, 1e-1, 0.5)
         windows = [Window(price * (1 - width), price * (1 + width)) for width in widths]
         whole = Window(0.0, problem.envelope.dearest)
-        held = (w for w in windows if w.holds(problem.envelope, problem.budget))
+        held = (w for w in windows if w.holds(problem.envelope, problem.spendable))
         window = next(held, whole)
         if window == windows[0]:
             return price
@@ -244,7 +247,7 @@ class ConicSolver:
             exact = value - reached <= self.tolerance * max(value, 1e-300)
             narrow = window.high - window.low <= CUT_WINDOW * window.high
             negligible = window.high <= 1e-14 * dearest
-            held = narrower.holds(problem.envelope, problem.budget)
+            held = narrower.holds(problem.envelope, problem.spendable)
             if (exact and (narrow or negligible)) or not held:
                 break
             window = narrower

@@ -13,7 +13,8 @@ from abc import ABC, abstractmethod
 import cvxpy as cp
 import numpy as np
 
-from clear_opt.curves import Curve, Quadratic, ShiftedSurge, TabularCurve, Triangular
+from clear_opt.block_envelope import BlockEnvelope, corner_caps
+from clear_opt.curves import Quadratic, ShiftedSurge, TabularCurve, Triangular
 from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.errors import SolverError
 from clear_opt.problem import AllocationProblem
@@ -51,7 +52,7 @@ class ConicForm(ABC):
 
     def load(self, problem: AllocationProblem) -> None:
         """Fill the parameters with a problem's numbers."""
-        room = problem.budget - problem.floor_total
+        room = problem.spendable - problem.floor_total
         self.unit = max(room, 1.0) / self.n
         self.budget.value = room / self.unit
         self._load(problem, self.unit)
@@ -217,8 +218,8 @@ def quadratic_shape(share: np.ndarray, rise: np.ndarray) -> np.ndarray:
 class PointsForm(ConicForm):
     """Linear program over mixtures of points, exact for piecewise-linear curves.
 
-    Each query mixes its floor, the curve's corners and its ceiling; the program finds the upper
-    hull by itself.
+    Each query mixes its floor and the whole blocks around the curve's corners; the program finds
+    the upper hull by itself.
     """
 
     def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
@@ -242,27 +243,38 @@ class PointsForm(ConicForm):
 
 
 def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
-    """Give tokens and values at the corners of piecewise-linear curves, shape (n, k) each.
+    """Give tokens and values of piecewise-linear curves where they bend, shape (n, k) each.
 
-    The first column is the floor, the last the ceiling (or the peak); corners outside are moved
-    onto the floor.
+    The first column is the floor. The others are the corners, or the whole blocks around them where
+    the envelope is one of whole blocks.
     """
-    curves, floor, end = problem.curves, problem.floor, problem.envelope.end
-    corners = curves.grid if isinstance(curves, TabularCurve) else np.zeros((len(curves), 0))
-    inside = (corners > floor[:, None]) & (corners < end[:, None])
-    tokens = np.column_stack([floor, np.where(inside, corners, floor[:, None]), end])
-    values = np.column_stack([curves.value(column) for column in tokens.T])
+    tokens = _corner_caps(problem)
+    values = np.column_stack([problem.curves.value(column) for column in tokens.T])
     return tokens, values
 
 
-def form_of(curves: Curve) -> tuple[type[ConicForm], int] | None:
-    """Give a family's exact form and its points per query, or ``None`` where there is none."""
+def _corner_caps(problem: AllocationProblem) -> np.ndarray:
+    curves, floor, ceiling = problem.curves, problem.floor, problem.ceiling
+    if isinstance(curves, TabularCurve):
+        return corner_caps(curves.grid, floor, ceiling, problem.block)
+    corners = np.column_stack([curves.threshold, curves.peak])
+    if isinstance(problem.envelope, BlockEnvelope):
+        return corner_caps(corners, floor, ceiling, problem.block)
+    return np.column_stack([floor, np.clip(corners, floor[:, None], ceiling[:, None])])
+
+
+def form_of(problem: AllocationProblem) -> tuple[type[ConicForm], int] | None:
+    """Give a problem's exact form and its points per query, or ``None`` where there is none.
+
+    Where whole blocks matter (`clear_opt.block_envelope`) curved families have none.
+    """
+    curves = problem.curves
+    if isinstance(curves, Triangular | TabularCurve):
+        return PointsForm, _corner_caps(problem).shape[1]
+    if isinstance(problem.envelope, BlockEnvelope):
+        return None
     if isinstance(curves, ShiftedSurge):
         return SurgeForm, 0
     if isinstance(curves, Quadratic):
         return QuadraticForm, 0
-    if isinstance(curves, Triangular):
-        return PointsForm, 2
-    if isinstance(curves, TabularCurve):
-        return PointsForm, curves.grid.shape[1] + 2
     return None

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt.curves.numerics import saturating
 from clear_opt.problem import AllocationProblem
 
 _EDGES = (1 / 3, 1 / 1.5, 1 / 1.15, 1.15, 1.5, 3.0)
@@ -57,10 +58,11 @@ def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     """
     order = np.argsort(problem.envelope.abandonment_price)
     rows = order[((np.arange(size) + 0.5) * (len(problem) / size)).astype(np.int64)]
-    room = problem.budget - problem.floor_total
-    return _part(problem, rows, problem.floor[rows].sum() + room * size / len(problem))
+    room = problem.spendable - problem.floor_total
+    return problem.part(rows, problem.floor[rows].sum() + room * size / len(problem))
 
 
+@saturating
 def presolved(problem: AllocationProblem, guess: float) -> Presolved:
     """Decide the queries that every price decides which could be optimal.
 
@@ -81,7 +83,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
     floors = problem.floor[dropped].sum()
     at_rest = problem.utility(problem.floor)[dropped].sum()
     return Presolved(
-        _part(problem, rows, problem.budget - floors),
+        problem.part(rows, problem.spendable - floors),
         int(sure.sum()),
         float(at_rest),
         float(ceded[dropped].max(initial=0.0)),
@@ -91,7 +93,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
 
 def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
     """Give two prices between which the optimal one is, the nearest of those that are tried."""
-    envelope, budget = problem.envelope, problem.budget
+    envelope, budget = problem.envelope, problem.spendable
     low, high = 0.0, np.inf
     for price in guess * np.array(_EDGES):
         if envelope.response(price).sum() >= budget:
@@ -100,13 +102,3 @@ def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
             high = float(price)
             break
     return low, high
-
-
-def _part(problem: AllocationProblem, rows: np.ndarray, budget: float) -> AllocationProblem:
-    return AllocationProblem(
-        problem.curves.take(rows),
-        budget,
-        floor=problem.floor[rows],
-        ceiling=problem.ceiling[rows],
-        weight=problem.weight[rows],
-    )

@@ -23,9 +23,8 @@ from clear_opt.program import Program, System
 from clear_opt.program.conflict import find_conflict
 from clear_opt.solvers.conic_states import Units, blocks_of, check_families
 from clear_opt.solvers.coupled.answer import infeasible_program_answer
-from clear_opt.solvers.coupled.chance import chance_system
 from clear_opt.solvers.coupled.prices import CoupledPrices
-from clear_opt.solvers.coupled.solver import finish, solve_program
+from clear_opt.solvers.coupled.solver import finish, priced, solve_program
 from clear_opt.solvers.cvxpy_terms import at_most, duals_of, numbers, total
 
 _TOLERANCES = (1e-11, 1e-9, 1e-7)  # the next where an interior point breaks down short of one
@@ -79,13 +78,11 @@ def solve_by_cones(program: Program, backend: str, *, throw: bool = True) -> All
         found = relax_program(system, backend)
         return CoupledPrices(found.prices, found.converged, 1)
 
-    if program.overrun_probability is None:
-        found = find(system, None)
-    else:
-        system, found = chance_system(program, None, find)
+    system, found, caps = priced(program, None, find)
     return finish(
         system,
         found.prices,
+        caps,
         solver="conic",
         converged=found.converged,
         throw=throw,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from clear_opt.allocation import Allocation
 from clear_opt.certificate import Row
 from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program, System
+from clear_opt.program import Program
+from clear_opt.program.unfunded import bound_of
+from clear_opt.solvers.clearing import PriceTable
 from clear_opt.solvers.conic import ConicSolver
 from clear_opt.solvers.conic_program import relax_program
 from clear_opt.solvers.coupled import in_terms_of
-from clear_opt.solvers.coupled.chance import chance_system
-from clear_opt.solvers.coupled.solver import finish
+from clear_opt.solvers.coupled.solver import finish, priced, whole_caps
 from clear_opt.solvers.dual import DualSolver
+from clear_opt.solvers.ladder import ladder_of
 
 _NEGLIGIBLE = 1e-6  # prices below this share of the mean success per unit count as zero
 _FLAT = 1e-9  # relative; dual bounds that differ by no more are the same
 _SAME_PRICE = 1e-4  # relative; below, nobody asks why prices differ
+_SAME_DEMAND = 1e-9  # relative; demand this close to the budget meets it
+_WORTHLESS = 1e-9  # weighted success; values that far below one answer are rounding
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,13 +39,18 @@ class CrossCheck:
         Optimum of the convex program as the conic solver found it, weighted success: it shares no
         formula with the dual bounds, which both come from the envelopes.
     bound_between
-        Dual bound at the mean of the two solvers' prices; ``None`` where there is one row only.
+        Dual bound at the mean of the two solvers' prices.
+    optimal_prices
+        Least and greatest optimal price of a problem with one row: between them demand is what the
+        budget holds, and the dual bound the same. Infinity where a budget buys nothing at all.
+        ``None`` for several rows.
     """
 
     dual: Allocation
     conic: Allocation
     relaxed_value: float
-    bound_between: float | None = None
+    bound_between: float
+    optimal_prices: tuple[float, float] | None = None
 
     @property
     def value_difference(self) -> float:
@@ -51,19 +60,19 @@ class CrossCheck:
     @property
     def bound_difference(self) -> float:
         """Relative difference of the dual bounds, each at its solver's own price."""
-        return _relative(self.dual.dual_bound, self.conic.dual_bound)
+        return _relative(self.dual.dual_bound, self.conic.dual_bound, _WORTHLESS)
 
     @property
     def relaxation_difference(self) -> float:
         """Relative difference of the dual solver's bound and the convex program's optimum."""
-        return _relative(self.dual.dual_bound, self.relaxed_value)
+        return _relative(self.dual.dual_bound, self.relaxed_value, _WORTHLESS)
 
     @property
     def price_difference(self) -> float:
         """Relative difference of the prices, the largest of `price_differences`.
 
         Where demand is flat at the budget a whole interval of prices is optimal, and the solvers
-        may pick different ones; with several rows `flat` tells.
+        may pick different ones: `flat` tells.
         """
         return max(self.price_differences.values())
 
@@ -79,25 +88,37 @@ class CrossCheck:
         }
 
     def _negligible(self, row: Row) -> float:
-        amount = row.amount if self.bound_between is not None else max(row.amount, 1.0)
+        amount = row.amount if self.optimal_prices is None else max(row.amount, 1.0)
         return _NEGLIGIBLE * abs(self.dual.dual_bound) / amount if amount > 0 else 0.0
 
     @property
     def flat(self) -> bool:
-        """Whether both solvers' prices, and all between, give the same dual bound to 1e-9.
+        """Whether both solvers' prices are optimal, and all between: none is more right.
 
-        The bound is convex in the prices. Where it is the same at two points and half-way, it is
-        the same between them: both are optimal, and none is more right than the other.
+        That is so if they give the same dual bound to 1e-9, and the price half-way too: the bound
+        is convex in the prices. With one row demand tells as well (`optimal_prices`).
         """
-        if self.bound_between is None:
-            return False
         bounds = self.dual.dual_bound, self.conic.dual_bound, self.bound_between
-        return max(bounds) - min(bounds) <= _FLAT * max(map(abs, bounds))
+        if max(bounds) - min(bounds) <= _FLAT * max(map(abs, bounds)):
+            return True
+        if self.optimal_prices is None:
+            return False
+        low, high = self.optimal_prices
+        prices = self.dual.price, self.conic.price
+        return low * (1 - _SAME_PRICE) <= min(prices) and max(prices) <= high * (1 + _SAME_PRICE)
+
+    @property
+    def unique(self) -> bool:
+        """Whether there is one optimal price for each row, as far as is known."""
+        if self.optimal_prices is not None:
+            low, high = self.optimal_prices
+            return bool(high <= low * (1 + _SAME_PRICE) + self._negligible(self.dual.rows[0]))
+        return not (self.flat and self.price_difference > _SAME_PRICE)
 
     def agrees(self, bound_tolerance: float = 1e-6, price_tolerance: float = 1e-4) -> bool:
         """Whether bounds, relaxation and prices agree to the given relative tolerances.
 
-        Prices of several rows that are not unique (`flat`) are not held to agree.
+        Prices that are not unique are not held to agree, if both are optimal (`flat`).
         """
         return (
             self.bound_difference <= bound_tolerance
@@ -122,9 +143,18 @@ class CrossCheck:
         wide = max(len(label) for label, *_ in rows) + 3
         lines = [f"{'':{wide}}{'dual':>16}{'conic':>16}{'difference':>14}"]
         lines += [f"{label:{wide}}{a:16.9g}{b:16.9g}{apart:14.1e}" for label, a, b, apart in rows]
-        if self.flat and self.price_difference > _SAME_PRICE:
-            lines.append("prices are not unique: both solvers' give the same bound, as all between")
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [self.note])])
+
+    @property
+    def note(self) -> str:
+        """What to know about prices that differ though none is wrong; empty where there is none."""
+        if not self.flat or self.price_difference <= _SAME_PRICE:
+            return ""
+        if self.unique or self.optimal_prices is None:
+            return "prices are not unique: both solvers' give the same bound, as all between"
+        low, high = self.optimal_prices
+        to = f"to {high:.6g}" if np.isfinite(high) else "on"
+        return f"prices are not unique: any from {low:.6g} {to} gives the same bound"
 
     def __repr__(self) -> str:
         return (
@@ -140,8 +170,8 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     Parameters
     ----------
     problem
-        What to allocate. Where limits hold with a probability, both solvers are given the margins
-        that the dual solver settled on.
+        What to allocate. Where limits hold with a probability, both solvers are given the lines
+        that the dual solver settled on, and its caps.
 
     Raises
     ------
@@ -162,9 +192,19 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
     dual = DualSolver().solve(problem)
     solver = ConicSolver(presolve=False)  # shares no decision with the dual solver
     if len(problem) == 0:
-        return CrossCheck(dual, solver.solve(problem), 0.0)
+        return CrossCheck(dual, solver.solve(problem), 0.0, 0.0, (0.0, 0.0))
     relaxation = solver.relax(problem)
-    return CrossCheck(dual, solver.finish(problem, relaxation), relaxation.value)
+    between = problem.certify(problem.floor, 0.5 * (dual.price + relaxation.price)).dual_bound
+    conic = solver.finish(problem, relaxation)
+    return CrossCheck(dual, conic, relaxation.value, between, _optimal_prices(problem))
+
+
+def _optimal_prices(problem: AllocationProblem) -> tuple[float, float]:
+    """Give the least and greatest price at which a feasible problem's demand meets its budget."""
+    ladder, budget = ladder_of(problem), problem.spendable
+    table, less = PriceTable(ladder), budget * (1 - _SAME_DEMAND)
+    low = table.clear(budget * (1 + _SAME_DEMAND)).price
+    return low, table.clear(less).price if less > ladder.least else np.inf
 
 
 def _check_program(program: Program) -> CrossCheck:
@@ -172,18 +212,19 @@ def _check_program(program: Program) -> CrossCheck:
     if plain is not None:
         check = cross_check(plain)
         dual, conic = (in_terms_of(program, answer) for answer in (check.dual, check.conic))
-        return CrossCheck(dual, conic, check.relaxed_value)
+        return replace(check, dual=dual, conic=conic)
     dual = DualSolver().solve(program)
     if len(program) == 0:
         return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)
-    system = System(program)
-    if program.overrun_probability is not None:
-        system, _ = chance_system(program, None)
+    system, _, caps = priced(program)
     begun = time.perf_counter()
     found = relax_program(system)
+    if program.overrun_probability is None:
+        caps = whole_caps(system, found.prices)
     conic = finish(
         system,
         found.prices,
+        caps,
         solver=ConicSolver().name,
         converged=found.converged,
         throw=True,
@@ -191,8 +232,10 @@ def _check_program(program: Program) -> CrossCheck:
         begun=begun,
     )
     prices = np.array([dual.prices[str(row.name)] for row in program.constraints])
-    between = system.bound(0.5 * (prices + found.prices))
-    return CrossCheck(dual, conic, found.value, between)
+    between = bound_of(system, 0.5 * (prices + found.prices))
+    # The convex program has no caps below break-even, which bounds under chance limits allow for.
+    below = bound_of(system, found.prices) - system.bound(found.prices)
+    return CrossCheck(dual, conic, found.value + below, between)
 
 
 def _relative(a: float, b: float, scale: float = 0.0) -> float:

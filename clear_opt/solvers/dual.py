@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from clear_opt.allocation import Allocation
+from clear_opt.curves.numerics import saturating
 from clear_opt.problem import AllocationProblem
 from clear_opt.program import Program
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
@@ -13,6 +14,7 @@ from clear_opt.solvers.recovery import recover
 from clear_opt.solvers.window import clear
 
 
+@saturating
 def find_price(problem: AllocationProblem) -> float:
     """Give a feasible problem's clearing price (n >= 1), exact to rounding."""
     return clear(problem)[1]
@@ -38,6 +40,7 @@ class DualSolver:
         """Name in results and messages."""
         return "dual"
 
+    @saturating
     def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
         """Allocate the budget.
 

@@ -9,16 +9,17 @@ the value, the implicit function theorem those of the price. docs/gradients.md h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from clear_opt.arrays import as_number, as_numbers, refuse_missing, repeated
 from clear_opt.curves import Curve
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.envelope import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
-from clear_opt.precision import double_precision
+from clear_opt.precision import own_settings, refuse_fork
 from clear_opt.solvers.price_search import clearing_price
 
 _ROUNDING = 32  # units in the last place within which two prices count as one
@@ -152,16 +153,28 @@ class _Sides(NamedTuple):
     below: jax.Array
 
 
-def _answer(curves: Curve, *inputs: Array | None) -> _Optimum:
+def _answer(
+    curves: Curve, budget: Array, floor: Array, ceiling: Array | None, weight: Array
+) -> _Optimum:
     """Compute in 64 bits where all is NumPy, else as JAX is set."""
+    refuse_fork("optimal_value, like optimal_price,")
+    named = {"budget": budget, "floor": floor, "ceiling": ceiling, "weight": weight}
     arrays = [
-        value if value is None or isinstance(value, jax.Array) else np.asarray(value, np.float64)
-        for value in inputs
+        value if value is None or isinstance(value, jax.Array) else _known(value, name, len(curves))
+        for name, value in named.items()
     ]
     if namespace(*jax.tree_util.tree_leaves((curves, arrays))) is jnp:
-        return _optimum(curves, *arrays)
-    with double_precision():
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            return _optimum(curves, *arrays)
+    with own_settings():
         return _Optimum(*map(np.float64, _optimum(curves, *arrays)))
+
+
+def _known(value: Any, name: str, n: int) -> np.ndarray:
+    numbers = np.asarray(as_number(value, name)) if name == "budget" else as_numbers(value, name)
+    repeated(name, numbers, n)  # refuses another number of them
+    refuse_missing(numbers, name)
+    return numbers
 
 
 @jax.jit

@@ -14,9 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.curves import Curve
-from clear_opt.envelope import HullEnvelope, TangentEnvelope
+from clear_opt.block_envelope import BlockEnvelope
+from clear_opt.envelope import CurveEnvelope, HullEnvelope
 from clear_opt.problem import AllocationProblem
+
+LISTED = 1 << 16
+"""Blocks that are listed rather than told apart by more evaluations of demand."""
+
+_STEP = 1e-3  # relative step in price over which the slope of demand is taken
 
 
 class Taken(NamedTuple):
@@ -26,6 +31,24 @@ class Taken(NamedTuple):
     """Which queries of the problem."""
     tokens: np.ndarray
     """Caps, in fractions of tokens."""
+
+
+class Respent(NamedTuple):
+    """What becomes of tokens that are left over, or lacking, at a price; arrays of shape (k,)."""
+
+    worth: np.ndarray
+    """Weighted success that is gained, or lost; minus infinity where tokens cannot be saved."""
+    price: np.ndarray
+    """Price at which they are spent, or saved, weighted success per token, >= 0."""
+
+
+class Blocks(NamedTuple):
+    """Single blocks that queries take as the price falls, the dearest first; shape (s,)."""
+
+    prices: np.ndarray
+    """Slope of each, weighted success per token."""
+    rise: np.ndarray
+    """Weighted success that each adds."""
 
 
 class Ladder(ABC):
@@ -113,7 +136,7 @@ class TangentLadder(Ladder):
 
     def __init__(self, problem: AllocationProblem, rows: np.ndarray | None = None) -> None:
         envelope = problem.envelope
-        assert isinstance(envelope, TangentEnvelope)
+        assert isinstance(envelope, CurveEnvelope)
         price = envelope.abandonment_price
         rows = np.flatnonzero(price > 0) if rows is None else rows
         self.row = rows[np.argsort(-price[rows], kind="stable")]
@@ -137,6 +160,28 @@ class TangentLadder(Ladder):
         """Give tokens and weighted success of all queries before the first step is taken."""
         return self.least, self.least_value
 
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
+        """Give what the queries of the first ``count`` steps do with tokens left over at a price.
+
+        By the slope of demand, which is right to second order.
+
+        Parameters
+        ----------
+        count, price
+            As for `tokens`.
+        asked
+            Tokens of all queries there.
+        left
+            Tokens to spend, negative ones to save, shape (k,).
+        """
+        slope = 0.0
+        if price > 0:
+            slope = (asked - self.tokens(count, price * (1 + _STEP))) / (_STEP * price)
+        if slope <= 0:
+            return Respent(np.where(left < 0, -np.inf, price * left), np.full(len(left), price))
+        moved = price - left / slope
+        return Respent(left * (price - left / (2.0 * slope)), np.maximum(moved, 0.0))
+
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]
         return self.least + float(more.sum())
@@ -147,18 +192,59 @@ class TangentLadder(Ladder):
         return self.least_value + float(gained.sum())
 
     def _taken(self, count: int, price: float) -> Taken:
-        ranked = self.ranked
-        wanted = self._first(count).response(price / ranked.weight[:count])
-        tokens = np.minimum(np.maximum(wanted, ranked.tangent[:count]), ranked.end[:count])
-        return Taken(self.row[:count], tokens)
+        return Taken(self.row[:count], self.ranked.funded_caps(price, count))
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
         """Give the weighted success of the first queries, as many as were taken, at caps."""
         count = len(taken.rows)
-        return self.ranked.weight[:count] * self._first(count).value(tokens)
+        return self.ranked.weight[:count] * self.ranked.curves.take(slice(0, count)).value(tokens)
 
-    def _first(self, count: int) -> Curve:
-        return self.ranked.curves.take(slice(0, count))
+
+class BlockLadder(TangentLadder):
+    """Of curves in whole blocks: beyond its tangent point a cap grows by one block at a time."""
+
+    def __init__(self, problem: AllocationProblem) -> None:
+        super().__init__(problem)
+        assert isinstance(self.ranked, BlockEnvelope)
+        self.block = self.ranked.block
+
+    def blocks_between(self, count: int, low: float, high: float) -> Blocks:
+        """List what the queries of the first ``count`` steps take as the price falls to ``low``.
+
+        Neither price may be above that of the steps.
+        """
+        fewest, most = (self.taken(count, price).tokens for price in (high, low))
+        times = np.rint((most - fewest) / self.block).astype(np.int64)
+        query = np.repeat(np.arange(count), times)
+        earlier = np.arange(len(query)) - np.repeat(np.cumsum(times) - times, times)
+        below = fewest[query] + self.block * earlier
+        envelope = self.ranked.take(query)
+        assert isinstance(envelope, BlockEnvelope)
+        slope = envelope.slope_above(below)
+        order = np.argsort(-slope, kind="stable")
+        return Blocks(slope[order], slope[order] * self.block)
+
+    def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
+        """Give what the first queries do with what is left: the dearest blocks not yet taken."""
+        blocks = np.floor(left / self.block)
+        low, high, step = price, price, _STEP
+        top = float(self.ranked.abandonment_price[count - 1]) if count else price
+        fewest, most = asked + self.block * blocks.min(), asked + self.block * blocks.max()
+        while step < 1.0 and self.tokens(count, low) < most:
+            low, step = price * (1.0 - step), 4.0 * step
+        step = _STEP
+        while step < 1.0 and high < top and self.tokens(count, high) > fewest:
+            high, step = min(price * (1.0 + step), top), 4.0 * step
+        if self.tokens(count, low) - self.tokens(count, high) > LISTED * self.block:
+            return super().respend(
+                count, price, asked, left
+            )  # blocks so narrow are as good as tokens
+        listed = self.blocks_between(count, low, high)
+        taken = int(np.count_nonzero(listed.prices > price))
+        gained = np.concatenate([[0.0], np.cumsum(listed.rise)])
+        upto = np.clip(taken + blocks, -1, len(listed.prices)).astype(np.int64)
+        worth = np.where(upto < 0, -np.inf, gained[upto] - gained[taken])
+        return Respent(worth, np.append(listed.prices, low)[np.maximum(upto, 0)])
 
 
 class HullLadder(Ladder):
@@ -197,5 +283,7 @@ class HullLadder(Ladder):
 
 def ladder_of(problem: AllocationProblem) -> Ladder:
     """Build the ladder of a problem's demand."""
-    hull = isinstance(problem.envelope, HullEnvelope)
-    return HullLadder(problem) if hull else TangentLadder(problem)
+    if isinstance(problem.envelope, HullEnvelope):
+        return HullLadder(problem)
+    blocks = isinstance(problem.envelope, BlockEnvelope)
+    return BlockLadder(problem) if blocks else TangentLadder(problem)

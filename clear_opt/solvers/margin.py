@@ -15,13 +15,12 @@ import numpy as np
 from clear_opt.blocks import each, in_one_piece
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP
-from clear_opt.envelope import TangentEnvelope
+from clear_opt.envelope import CurveEnvelope
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.ladder import TangentLadder
 
 _TRIED = 2  # sets spent and rounded: the best by the estimate is nearly always the best
 _QUANTILES = 1 << 14  # gains of a sample that tells about where the last one chosen lies
-_STEP = 1e-3  # relative step in price over which the slope of demand is taken
 _PATTERNS = ((np.arange(1 << EXACT_PATTERNS)[:, None] >> np.arange(EXACT_PATTERNS)) & 1) * 1.0
 
 
@@ -48,12 +47,10 @@ class _Sets(NamedTuple):
     """Steps of the ladder that belong to every set."""
     on: np.ndarray
     """Which of the steps after them are funded, boolean, shape (p, k)."""
-    left: np.ndarray
-    """Tokens each set leaves over at the price, negative where it lacks some, shape (p,)."""
+    price: np.ndarray
+    """Price at which each spends the budget, shape (p,)."""
     value: np.ndarray
-    """What each is worth once those are spent or saved, by the slope of demand, shape (p,)."""
-    slope: float
-    """Tokens by which demand falls per unit of price, >= 0."""
+    """What each is worth then, shape (p,)."""
     bound: float
     """The dual bound at the price."""
 
@@ -79,8 +76,8 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
     for k in range(len(sets.value)):
         if best is not None and best.good_enough:
             break
-        moved = price - sets.left[k] / sets.slope if sets.slope > 0 else price
-        tokens = _rounded(problem, _funded(ladder, sets.first, sets.on[k]), max(moved, 0.0))
+        funded = _funded(ladder, sets.first, sets.on[k])
+        tokens = _rounded(problem, funded, float(sets.price[k]))
         if tokens is not None:
             value = float(sets.value[k])
             if in_one_piece(len(problem)):
@@ -91,7 +88,7 @@ def spend_around(problem: AllocationProblem, ladder: TangentLadder, price: float
 
 
 def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) -> _Sets:
-    """Rank the funded sets by what they are worth to second order."""
+    """Rank the funded sets by what they are worth once the budget is spent."""
     steps, above = len(ladder.row), ladder.dearer_than(price)
     first = max(min(above - EXACT_PATTERNS // 2, steps - EXACT_PATTERNS), 0)
     if price == 0.0:  # everybody is funded, and nobody is at a margin
@@ -103,17 +100,14 @@ def _compare(problem: AllocationProblem, ladder: TangentLadder, price: float) ->
     gained = ladder.utility(taken, taken.tokens) - ranked.start_value[:stop]
     settled, worth = base + float(more[:first].sum()), base_value + float(gained[:first].sum())
     more, gained = more[first:], gained[first:]
-    slope = 0.0
-    if price > 0:
-        slope = (settled - ladder.tokens(first, price * (1 + _STEP))) / (_STEP * price)
     on = _PATTERNS[: 1 << len(more), : len(more)]
-    left = problem.budget - settled - on @ more
-    value = worth + on @ gained + price * left
-    value = value - left**2 / (2.0 * slope) if slope > 0 else np.where(left < 0, -np.inf, value)
+    left = problem.spendable - settled - on @ more
+    respent = ladder.respend(first, price, settled, left)
+    value = worth + on @ gained + respent.worth
     pays = np.maximum(gained - price * more, 0.0).sum()
     order = np.argsort(-value, kind="stable")[:_TRIED]
-    bound = worth + float(pays) + price * (problem.budget - settled)
-    return _Sets(first, on[order] > 0, left[order], value[order], max(slope, 0.0), bound)
+    bound = worth + float(pays) + price * (problem.spendable - settled)
+    return _Sets(first, on[order] > 0, respent.price[order], value[order], bound)
 
 
 def _funded(ladder: TangentLadder, first: int, on: np.ndarray) -> np.ndarray:
@@ -174,7 +168,7 @@ def _near_the_last(gain: np.ndarray, share: float, least: float) -> tuple[int, n
 
 
 def _whole_caps(
-    queries: tuple[TangentEnvelope, Array, Array, Array], price: Array, block: Array, step: Array
+    queries: tuple[CurveEnvelope, Array, Array, Array], price: Array, block: Array, step: Array
 ) -> tuple[Array, Array]:
     """Give caps in whole blocks, and what a step from there gains where it can be taken."""
     envelope, floor, ceiling, funded = queries

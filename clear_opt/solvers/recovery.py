@@ -16,6 +16,7 @@ import numpy as np
 
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
+from clear_opt.solvers.exact import best_caps
 from clear_opt.solvers.exchange import exchange
 from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
 from clear_opt.solvers.margin import spend_around
@@ -43,21 +44,33 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     -------
     Whole-block caps, int64, shape (n,), that sum to at most the budget.
     """
-    whole = []
+    found = None
     ladder = ladder_of(problem) if ladder is None else ladder
     if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
         found = spend_around(problem, ladder, price)
-        if found is not None:
-            if found.good_enough:
-                return found.tokens
-            whole.append(found.tokens)
+    if found is None:
+        margin = _order_by_margin(problem, price)
+        start = round_to_blocks(problem, _remainder_to_margin(problem, price, *margin))
+    else:
+        start = found.tokens
+    best = best_caps(problem, price, start)
+    if best is not None:
+        return best
+    if found is not None and found.good_enough:
+        return start
+    searched = _searched(problem, price, start)
+    best = best_caps(problem, price, searched)  # more can be ruled out than before
+    return searched if best is None else best
+
+
+def _searched(problem: AllocationProblem, price: float, start: np.ndarray) -> np.ndarray:
+    """Give the best of caps that are there, every set around the margin, and the simple rules."""
     order, margin = _order_by_margin(problem, price)
     candidates = [_remainder_to_margin(problem, price, order, margin)]
     candidates += _spent_on_patterns(problem, price, order, margin)
-    whole += [round_to_blocks(problem, tokens) for tokens in candidates]
+    whole = [start, *(round_to_blocks(problem, tokens) for tokens in candidates)]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
-    best = max(whole, key=lambda tokens: problem.utility(tokens).sum())
-    return exchange(problem, best)
+    return exchange(problem, max(whole, key=lambda tokens: problem.utility(tokens).sum()))
 
 
 def contested(n: int) -> int:
@@ -80,7 +93,7 @@ def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarr
     order = np.argsort(-envelope.abandonment_price, kind="stable")
     order = order[envelope.abandonment_price[order] > 0]
     cost = (_fewest(problem, price) - problem.floor)[order]
-    room = problem.budget - problem.floor_total
+    room = problem.spendable - problem.floor_total
     # A price from a numerical solver can miss the break-even point by its tolerance.
     pays = envelope.abandonment_price[order] >= price * (1 - 1e-9)
     return order, int(((np.cumsum(cost) <= room * (1 + 1e-12)) & pays).sum())
@@ -101,7 +114,7 @@ def _remainder_to_margin(
     tokens[funded] = _fewest(problem, price)[funded]
     if margin < len(order):
         marginal = order[margin]
-        left = max(problem.budget - tokens.sum(), 0.0)
+        left = max(problem.spendable - tokens.sum(), 0.0)
         room = problem.envelope.end[marginal] - tokens[marginal]
         tokens[marginal] += min(left, room)
     return tokens
@@ -122,8 +135,8 @@ def _spent_on_patterns(
     funded[:patterns, toggled] = on.astype(bool)
     # The last set is everyone who pays, in case a price from a numerical solver is a little low.
     funded[patterns] = problem.envelope.abandonment_price >= max(price, _TINY)
-    tokens, unsplit = spend_on(problem.envelope, funded, problem.budget, price)
-    affordable = tokens.sum(axis=1) <= problem.budget * (1 + 1e-9)
+    tokens, unsplit = spend_on(problem.envelope, funded, problem.spendable, price)
+    affordable = tokens.sum(axis=1) <= problem.spendable * (1 + 1e-9)
     query = np.tile(np.arange(n), len(tokens))
     worth = problem.weight[query] * problem.curves.take(query).value(tokens.ravel())
     values = worth.reshape(tokens.shape).sum(axis=1)

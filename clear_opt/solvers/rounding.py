@@ -38,7 +38,8 @@ def round_to_blocks(problem: AllocationProblem, tokens: np.ndarray) -> np.ndarra
 
 
 def _blocks_left(problem: AllocationProblem, caps: np.ndarray) -> int:
-    return int((problem.spendable - caps.sum()) // problem.block)
+    # Whole numbers, since a sum of floats near 2^53 is even.
+    return (problem.spendable - int(caps.sum(dtype=np.int64))) // problem.block
 
 
 def _take_back(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ class CutProgram:
         prices = window.grid(self.k)
         self.window = window
         self.base = envelope.response(window.high, inclusive=False)
-        self.unit = max(problem.budget - self.base.sum(), 1e-9 * problem.budget) / n
+        self.unit = max(problem.spendable - self.base.sum(), 1e-9 * problem.spendable) / n
         scale = width * self.unit
         reached = np.stack([envelope.response(price) for price in prices], axis=1)
         beyond = reached - self.base[:, None]

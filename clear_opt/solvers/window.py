@@ -14,7 +14,7 @@ import numpy as np
 from clear_opt.blocks import Formula, in_one_piece, total
 from clear_opt.curves.numerics import Array, namespace
 from clear_opt.defaults import BLOCK_QUERIES
-from clear_opt.envelope import TangentEnvelope
+from clear_opt.envelope import CurveEnvelope
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.clearing import PriceTable
 from clear_opt.solvers.ladder import Ladder, TangentLadder, ladder_of
@@ -42,7 +42,7 @@ class WindowLadder(TangentLadder):
 
     def __init__(self, problem: AllocationProblem, bottom: float, top: float) -> None:
         envelope = problem.envelope
-        assert isinstance(envelope, TangentEnvelope)
+        assert isinstance(envelope, CurveEnvelope)
         self._top, self.bottom, self.looks = top, bottom, 0
         self._logs: list[float] = []
         self._asked: list[float] = []
@@ -108,38 +108,33 @@ def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
         Of n >= 1 queries. Of a large batch of curves the ladder is a `WindowLadder`.
     """
     envelope = problem.envelope
-    if in_one_piece(len(problem)) or not isinstance(envelope, TangentEnvelope):
+    if in_one_piece(len(problem)) or not isinstance(envelope, CurveEnvelope):
         ladder = ladder_of(problem)
-        return ladder, PriceTable(ladder).clear(problem.budget).price
+        return ladder, PriceTable(ladder).clear(problem.spendable).price
     window = _window(problem, envelope)
-    if window is None and total(_most, envelope) <= problem.budget:
+    if window is None and total(_most, envelope) <= problem.spendable:
         return WindowLadder(problem, 0.0, 0.0), 0.0
     price = np.inf
     for _ in range(_LOOKS if window is not None else 0):
         assert window is not None
-        before, price = price, PriceTable(window).clear(problem.budget).price
+        before, price = price, PriceTable(window).clear(problem.spendable).price
         if abs(price - before) <= _EXACT * price:
             return window, price  # it was looked at itself
         window.base(price)
     ladder = ladder_of(problem)  # next to no price, or demand too ragged to interpolate
-    return ladder, PriceTable(ladder).clear(problem.budget).price
+    return ladder, PriceTable(ladder).clear(problem.spendable).price
 
 
-def _window(problem: AllocationProblem, envelope: TangentEnvelope) -> WindowLadder | None:
+def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> WindowLadder | None:
     """Find a narrow window that holds the clearing price; ``None`` where that is next to zero."""
-    n, budget = len(problem), problem.budget
+    n, budget = len(problem), problem.spendable
     rows = np.random.default_rng(_SEED).integers(0, n, _SAMPLE)
-    sample = AllocationProblem(
-        problem.curves.take(rows),
-        budget * len(rows) / n,
-        *(problem.floor[rows], problem.ceiling[rows], problem.weight[rows]),
-        problem.block,
-    )
+    sample = problem.part(rows, budget * len(rows) / n)
     if not sample.feasible:
         return None
     ladder = TangentLadder(sample)
     table = PriceTable(ladder)
-    guess = table.clear(sample.budget).price
+    guess = table.clear(sample.spendable).price
     if guess <= 0.0:
         return None
     asked = total(_asked, envelope, guess, float(np.nextafter(guess, 0.0)))
@@ -165,26 +160,24 @@ def _between(prices: np.ndarray, bottom: float, top: float) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _most(envelope: TangentEnvelope) -> Array:
+def _most(envelope: CurveEnvelope) -> Array:
     return envelope.end
 
 
-def _asked(envelope: TangentEnvelope, price: Array, top: Array) -> Array:
+def _asked(envelope: CurveEnvelope, price: Array, top: Array) -> Array:
     """Give the tokens of every query, those whose step is dearer than ``top`` funded."""
     xp = namespace(envelope.start, price)
-    wanted = envelope.curves.response(price / envelope.weight)
-    caps = xp.clip(wanted, envelope.tangent, envelope.end)
-    return xp.where(envelope.abandonment_price > top, caps, envelope.start)
+    return xp.where(envelope.abandonment_price > top, envelope.funded_caps(price), envelope.start)
 
 
 def _asked_twice(
-    envelope: TangentEnvelope, price: Array, other: Array, top: Array
+    envelope: CurveEnvelope, price: Array, other: Array, top: Array
 ) -> tuple[Array, Array]:
     """Give them at two prices, for one reading of the batch."""
     return _asked(envelope, price, top), _asked(envelope, other, top)
 
 
-def _settled(envelope: TangentEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
+def _settled(envelope: CurveEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
     """Give the same tokens, and the weighted success they buy."""
     tokens = _asked(envelope, price, top)
     return tokens, envelope.weight * envelope.curves.value(tokens)

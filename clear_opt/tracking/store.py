@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.tracking.records import LoggedRun, ModelFiles, RunRecord, TrackingError, Version
+from clear_opt.tracking.reach import check_reachable, prepare_file, unusable
+from clear_opt.tracking.records import LoggedRun, ModelFiles, RunRecord, Version
 from clear_opt.tracking.uris import ARTIFACTS, SCHEME, database_file, local_store, model_name, shown
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _MODEL_NAME = "predictor"  # of the logged model
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # limits of the server
 _LONGEST_PARAM = 6000
 _BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+_THERE = "RESOURCE_ALREADY_EXISTS"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -53,7 +55,7 @@ def check_installed() -> None:
 
 
 def store_uri(tracking_uri: str | None = None) -> str:
-    """Give the store that a call uses.
+    """Give the store that a call uses, once it is known that somebody answers there.
 
     Parameters
     ----------
@@ -65,23 +67,18 @@ def store_uri(tracking_uri: str | None = None) -> str:
     Raises
     ------
     InvalidInputError
-        If the folder of a SQLite store does not exist.
+        If a SQLite store is a folder, or its folder does not exist.
+    TrackingError
+        If nobody answers there within seconds, or a database's driver is not installed.
     """
     uri = tracking_uri
-    if uri is None:
-        with _hushed():
+    with _hushed():
+        if uri is None:
             import mlflow
 
             uri = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    uri = uri or local_store()
-    database = database_file(uri)
-    if database is not None and not database.parent.is_dir():  # MLflow would try for minutes
-        raise InvalidInputError(
-            "lies in a folder that does not exist",
-            column="tracking_uri",
-            value=uri,
-            remedy="make the folder",
-        )
+        uri = uri or local_store()
+        check_reachable(uri)
     return uri
 
 
@@ -132,9 +129,9 @@ def model_of_run(run_id: str, *, tracking_uri: str | None = None) -> LoggedRun:
     InvalidInputError
         If the run logged none.
     TrackingError
-        If there is no such run.
+        If there is no such store or run.
     """
-    with _client(tracking_uri) as client:
+    with _client(tracking_uri, create=False) as client:
         outputs = client.get_run(run_id).outputs
         models = [] if outputs is None else outputs.model_outputs
         if not models:
@@ -160,7 +157,7 @@ def add_version(
         try:
             client.create_registered_model(name)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            if error.error_code != _THERE:
                 raise
         # The files' place rather than models:/ID, which would be looked up in the global store.
         source = client.get_logged_model(logged.model_id).artifact_location
@@ -217,26 +214,25 @@ def fetched(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
     InvalidInputError
         If the URI is none of these, or if the model is no predictor of clear_opt.
     TrackingError
-        If there is no such model.
+        If there is no such store or model, or its files cannot be fetched.
     """
+    model_name(uri)  # a name that is none is no reason to look for a store
     with tempfile.TemporaryDirectory() as scratch:
-        with _client(tracking_uri) as client:
-            from mlflow.artifacts import download_artifacts
-            from mlflow.exceptions import MlflowException
+        with _client(tracking_uri, create=False) as client:
+            from mlflow.artifacts import download_artifacts, list_artifacts
 
-            source = f"{_location(client, uri).rstrip('/')}/{_DATA}/{_PREDICTOR}"
+            data = f"{_location(client, uri).rstrip('/')}/{_DATA}"
             store = client.tracking_uri
-            try:
-                folder = Path(download_artifacts(source, dst_path=scratch, tracking_uri=store))
-            except (MlflowException, OSError):
-                folder = Path(scratch) / "nothing"
-        if not folder.is_dir():
-            raise InvalidInputError(
-                "is not a predictor that clear_opt logged",
-                column="predictor",
-                value=uri,
-                remedy="register one with clear-opt train --register",
-            )
+            held = list_artifacts(artifact_uri=data, tracking_uri=store)
+            if not any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in held):
+                raise InvalidInputError(
+                    "is not a predictor that clear_opt logged",
+                    column="predictor",
+                    value=uri,
+                    remedy="register one with clear-opt train --register",
+                )
+            place = f"{data}/{_PREDICTOR}"
+            folder = Path(download_artifacts(place, dst_path=scratch, tracking_uri=store))
         yield folder
 
 
@@ -254,6 +250,8 @@ def _location(client: MlflowClient, uri: str) -> str:
 
 
 def _experiment(client: MlflowClient, name: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
     name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     found = client.get_experiment_by_name(name)
     if found is not None:
@@ -261,7 +259,13 @@ def _experiment(client: MlflowClient, name: str | None) -> str:
     database = database_file(client.tracking_uri)
     # Without a place of its own an experiment would fill ./mlruns, wherever that is today.
     place = None if database is None else (database.parent / ARTIFACTS).as_uri()
-    return client.create_experiment(name, artifact_location=place)
+    try:
+        return client.create_experiment(name, artifact_location=place)
+    except MlflowException as error:
+        found = client.get_experiment_by_name(name)
+        if error.error_code != _THERE or found is None:
+            raise
+        return found.experiment_id  # of another process that came first
 
 
 def _log_model(
@@ -354,20 +358,21 @@ def _log_numbers(client: MlflowClient, record: RunRecord, run_id: str, model_id:
 
 
 @contextmanager
-def _client(tracking_uri: str | None) -> Iterator[MlflowClient]:
-    """Give a client of a store; MLflow's errors become one of ours."""
+def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[MlflowClient]:
+    """Give a client of a store, made only on ``create``; MLflow's errors become one of ours."""
     uri = store_uri(tracking_uri)
     with _hushed():
+        from alembic.util import CommandError
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            prepare_file(uri, create, lambda fresh: MlflowClient(fresh).search_experiments(1))
             # A store that the caller names is its own registry, whatever is set elsewhere.
             yield MlflowClient(uri, registry_uri=None if tracking_uri is None else uri)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise TrackingError(f"MLflow store {shown(uri)}: {reason}") from error
+        except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+            raise unusable(uri, str(error)) from error
 
 
 @contextmanager

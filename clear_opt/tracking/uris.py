@@ -64,7 +64,18 @@ def model_name(uri: str) -> ModelName:
 
 def local_store() -> str:
     """Give the URI of `DATABASE` in the working directory."""
-    return f"{_SQLITE}{(Path.cwd() / DATABASE).as_posix()}"
+    return sqlite_uri(Path.cwd() / DATABASE)
+
+
+def sqlite_uri(database: Path) -> str:
+    """Give the URI of a SQLite store.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/srv/runs.db"))
+    'sqlite:////srv/runs.db'
+    """
+    return f"{_SQLITE}{database.as_posix()}"
 
 
 def database_file(uri: str) -> Path | None:
@@ -76,9 +87,10 @@ def database_file(uri: str) -> Path | None:
     '/srv/runs.db'
     >>> database_file("https://runs.example.org")
     """
-    if not uri.startswith(_SQLITE):
+    path = uri.removeprefix(_SQLITE).partition("?")[0]
+    if not uri.startswith(_SQLITE) or path in ("", ":memory:"):
         return None
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
+    return Path(path).absolute()
 
 
 def shown(uri: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.evaluation import Evaluation, ModelScores, predicted, score
+from clear_opt.evaluation.account import columns_for
 from clear_opt.evaluation.resampling import DRAWS, LEVEL
 from clear_opt.evaluation.scores import efficiency
 from clear_opt.rollouts import Rollouts
@@ -87,7 +88,8 @@ def compare_predictors(
 
 
 def _scored(rollouts: Rollouts, predictor: Any, budgets: Sequence[float]) -> Evaluation:
-    return score(predicted(rollouts, predictor), budgets, draws=2)  # its own intervals go unused
+    own = columns_for(rollouts, predictor, None, None).rollouts
+    return score(predicted(own, predictor), budgets, draws=2)  # its own intervals go unused
 
 
 def _interval(

@@ -129,6 +129,7 @@ def _params(training: Training) -> Iterator[tuple[str, str]]:
     for name, value in training.settings.items():
         yield f"training.{name}", str(value)
     yield "training.budgets", ",".join(f"{b:g}" for b in training.evaluation.budgets)
+    yield "training.features", ",".join(data.get("features", ()))
     for name in ("rows", "queries", "models"):
         yield f"scored.{name}", str(data[name])
 

@@ -10,6 +10,7 @@ from typing import Any
 from clear_opt import tracking
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import ClearOptError
+from clear_opt.evaluation.account import columns_for
 from clear_opt.evaluation.resampling import DRAWS
 from clear_opt.predictors import load_predictor
 from clear_opt.rollouts import Rollouts
@@ -188,6 +189,10 @@ def _compared(
             f"only {found} of the {len(rollouts.query_ids):,} queries are new to both, and "
             f"{fewest} are needed; hold some out of training, or give rollouts of new queries"
         )
+    for name, predictor in (("the new one", new), ("the champion", old)):
+        notes = columns_for(fresh, predictor, None, None).notes
+        if notes:
+            return None, f"{name} cannot be judged: {notes[0]}"
     return compare_predictors(fresh, new, old, budgets=budgets, draws=draws, seed=seed), ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import Evaluation, evaluate
+from clear_opt.evaluation.account import columns_for
 from clear_opt.evaluation.evaluate import Step
 from clear_opt.evaluation.held_out import trained_on
 from clear_opt.predictors import BoostedLearner, SurgePredictor
-from clear_opt.rollouts import Rollouts, query_digests
+from clear_opt.rollouts import Rollouts, choose_features, query_digests
+from clear_opt.rollouts.outcomes import Chosen
 from clear_opt.training.split import DIGESTS, hold_out, unseen
 
 HELD_OUT = 0.2
@@ -57,6 +60,7 @@ def train(
     *,
     held_out: float | None = None,
     folds: int | None = None,
+    features: Sequence[str] | None = None,
     budgets: Sequence[float] = BUDGETS,
     seed: int = 0,
     on_step: Step | None = None,
@@ -77,6 +81,9 @@ def train(
         Share of the queries to hold out: see `hold_out`. `HELD_OUT` where there are no folds.
     folds
         Number of folds, instead.
+    features
+        Which features of the table to learn from, whatever they are. By default all but those that
+        are outcomes: see `clear_opt.rollouts.outcome_features`.
     budgets
         Tokens per query, > 0.
     seed
@@ -106,14 +113,28 @@ def train(
     if predictor is None:
         predictor = SurgePredictor(learner=BoostedLearner(), seed=seed)
     fresh = copy.deepcopy(predictor)
+    # Outcomes are looked for in the whole table: the part that is scored may be small.
+    chosen = choose_features(rollouts, features)
+    rollouts = chosen.rollouts
+    named = list(rollouts.features)
     if folds is not None:
-        found = evaluate(rollouts, fresh, budgets=budgets, folds=folds, seed=seed, on_step=on_step)
+        found = evaluate(
+            rollouts,
+            fresh,
+            budgets=budgets,
+            folds=folds,
+            features=named,
+            seed=seed,
+            on_step=on_step,
+        )
+        found = _told(found, chosen)
         fitted = _fit(fresh, rollouts)
         return Training(fitted, found, rollouts, rollouts, {"folds": folds, "seed": seed})
     share = HELD_OUT if held_out is None else held_out
     learn, score = hold_out(rollouts, share, seed=seed)
     fitted = _fit(fresh, learn)
     found = evaluate(score, fitted, budgets=budgets, folds=None, seed=seed, on_step=on_step)
+    found = _told(found, chosen)
     return Training(fitted, found, learn, score, {"held_out": share, "seed": seed})
 
 
@@ -148,7 +169,15 @@ def score_predictor(
             remedy="train it with clear-opt train, or score it on other rollouts",
         )
     found = evaluate(fresh, predictor, budgets=budgets, folds=None, seed=seed)
-    return Training(predictor, found, None, fresh, {"held_out": 1.0, "seed": seed})
+    read = columns_for(fresh, predictor, None, None).rollouts
+    return Training(predictor, found, None, read, {"held_out": 1.0, "seed": seed})
+
+
+def _told(found: Evaluation, chosen: Chosen) -> Evaluation:
+    """Give an evaluation that also tells how the features were chosen."""
+    notes = tuple(dict.fromkeys((*chosen.notes, *found.notes)))
+    data = {**found.data, "left_out": list(chosen.left_out)}
+    return dataclasses.replace(found, data=data, notes=notes)
 
 
 def _fit(predictor: Any, rollouts: Rollouts) -> Any:

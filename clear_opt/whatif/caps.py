@@ -48,6 +48,8 @@ def point_at(table: PriceTable, budget: float) -> Point:
     budget
         Tokens, at least the sum of the floors.
     """
+    block = table.ladder.problem.block
+    budget = budget // block * block  # whole blocks can use no more
     ladder, at = table.ladder, table.clear(budget)
     count = at.above
     if at.upto > count:

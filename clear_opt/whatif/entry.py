@@ -23,7 +23,8 @@ def entry_budgets(problem: Any, queries: Any = None) -> np.ndarray:
     """Give the budget at which each query enters the relaxed problem's optimum, in full.
 
     It is the demand at the query's abandonment price, with the query funded up to its break-even
-    cap. Below it the query is abandoned, or the one query that is split.
+    cap, and no less than one block above the floors. Below it the query is abandoned, or the one
+    query that is split.
 
     Parameters
     ----------
@@ -84,6 +85,7 @@ def _(problem: AllocationProblem, queries: Any = None) -> np.ndarray:
                 asked = ladder.tokens(begun, float(ladder.prices[group]))
                 last = group
             budgets[ladder.row[step]] = asked + ladder.width[begun : step + 1].sum()
+    budgets = np.maximum(budgets, problem.floor_total + problem.block)
     budgets[past_threshold(problem)] = problem.floor_total
     return budgets[rows]
 

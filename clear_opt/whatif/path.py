@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt.arrays import as_numbers
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.clearing import PriceTable
@@ -18,7 +19,7 @@ from clear_opt.whatif.caps import past_threshold, point_at
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_REACHED = 0.999  # a sweep ends where the relaxed problem has this share of all it can get
+REACHED = 0.999  # a sweep ends where the relaxed problem has this share of all it can get
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,7 +245,7 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
     if len(problem) == 0:
         return np.zeros(1)
     ladder, block = ladder_of(problem), problem.block
-    reached = ladder.least_value + _REACHED * (ladder.most_value - ladder.least_value)
+    reached = ladder.least_value + REACHED * (ladder.most_value - ladder.least_value)
     at = PriceTable(ladder, "value").clear(reached)
     ample = ladder.tokens(at.upto, at.price)
     share = np.arange(1, points + 1) / points
@@ -254,12 +255,7 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
 
 def as_budgets(budgets: Any) -> np.ndarray:
     """Read budgets, tokens; float64, shape (m,)."""
-    try:
-        read = np.atleast_1d(np.asarray(budgets, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            "cannot be read as numbers", column="budgets", remedy="give tokens, one number each"
-        ) from None
+    read = np.atleast_1d(as_numbers(budgets, "budgets"))
     if read.ndim != 1:
         raise InvalidInputError(
             f"has shape {read.shape}", column="budgets", remedy="give one list of numbers"

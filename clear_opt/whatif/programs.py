@@ -17,11 +17,13 @@ from clear_opt.allocation import Allocation, Status
 from clear_opt.amounts import written
 from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.program import Program, System, find_conflict
+from clear_opt.program.lanes import Lane
 from clear_opt.program.offers import TOKENS
+from clear_opt.program.states import asked_for
 from clear_opt.solvers.coupled import in_terms_of, solve_program
 from clear_opt.whatif.cheapest import CheapestBudget, TargetMeasure, cheapest_budget, check_target
 from clear_opt.whatif.entry import entry_budgets, rows_of, what_would_fund
-from clear_opt.whatif.path import BudgetPath, as_budgets, budget_path
+from clear_opt.whatif.path import REACHED, BudgetPath, as_budgets, budget_path
 
 _POINTS = 20
 _DIGITS = 4  # amounts that are not tokens are searched in steps of the leading digit times 1e-4
@@ -30,6 +32,8 @@ _ROUNDING = 1e-12  # relative; a sum of many terms may fall short of itself by t
 _CLOSE = 1e-9  # relative; where the line touches the bound itself
 _SOLVES = 60
 _DOUBLINGS = 40
+_NOTHING = 1e-9  # share of a curve's height that no budget is asked about
+_HALVINGS = 30  # of the logarithm of a spend
 
 
 class _Solves:
@@ -57,11 +61,16 @@ class _Solves:
         return answer.expected_utility if has_caps else -math.inf
 
     def ample(self) -> float:
-        """Give an amount that no answer needs more than."""
+        """Give an amount with which all constraints can be kept and next to all be gained."""
         program = self.program
         index = program.constraints.index(program.budget)
         system = System(program)
-        amount = system.usable(index)
+        spend = [
+            np.maximum(_plenty(lane), np.minimum(asked_for(system, k), lane.most))
+            for k, lane in enumerate(program.unlimited_lanes)
+        ]
+        used = system.rate[index] * np.stack(spend) + system.fixed[index]
+        amount = float(used.max(axis=0).sum())
         # Whole blocks round peaks up.
         amount += program.block * float(system.rate[index].max(axis=0).sum())
         amount = float(math.ceil(amount)) if program.budget.resource == TOKENS else amount
@@ -77,9 +86,26 @@ class _Solves:
             return 1.0
         return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
 
+    def bound(self, amount: float, answer: Allocation, lanes: tuple[Lane, ...]) -> float:
+        """Give the dual bound at an answer's prices over the states of lanes."""
+        program = self.program.with_budget(amount)
+        program.__dict__["lanes"] = lanes  # where cached_property keeps them
+        return System(program).bound(self._prices(answer))
+
     def _prices(self, answer: Allocation) -> np.ndarray:
         prices = {row.name: row.price for row in answer.rows}  # the first limit leads the rows
         return np.array([prices[str(row.name)] for row in self.program.constraints])
+
+
+def _plenty(lane: Lane) -> np.ndarray:
+    """Give the spend from which on next to nothing is gained, however far the peak, shape (n,)."""
+    low, high = np.maximum(lane.least, 1.0), np.maximum(lane.most, 1.0)
+    top = lane.utility_at(lane.top_cap)
+    for _ in range(_HALVINGS):
+        middle = low * np.sqrt(high / low)
+        enough = top - lane.utility_at(lane.cap_at(middle)) <= _NOTHING * top
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.minimum(high, lane.most)
 
 
 @budget_path.register
@@ -124,12 +150,13 @@ def _path(program: Program, budgets: Any = None) -> BudgetPath:
 
 
 def _sweep(solves: _Solves) -> np.ndarray:
-    """Give twenty budgets, evenly spaced from the least that is feasible to ample."""
+    """Give twenty budgets, evenly spaced from the least that is feasible to nearly ample."""
     program, high = solves.program, solves.ample()
     if len(program) == 0:
         return np.zeros(1)
     step = solves.step(high)
-    enough = solves.at(high, throw=True).rows[0].used
+    most = solves.at(high, throw=True).expected_utility
+    enough, _ = _proven(solves, REACHED * most, high)
     top, low = math.ceil(min(enough, high) / step * (1 - _ROUNDING)), 0
     if find_conflict(program.with_budget(0.0)) is not None:
         below, low = 0, math.ceil(high / step)
@@ -194,19 +221,21 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
     program, lines = solves.program, solves
     if program.overrun_probability is not None:
         lines = _Solves(replace(program, overrun_probability=None))
+    lanes = program.with_budget(ample).lanes
     least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
     for _ in range(_TANGENTS):
         answer = lines.at(amount)
         if answer.status is Status.INFEASIBLE:  # and so is everything below
             least, amount = max(least, amount), 0.5 * (amount + high)
             continue
-        high = min(high, amount) if answer.dual_bound >= wanted else high
+        bound = lines.bound(amount, answer, lanes)
+        high = min(high, amount) if bound >= wanted else high
         meets = -math.inf
         if answer.price > 0:
-            meets = amount + (wanted - answer.dual_bound) / answer.price
+            meets = amount + (wanted - bound) / answer.price
         if meets > least:
             least = amount = min(meets, ample)
-        elif answer.dual_bound <= wanted * (1 + _CLOSE):
+        elif bound <= wanted * (1 + _CLOSE):
             break
         else:  # too far above for the line to say anything
             amount = 0.5 * (least + high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from clear_opt.files import TableError
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, check
 from clear_opt.rollouts.columns import plain
 from clear_opt.rollouts.importers.caps import fit_caps
+from clear_opt.rollouts.outcomes import choose_features
 from clear_opt.rollouts.table import Rollouts
 
 _LONGEST = 100  # characters of a reason or a detail
@@ -124,7 +125,13 @@ class Collector:
         if "truncated" in columns:
             self._answered_in_time(columns)
         return settle(
-            self.source, columns, features, self.places.__getitem__, self.refused, self.notes
+            self.source,
+            columns,
+            features,
+            self.places.__getitem__,
+            self.refused,
+            self.notes,
+            named=list(features),
         )
 
     def _columns(self) -> dict[str, np.ndarray]:
@@ -172,8 +179,11 @@ def settle(
     place: Callable[[int], str],
     refused: list[Refusal],
     notes: list[str],
+    named: Sequence[str] | None = None,
 ) -> Imported:
     """Check whole columns, refuse the rows that cannot be used, and give the others.
+
+    Features that are outcomes are left out, unless they are among those that were named.
 
     Raises
     ------
@@ -204,11 +214,10 @@ def settle(
         **{name: values[good] for name, values in columns.items()},
         features={name: values[good] for name, values in features.items()},
     )
-    for name in rollouts.varying():
-        notes.append(
-            f"{name} differs between rollouts of one query, so it cannot describe the query"
-        )
-    return Imported(source, rollouts, everything, tuple(notes))
+    if "text" in rollouts.varying():
+        notes.append("text differs between rollouts of one query, so it cannot describe the query")
+    chosen = choose_features(rollouts, named)
+    return Imported(source, chosen.rollouts, everything, (*notes, *chosen.notes))
 
 
 def _line(text: object) -> str:

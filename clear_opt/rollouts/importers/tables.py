@@ -23,7 +23,8 @@ def import_table(
     source
         Parquet, CSV or JSON Lines.
     columns, features
-        As in `clear_opt.rollouts.read_rollouts`.
+        As in `clear_opt.rollouts.read_rollouts`; features that are outcomes are left out unless
+        they are named.
     model
         Name of the model, for a table without the column ``model``.
 
@@ -40,4 +41,5 @@ def import_table(
     notes = [f"the table names the models itself: {model!r} is not used"] if (
         model is not None and "model" in table.known
     ) else []  # fmt: skip
-    return settle(table.path, known, table.features, table.place, [], notes)
+    named = None if features is None else list(table.features)
+    return settle(table.path, known, table.features, table.place, [], notes, named=named)

@@ -14,6 +14,7 @@ from clear_opt.program.conflict import Conflict
 from clear_opt.program.constraints import Limit
 from clear_opt.program.program import Program, unit_of
 from clear_opt.program.system import System
+from clear_opt.program.unfunded import best_payoff
 
 _BREAK_EVEN = 1e-9  # of the greatest success; a query this close to its price breaks even
 
@@ -141,7 +142,7 @@ def certify_assignment(assignment: Assignment, prices: np.ndarray) -> Certificat
     """Bound how far an assignment is from the best one, by any prices >= 0, shape (m,)."""
     system = assignment.system
     utility, use = assignment.utility(), assignment.use()
-    best = system.price_states(prices).payoff.max(axis=0)
+    best = best_payoff(system, prices)
     shortfall = np.maximum(best - (utility - prices @ use), 0.0)
     slack = system.limits - use.sum(axis=1)
     value = float(utility.sum())
@@ -157,23 +158,24 @@ def certify_assignment(assignment: Assignment, prices: np.ndarray) -> Certificat
 
 
 def _rows(assignment: Assignment, prices: np.ndarray, use: np.ndarray) -> tuple[Row, ...]:
-    system, variance = assignment.system, assignment.variance()
+    system, reserve = assignment.system, assignment.reserve()
+    # What the system's line charges for variance gives way to what is kept back.
+    charged = np.zeros(system.m)
+    if system.margin is not None:
+        charged = system.margin.rate * assignment.variance()
     rows = []
     for index, row in enumerate(system.rows):
         limit = isinstance(row, Limit)
-        kept = reserve = 0.0
-        if limit and system.margin is not None:
-            kept = float(system.margin.constant[index])
-            reserve = kept + float(system.margin.rate[index] * variance[index])
+        used = system.sign[index] * use[index]
         rows.append(
             Row(
                 name=str(row.name),
                 price=float(prices[index]),
                 amount=float(row.amount) if limit else float(system.amount[index]),
-                used=float(system.sign[index] * use[index]) + kept,
+                used=float(used - charged[index] + reserve[index]),
                 unit=unit_of(row),
                 at_most=limit,
-                reserve=reserve,
+                reserve=float(reserve[index]),
             )
         )
     # The budget first, as everywhere.

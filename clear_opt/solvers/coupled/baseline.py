@@ -1,4 +1,4 @@
-"""The simplest answer to a program, which a solve must never fall behind: one cap for all."""
+"""The simplest answers to a program, which a solve must never fall behind: one cap, or none."""
 
 from __future__ import annotations
 
@@ -10,35 +10,33 @@ from clear_opt.program.system import System
 _HALVINGS = 60
 
 
-def uniform_assignment(system: System) -> Assignment | None:
-    """Give every query the same cap by one offer, the best of the offers.
+def simple_assignments(system: System) -> list[Assignment]:
+    """List what needs no prices and keeps every row: one cap for all, and floors alone.
 
-    Caps are cut to floors and ceilings and grow until a limit is reached. A query that the offer
-    cannot take is at its floor with another, or idle.
-
-    Returns
-    -------
-    Assignment
-        ``None`` where no level keeps every row, e.g. because a guarantee asks for more, or funds
-        every pinned query.
+    By each offer every query gets the same cap: caps are cut to floors and ceilings and grow until
+    a limit is reached. A query that the offer cannot take is at its floor with another, or idle.
+    Where a guarantee or a pin asks for more, there may be none.
     """
     found = [_uniform(system, k) for k in range(len(system.program.lanes))]
+    found.append(resting_assignment(system))
     pinned = system.program.pinned
-    kept = [
+    return [
         one
         for one in found
         if one is not None and one.keeps_all_rows() and one.funded()[pinned].all()
     ]
-    return max(kept, key=lambda one: one.utility().sum(), default=None)
+
+
+def resting_assignment(system: System) -> Assignment:
+    """Leave every query at its floor, by the first offer that can, or idle."""
+    floor = system.program.floor
+    rests = np.stack([lane.rests for lane in system.program.lanes])
+    return Assignment(system, np.where(floor > 0, rests.argmax(axis=0), IDLE), floor.copy())
 
 
 def _uniform(system: System, k: int) -> Assignment | None:
     program, lane = system.program, system.program.lanes[k]
-    others = [j for j, other in enumerate(program.lanes) if other.rests.any()]
-    spare = np.full(len(program), IDLE)
-    for j in reversed(others):
-        spare = np.where(program.lanes[j].rests & (program.floor > 0), j, spare)
-    highest = lane.top_cap
+    spare, highest = resting_assignment(system).lane, lane.top_cap
 
     def at(level: float) -> Assignment:
         caps = np.clip(np.floor(level / program.block) * program.block, program.floor, highest)

@@ -18,6 +18,7 @@ from clear_opt.program.system import System
 from clear_opt.solvers.coupled.exchange import settle
 from clear_opt.solvers.coupled.prices import nearby_prices
 from clear_opt.solvers.coupled.table import responses, table_around
+from clear_opt.solvers.coupled.ties import best_choice
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
 _PAIRED = 40  # and of which all choices are ranked that change up to three
@@ -59,22 +60,17 @@ def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
     """
     if not 1 <= len(system.program) <= _SMALL:
         return []
-    payoff, funded = system.price_states(prices)
-    order = np.argsort(-payoff, axis=0, kind="stable")
-    first, second = order[0], order[1]
+    choice = best_choice(system, prices)
+    first, second, loss, use, give = choice
     query = np.arange(len(first))
-    loss = payoff[first, query] - payoff[second, query]
-    near = np.argsort(loss, kind="stable")[:_PAIRED]
-    near = near[np.isfinite(loss[near])]
-    use = np.concatenate([system.funded_use(funded), system.rest_use], axis=1)
+    near = choice.nearest(_PAIRED)
     excess = use[:, first, query].sum(axis=1) - system.limits
     change = use[:, second, query] - use[:, first, query]
     flips = _flips(len(near))
     over = excess + flips @ change[:, near].T
-    give = _give(system, prices)
     lost = flips @ loss[near] + _second_order(over, prices, give).sum(axis=1)
     tried = []
-    for flip in flips[np.argsort(lost, kind="stable")[:_TRIED]]:
+    for flip in flips[_different(lost, over)[:_TRIED]]:
         state = first.copy()
         turned = near[flip.astype(bool)]
         state[turned] = second[turned]
@@ -103,8 +99,9 @@ def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Spent | N
     """
     allowed = np.zeros(system.possible.shape, dtype=bool)
     allowed[state, np.arange(len(state))] = True
-    own = nearby_prices(system.restricted(allowed), prices)
-    table = table_around(system, responses(system, own))
+    decided = system.restricted(allowed).decided()
+    own = nearby_prices(decided, prices)
+    table = table_around(system, responses(decided, own))
     chosen = settle(table, system.limits, state, own)
     if chosen is None:
         return None
@@ -124,13 +121,14 @@ def _flips(count: int) -> np.ndarray:
     return np.unique(np.concatenate([every, single, pairs, *triples]), axis=0)
 
 
-def _give(system: System, prices: np.ndarray) -> np.ndarray:
-    """Give how fast the use of each row falls in its price, shape (m,): what others can give."""
-    payoff, funded = system.price_states(prices)
-    best, give = payoff.argmax(axis=0), np.zeros(system.m)
-    for k, state in enumerate(funded):
-        give += (system.rate[:, k] ** 2) @ np.where(best == k, state.curvature[0], 0.0)
-    return give
+def _different(lost: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Order choices by what they lose, without those that differ in identical queries only."""
+    order = np.argsort(lost, kind="stable")
+    # Of all that lose as much the first stands for all that are over by as much.
+    key = np.column_stack([lost, over])[order]
+    with np.errstate(invalid="ignore"):
+        same = np.abs(np.diff(key, axis=0)) <= 1e-9 * np.abs(key[1:])
+    return order[np.concatenate([[True], ~same.all(axis=1)])]
 
 
 def _second_order(over: np.ndarray, prices: np.ndarray, give: np.ndarray) -> np.ndarray:

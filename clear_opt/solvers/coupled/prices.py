@@ -22,7 +22,7 @@ _FASTEST = 1e-3  # the same where the path is straight
 _NEARBY = 1e-6  # of the same: a temperature that will do to choose caps by
 _FEW = 4  # Newton steps that a straight path takes at most
 _SHORT = 0.9  # of what a price would be that falls as fast as the temperature
-_COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
+COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
 _COLD = 1e-9  # of the same: prices of such a temperature can be vouched for
 _STEPS = 60  # most Newton steps per temperature; three or four are the rule
 _LINE_STEPS = 40
@@ -50,7 +50,8 @@ def coupled_prices(
     start: np.ndarray | None = None,
     *,
     warm: float = _WARM,
-    coldest: float = _COLDEST,
+    coldest: float = COLDEST,
+    enough: float = -np.inf,
 ) -> CoupledPrices:
     """Find the prices that minimise the dual bound of a feasible program.
 
@@ -66,8 +67,12 @@ def coupled_prices(
     coldest
         Temperature at which to end, as a share of the greatest success of a query, or of the bound
         where that is less.
+    enough
+        Dual bound, weighted success, below which nobody asks how low it can be.
     """
-    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    if scale == 0:  # nothing can be gained: no unit of anything is worth a price
+        return CoupledPrices(np.zeros(system.m), True, 0)
     far = _FAR * price_scale(system)
     temperature, worth = _HOTTEST * scale, scale
     prices = far / _FAR
@@ -90,7 +95,7 @@ def coupled_prices(
             prices = last_prices  # differences drown in rounding from here on
             break
         prices, converged = found, settled
-        if last:
+        if last or (enough > -np.inf and system.bound(prices) <= enough):
             break
         # The path is nearly straight once it is known who is at a tie: then strides can grow.
         cooling = max(cooling * _COOLING, _FASTEST) if steps <= _FEW else _COOLING
@@ -117,7 +122,9 @@ def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = max(float(max(lane.utility_top for lane in system.program.lanes)), 1e-300)
+    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    if scale == 0:
+        return np.zeros(system.m)
     usual = price_scale(system)
     far = _FAR * usual
     temperature = _NEARBY * scale
@@ -133,7 +140,6 @@ def price_scale(system: System) -> np.ndarray:
     scale = np.zeros(system.m)
     for index in range(system.m):
         for k, lane in enumerate(system.program.lanes):
-            # A floor past the threshold is left token by token.
             run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
             gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
             member = (use > 0) & lane.open
@@ -143,10 +149,14 @@ def price_scale(system: System) -> np.ndarray:
     return np.where(scale > 0, scale, usual if usual > 0 else 1.0)
 
 
+@np.errstate(all="ignore")
 def _minimise(
     system: System, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
 ) -> tuple[np.ndarray, int, bool]:
-    """Minimise the smoothed dual with barriers at one temperature, from ``prices``."""
+    """Minimise the smoothed dual with barriers at one temperature, from ``prices``.
+
+    At the edges of float64 a step can end in no number: it is not taken.
+    """
     value, gradient, hessian = _with_barrier(system, prices, temperature, far)
     for step in range(1, _STEPS + 1):
         direction = _newton_direction(gradient, hessian)

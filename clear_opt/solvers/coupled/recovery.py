@@ -17,6 +17,7 @@ from clear_opt.solvers.coupled.exchange import settle
 from clear_opt.solvers.coupled.patterns import Spent, kept, spent_on_patterns
 from clear_opt.solvers.coupled.polish import polish
 from clear_opt.solvers.coupled.table import responses, rungs_to_decide, table_around
+from clear_opt.solvers.coupled.ties import best_choice
 from clear_opt.solvers.coupled.window import decide
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
@@ -55,14 +56,13 @@ def _spent_on_window(system: System, prices: np.ndarray, nodes: int) -> list[Spe
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
     table = table_around(system, responses(system, prices))
     n = len(system.program)
-    payoff = system.price_states(prices).payoff
-    state = payoff.argmax(axis=0)
-    ordered = np.sort(payoff, axis=0)
-    order = np.argsort(ordered[-1] - ordered[-2], kind="stable")
+    choice = best_choice(system, prices)
+    order = choice.nearest(n)
+    order = np.concatenate([order, np.setdiff1d(np.arange(n), order)])
     rungs = rungs_to_decide(table, system)
     size = max(_WINDOW, _PER_ROW * system.m)
     while True:
-        chosen = decide(table, system.limits, state, order[:size], rungs, nodes)
+        chosen = decide(table, system.limits, choice.first, order[:size], rungs, nodes)
         if chosen is not None or size >= n:
             break
         size *= 4

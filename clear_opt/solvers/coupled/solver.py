@@ -9,14 +9,16 @@ import numpy as np
 
 from clear_opt.allocation import Allocation, Status
 from clear_opt.errors import SolverError
-from clear_opt.program.assignment import IDLE, Assignment
+from clear_opt.program.assignment import Assignment, best_of
 from clear_opt.program.conflict import find_conflict
+from clear_opt.program.conflict_words import asks_and_limits
 from clear_opt.program.program import Program
 from clear_opt.program.system import System
 from clear_opt.solvers.coupled.answer import infeasible_program_answer, program_answer
-from clear_opt.solvers.coupled.baseline import uniform_assignment
-from clear_opt.solvers.coupled.chance import chance_system
-from clear_opt.solvers.coupled.prices import coupled_prices
+from clear_opt.solvers.coupled.baseline import resting_assignment, simple_assignments
+from clear_opt.solvers.coupled.chance import PriceSearch, chance_caps, chance_system
+from clear_opt.solvers.coupled.chance_bound import branch_on_variance
+from clear_opt.solvers.coupled.prices import CoupledPrices, coupled_prices
 from clear_opt.solvers.coupled.recovery import recover
 
 _PROVEN = 1e-9  # relative gap at which an answer is the best one, whatever led to it
@@ -48,19 +50,17 @@ def solve_program(
     _ = program.lanes  # built once, on first use
     if len(program) == 0:
         return program_answer(
-            _nothing(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
+            resting_assignment(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
         )
     built = time.perf_counter()
     conflict = find_conflict(program, system)
     if conflict is not None:
         return infeasible_program_answer(program, conflict, solver="dual", throw=throw)
-    if program.overrun_probability is None:
-        found = coupled_prices(system, start)
-    else:
-        system, found = chance_system(program, start)
+    system, found, caps = priced(program, start)
     return finish(
         system,
         found.prices,
+        caps,
         solver="dual",
         converged=found.converged,
         throw=throw,
@@ -69,9 +69,41 @@ def solve_program(
     )
 
 
+def priced(
+    program: Program, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
+) -> tuple[System, CoupledPrices, Assignment | None]:
+    """Give what a feasible program is bounded by, prices, and whole caps if any were found.
+
+    Parameters
+    ----------
+    program
+        Of n >= 1 queries.
+    start
+        Prices to start from, shape (m,), or ``None``.
+    find
+        What finds the prices of a system.
+    """
+    system = System(program)
+    if program.overrun_probability is None:
+        found = find(system, start)
+        return system, found, whole_caps(system, found.prices)
+    system, found = chance_system(program, start, find)
+    caps = best_of([chance_caps(system, found.prices), *simple_assignments(system)])
+    system, prices, caps = branch_on_variance(system, found.prices, caps)
+    if find is coupled_prices:
+        return system, found._replace(prices=prices), caps
+    return system, find(system, prices), caps
+
+
+def whole_caps(system: System, prices: np.ndarray) -> Assignment | None:
+    """Give the best whole caps found that keep every row; ``None`` where none were."""
+    return best_of([recover(system, prices), *simple_assignments(system)])
+
+
 def finish(
     system: System,
     prices: np.ndarray,
+    caps: Assignment | None,
     *,
     solver: str,
     converged: bool,
@@ -79,28 +111,23 @@ def finish(
     build_seconds: float,
     begun: float,
 ) -> Allocation:
-    """Turn prices into whole caps and certify them; for whichever solver found the prices."""
-    candidates = [recover(system, prices), uniform_assignment(system)]
-    kept = [found for found in candidates if found is not None]
+    """Certify whole caps by prices; for whichever solver found them."""
     status = Status.SOLVED if converged else Status.NOT_CONVERGED
-    best = max(kept, key=lambda found: found.utility().sum(), default=None)
-    if best is None:
-        status, best = Status.UNROUNDED, _nothing(system)
+    if caps is None:
+        status, caps = Status.UNROUNDED, resting_assignment(system)
     allocation = program_answer(
-        best,
+        replace(caps, system=system),
         prices,
         solver=solver,
         status=status,
         build_seconds=build_seconds,
         solve_seconds=time.perf_counter() - begun,
     )
+    if status is Status.UNROUNDED:
+        allocation = replace(allocation, detail=asks_and_limits(system.program))
     if status is Status.NOT_CONVERGED and allocation.relative_gap <= _PROVEN:
         allocation = replace(allocation, status=Status.SOLVED)
     if throw and not allocation.status.ok:
-        raise SolverError(f"solver {solver!r}: {allocation.status.value}")
+        told = ": ".join(filter(None, (allocation.status.value, allocation.detail)))
+        raise SolverError(f"solver {solver!r}: {told}")
     return allocation
-
-
-def _nothing(system: System) -> Assignment:
-    floor = system.program.floor
-    return Assignment(system, np.where(floor > 0, 0, IDLE), floor.copy())

@@ -41,7 +41,10 @@ class Table(NamedTuple):
 
 
 def table_around(
-    system: System, centres: list[np.ndarray], others: list[np.ndarray] | None = None
+    system: System,
+    centres: list[np.ndarray],
+    others: list[np.ndarray] | None = None,
+    sizes: int | None = None,
 ) -> Table:
     """List rests, break-even caps, and caps around given ones in every lane.
 
@@ -54,10 +57,12 @@ def table_around(
         the funded state of the lane itself.
     others
         Of each lane, one more cap of each query to try, shape (n,).
+    sizes
+        Of steps between caps, how many; by default the fewer, the more queries there are.
     """
     program = system.program
     floored, n = program.floor > 0, len(program)
-    sizes = next(size for most, size in _SIZES if n <= most)
+    sizes = sizes or next(size for most, size in _SIZES if n <= most)
     lanes, caps, values, uses = [], [], [], []
 
     def add(lane: np.ndarray, cap: np.ndarray, k: int, exists: np.ndarray) -> None:
@@ -93,14 +98,8 @@ def table_around(
 
 
 def _can_have(system: System, lane: Lane, caps: np.ndarray) -> np.ndarray:
-    """Say which caps above the floor may be set.
-
-    Below break-even only where no pin forbids it, and where no price of variance could make such a
-    cap the best: the dual bound does not count with it.
-    """
+    """Say which caps above the floor may be set: below break-even only where no pin forbids it."""
     program = system.program
-    if system.margin is not None:
-        return lane.open & (caps >= lane.entry_cap)
     return lane.open & ((caps >= lane.entry_cap) | (~program.pinned & (caps > program.floor)))
 
 
@@ -115,7 +114,7 @@ def responses(system: System, prices: np.ndarray) -> list[np.ndarray]:
     funded = system.price_states(prices).funded
     return [
         np.maximum(lane.cap_at(state.spend), lane.entry_cap)
-        for lane, state in zip(system.program.lanes, funded, strict=True)
+        for lane, state in zip(system.lanes, funded, strict=True)
     ]
 
 
@@ -149,7 +148,7 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
 def families_of(assignment: Assignment) -> np.ndarray:
     """Give the state of each query as an index into the 2 K states of `System`, shape (n,)."""
     program = assignment.system.program
-    funded = assignment.funded() & (assignment.caps > program.floor)
+    funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
     # Without a floor all rests are one, that of the first lane.
     rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
     return np.where(funded, assignment.lane, len(program.lanes) + rests)

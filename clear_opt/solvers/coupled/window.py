@@ -47,7 +47,7 @@ def decide(
     """
     value = table.value[rungs][:, window]
     use = table.use[:, rungs][:, :, window]
-    owner, rung = np.nonzero(_undominated(value, use).T)
+    owner, rung = np.nonzero(undominated(value, use).T)
     outside = np.ones(len(state), dtype=bool)
     outside[window] = False
     kept = np.flatnonzero(outside)
@@ -71,7 +71,7 @@ def decide(
     return None
 
 
-def _undominated(value: np.ndarray, use: np.ndarray) -> np.ndarray:
+def undominated(value: np.ndarray, use: np.ndarray) -> np.ndarray:
     """Say which states exist and are worth more or use less than any other of the query, (r, q)."""
     exists = np.isfinite(value)
     worth = np.where(exists, value, np.inf)
