@@ -31,8 +31,8 @@ from scipy.special import lambertw
 
 from benchmarks.report import machine_facts, markdown_table, write_report
 from clear_opt import ConicSolver, DualSolver
-from clear_opt.bench.instances import Instance, make_instance
-from clear_opt.solvers.cvxpy_terms import at_most, dual_of, numbers
+from benchmarks.peers.instances import Instance, make_instance
+from clear_opt.solvers.conic.cvxpy_terms import at_most, dual_of, numbers
 
 _RESULT = Path(__file__).parent / "results" / "conic.json"
 _SHARE_OF_PEAKS = 0.3

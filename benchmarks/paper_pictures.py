@@ -9,8 +9,8 @@ from benchmarks import paper_published as published
 from benchmarks.paper_policies import KNOWN, NOISY, OURS, PAPER, SURGE, UNIFORM
 from benchmarks.paper_tables import NAMES, TITLES
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, GREEN, Look, look_of
-from clear_opt.traffic import STREAMS
+from clear_opt.plots.styles import BLUE, GREEN, Look, look_of
+from clear_opt.datasets import STREAMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from benchmarks.solvers import sizes_of
 from clear_opt import AllocationProblem, ShiftedSurge, budget_path, solve
-from clear_opt.bench import Instance, make_instance
+from benchmarks.peers import Instance, make_instance
 
 MARKS = ("<!-- path: begin -->", "<!-- path: end -->")
 """Marks around this benchmark's table in docs/benchmarks.md."""

@@ -18,8 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clear_opt.allocation import Allocation, Reason, Status
-    from clear_opt.certificate import Certificate
+    from clear_opt.problem.allocation import Allocation, Reason, Status
+    from clear_opt.problem.certificate import Certificate
     from clear_opt.curves import (
         Curve,
         Hill,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         TabularCurve,
         Triangular,
     )
-    from clear_opt.envelope import concave_envelope
+    from clear_opt.envelopes.concave import concave_envelope
     from clear_opt.errors import (
         ClearOptError,
         InfeasibleError,
@@ -44,18 +44,10 @@ if TYPE_CHECKING:
         SurgeLengths,
         TabularLengths,
     )
-    from clear_opt.precision import double_precision
+    from clear_opt._numerics.precision import double_precision
     from clear_opt.problem import AllocationProblem
-    from clear_opt.program import (
-        Conflict,
-        FundedShare,
-        Guarantee,
-        Limit,
-        Offer,
-        Program,
-        find_conflict,
-        per_tenant,
-    )
+    from clear_opt.solvers.infeasibility import Conflict, find_conflict
+    from clear_opt.problem import FundedShare, Guarantee, Limit, Offer, Program, per_tenant
     from clear_opt.solvers import (
         ConicSolver,
         CrossCheck,
@@ -64,9 +56,9 @@ if TYPE_CHECKING:
         cross_check,
         solve,
     )
-    from clear_opt.solvers.gradients import optimal_price, optimal_value
-    from clear_opt.uncertain import UncertainCurves
-    from clear_opt.whatif import (
+    from clear_opt.sensitivity.gradients import optimal_price, optimal_value
+    from clear_opt.curves.uncertain import UncertainCurves
+    from clear_opt.sensitivity import (
         BudgetPath,
         CheapestBudget,
         budget_path,
@@ -78,8 +70,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "clear_opt.allocation": ("Allocation", "Reason", "Status"),
-    "clear_opt.certificate": ("Certificate",),
+    "clear_opt.problem.allocation": ("Allocation", "Reason", "Status"),
+    "clear_opt.problem.certificate": ("Certificate",),
     "clear_opt.curves": (
         "Curve",
         "Hill",
@@ -89,7 +81,7 @@ _HOME = {
         "TabularCurve",
         "Triangular",
     ),
-    "clear_opt.envelope": ("concave_envelope",),
+    "clear_opt.envelopes.concave": ("concave_envelope",),
     "clear_opt.errors": (
         "ClearOptError",
         "InfeasibleError",
@@ -104,9 +96,9 @@ _HOME = {
         "SurgeLengths",
         "TabularLengths",
     ),
-    "clear_opt.precision": ("double_precision",),
+    "clear_opt._numerics.precision": ("double_precision",),
     "clear_opt.problem": ("AllocationProblem",),
-    "clear_opt.program": (
+    "clear_opt.problem": (
         "Conflict",
         "FundedShare",
         "Guarantee",
@@ -124,9 +116,9 @@ _HOME = {
         "cross_check",
         "solve",
     ),
-    "clear_opt.solvers.gradients": ("optimal_price", "optimal_value"),
-    "clear_opt.uncertain": ("UncertainCurves",),
-    "clear_opt.whatif": (
+    "clear_opt.sensitivity.gradients": ("optimal_price", "optimal_value"),
+    "clear_opt.curves.uncertain": ("UncertainCurves",),
+    "clear_opt.sensitivity": (
         "BudgetPath",
         "CheapestBudget",
         "budget_path",

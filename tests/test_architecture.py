@@ -83,7 +83,7 @@ def test_all_mlflow_code_sits_in_one_module():
         for path in (*modules(), *(ROOT / "training").rglob("*.py"))
         if any(name.split(".")[0] == "mlflow" for name in imports_of(path))
     }
-    assert users == {"clear_opt/tracking/store.py"}
+    assert users == {"clear_opt/tracking/mlflow_store.py"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
@@ -160,7 +160,7 @@ def test_the_wheel_brings_the_shipped_predictor(tmp_path):
     )
     assert built.returncode == 0, built.stderr
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {"clear_opt/py.typed", "clear_opt/report/report.html.j2"} <= set(names)
+    assert {"clear_opt/py.typed", "clear_opt/plots/report/report.html.j2"} <= set(names)
     assert any(name.startswith("clear_opt/models/zeroeval-math/") for name in names)
     assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from clear_opt.bench import METHODS, compare, make_instance, peak_memory
+from benchmarks.peers import METHODS, compare, make_instance, peak_memory
 from clear_opt.cli.app import app
 
 MEGABYTE = 10**6
@@ -23,9 +23,9 @@ def run(*arguments):
 def few(monkeypatch):
     """Quick methods only, the first of which copes with five queries and no more."""
     methods = [METHODS[-1], METHODS[-2]._replace(largest=5, why="a reason")]
-    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: 1_500_000)
+    monkeypatch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: 1_500_000)
     monkeypatch.setattr(
-        "clear_opt.bench.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
+        "benchmarks.peers.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
     )
 
 
@@ -54,7 +54,7 @@ def test_the_table_says_the_same_to_people(few):
 
 
 def test_where_peaks_are_unknown_they_are_null(few, monkeypatch):
-    monkeypatch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: None)
+    monkeypatch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: None)
     assert json.loads(run("--n", "5", "--json").stdout)["rows"][0]["peak_mb"] is None
 
 

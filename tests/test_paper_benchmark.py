@@ -27,7 +27,7 @@ from clear_opt.evaluation import Batch
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
-from clear_opt.traffic import STREAMS
+from clear_opt.datasets import STREAMS
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "benchmarks" / "results" / "paper.json"

@@ -22,7 +22,7 @@ from clear_opt import (
     per_tenant,
     solve,
 )
-from clear_opt.spend import cap_grid, spend_points
+from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
 
 
 def surges(rng, n, height=1.0):

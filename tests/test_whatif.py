@@ -21,9 +21,9 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
-from clear_opt.bench import make_instance
-from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.whatif import BudgetPath, budget_sweep, caps
+from benchmarks.peers import make_instance
+from clear_opt.datasets import FAMILIES, random_problem
+from clear_opt.sensitivity import BudgetPath, budget_sweep, caps
 from tests.reference import clear_by_bisection
 from tests.units import curves_in_parts, in_parts_of_tokens
 
@@ -230,7 +230,7 @@ class TestPath:
             point = honest(table, budget)
             return point if budget < 900 else point._replace(tokens=0 * point.tokens, value=0.0)
 
-        monkeypatch.setattr("clear_opt.whatif.path.point_at", careless)
+        monkeypatch.setattr("clear_opt.sensitivity.budget_path.point_at", careless)
         path = budget_path(problem, [1000, 800])
         assert path.value[0] == path.value[1] > 0
         assert (path.tokens[0] == path.tokens[1]).all()

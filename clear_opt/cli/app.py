@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from clear_opt.cli.allocate import allocate
-from clear_opt.cli.bench import bench
+from benchmarks.quick import bench
 from clear_opt.cli.cheapest import cheapest
 from clear_opt.cli.demo import demo
 from clear_opt.cli.evaluate import evaluate
-from clear_opt.cli.group import OneLineErrors
+from clear_opt.cli.app import OneLineErrors
 from clear_opt.cli.import_rollouts import import_rollouts
 from clear_opt.cli.path import path
 from clear_opt.cli.predict import predict

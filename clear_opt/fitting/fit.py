@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting.completion import Completion
+from clear_opt.fitting.surge_shape import Completion
 from clear_opt.fitting.fitted import FittedCurves, predictive
 from clear_opt.fitting.likelihood import Evidence
 from clear_opt.fitting.posterior import posterior

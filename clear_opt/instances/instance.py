@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program
+from clear_opt.problem import Program
 
 
 @dataclass(frozen=True, eq=False, repr=False)

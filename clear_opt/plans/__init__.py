@@ -12,10 +12,10 @@ try:
 except ImportError as error:
     raise MissingExtraError("pyarrow and pydantic", "cli") from error
 
-from clear_opt.plans.forecast import Forecast, forecast, given
-from clear_opt.plans.parts import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
-from clear_opt.plans.plan import Plan
-from clear_opt.plans.read import read_plan
+from clear_opt.inputs.forecast import Forecast, forecast, given
+from clear_opt.inputs.plan_schema import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
+from clear_opt.inputs.plan import Plan
+from clear_opt.inputs.read_plan import read_plan
 
 __all__ = [
     "Forecast",

@@ -9,9 +9,9 @@ import numpy as np
 
 from clear_opt.curves import Curve
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
-from clear_opt.plots.shapes import CurveShape, curve_shape
-from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
+from clear_opt.plots.data import CurveShape, curve_shape
+from clear_opt.plots.labels import response_in_words, tangent_in_words, tokens_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

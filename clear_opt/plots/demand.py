@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
-from clear_opt.amounts import written
+from clear_opt.problem.allocation import Allocation
+from clear_opt._numerics.formatting import written
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.shapes import demand_shape
-from clear_opt.plots.words import price_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
+from clear_opt.plots.data import demand_shape
+from clear_opt.plots.labels import price_in_words
 from clear_opt.problem import AllocationProblem
 
 if TYPE_CHECKING:

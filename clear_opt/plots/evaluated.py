@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, HELP, LOOKS, VERMILLION
+from clear_opt.plots.styles import BLUE, HELP, LOOKS, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import SHADE, look_of
+from clear_opt.plots.styles import SHADE, look_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.allocation import Allocation
+from clear_opt.problem.allocation import Allocation
 from clear_opt.errors import InvalidInputError
 from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.words import price_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
+from clear_opt.plots.labels import price_in_words
 from clear_opt.problem import AllocationProblem
 
 if TYPE_CHECKING:

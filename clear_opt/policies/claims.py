@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.arrays import as_numbers
+from clear_opt._numerics.arrays import as_numbers
 from clear_opt.errors import InvalidInputError
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.allocation import Allocation, Status
-from clear_opt.policies.claims import as_claims
+from clear_opt.problem.allocation import Allocation, Status
+from clear_opt.policies.leftover import as_claims
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.base import answer
-from clear_opt.solvers.simple import share_out
+from clear_opt.solvers.budget.baselines import share_out
 
 
 def spread_leftover(

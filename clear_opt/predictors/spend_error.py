@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.program import Limit, Offer, Program
+from clear_opt.problem import Limit, Offer, Program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

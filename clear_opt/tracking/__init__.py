@@ -1,6 +1,6 @@
 """Tracking by MLflow: runs, logged models and the registry. Needs ``clear-opt[track]``.
 
-`clear_opt.tracking.store` is the one module that touches MLflow. `clear_opt.training` says what is
+`clear_opt.tracking.mlflow_store` is the one module that touches MLflow. `clear_opt.training` says what is
 logged, and which version becomes the champion.
 """
 
@@ -13,7 +13,7 @@ from clear_opt.tracking.records import (
     TrackingError,
     Version,
 )
-from clear_opt.tracking.store import (
+from clear_opt.tracking.mlflow_store import (
     EXPERIMENT,
     add_version,
     aliased,

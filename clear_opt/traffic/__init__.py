@@ -5,9 +5,9 @@
 queries in the same proportions.
 """
 
-from clear_opt.traffic.pools import POOLS, RECALL, Pool
-from clear_opt.traffic.simulated import Traffic, simulate, training_set
-from clear_opt.traffic.streams import STREAMS, Drawn, draw
+from clear_opt.datasets.pools import POOLS, RECALL, Pool
+from clear_opt.datasets.simulated import Traffic, simulate, training_set
+from clear_opt.datasets.streams import STREAMS, Drawn, draw
 
 __all__ = [
     "POOLS",

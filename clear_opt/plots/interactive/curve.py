@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from clear_opt.curves import Curve
 from clear_opt.plots import curve as drawn
 from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
-from clear_opt.plots.shapes import curve_shape
-from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
+from clear_opt.plots.data import curve_shape
+from clear_opt.plots.labels import response_in_words, tangent_in_words, tokens_in_words
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clear_opt.plots import frontier as drawn
 from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import look_of
+from clear_opt.plots.styles import look_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

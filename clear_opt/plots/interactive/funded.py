@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
+from clear_opt.problem.allocation import Allocation
 from clear_opt.plots import funded as drawn
 from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
 from clear_opt.problem import AllocationProblem
 
 if TYPE_CHECKING:

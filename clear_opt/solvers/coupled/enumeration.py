@@ -15,7 +15,7 @@ def try_all(
     Parameters
     ----------
     value, use, limits, owner
-        As for `clear_opt.solvers.coupled.branching.choose_states`.
+        As for `clear_opt.solvers.program.branch_and_bound.choose_states`.
 
     Returns
     -------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt.program.assignment import Assignment
-from clear_opt.solvers.coupled.exchange import settle, swap
-from clear_opt.solvers.coupled.patterns import Spent, kept, spend_on
-from clear_opt.solvers.coupled.table import (
+from clear_opt.solvers.program.assignment import Assignment
+from clear_opt.solvers.program.local_search import settle, swap
+from clear_opt.solvers.program.marginal_sets import Spent, kept, spend_on
+from clear_opt.solvers.program.candidates import (
     Table,
     caps_that_fit,
     centres_of,
@@ -17,7 +17,7 @@ from clear_opt.solvers.coupled.table import (
     states_in,
     table_around,
 )
-from clear_opt.solvers.coupled.window import decide
+from clear_opt.solvers.program.branch_and_bound import decide
 
 _TURNS = 12  # at most, of three kinds by turns
 _LAST = 4  # exchanges at the end, whatever they gain

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt.solvers.coupled.branching import choose_states
-from clear_opt.solvers.coupled.enumeration import few_choices, try_all
-from clear_opt.solvers.coupled.table import Table
+from clear_opt.solvers.program.branch_and_bound import choose_states
+from clear_opt.solvers.program.branch_and_bound import few_choices, try_all
+from clear_opt.solvers.program.candidates import Table
 
 _CLOSE = 1e-5  # relative difference to the best possible value at which to stop
 _TRIES = 3  # rows are kept to the linear solver's tolerance only: then again, a little tighter

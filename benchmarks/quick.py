@@ -1,0 +1,93 @@
+"""``clear-opt bench``: our solvers beside what a user would pick instead, on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+MOST_QUERIES = 100_000_000
+"""Largest batch: ten times as many as what `docs/benchmarks.md` has, and 10 GB of memory."""
+
+KEYS = ("method", "n", "seconds", "share_of_bound", "peak_mb")
+"""What a row of the JSON object has."""
+
+
+def bench(
+    n: Annotated[
+        str, typer.Option("--n", help="Numbers of queries, with commas between them.")
+    ] = "500,5000",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Compare ways to allocate on random batches: time, share of the dual bound, memory.
+
+    Our two solvers, the paper's bisection, hull climbs, an integer program, tangent cuts, SLSQP,
+    uniform and proportional caps, each from plain arrays to whole tokens. The sizes of the default
+    take about a minute.
+
+    **Examples**
+
+    `clear-opt bench`
+
+    `clear-opt bench --n 500,5000,50000 --json`
+    """
+    sizes = _sizes(n)
+    from benchmarks.peers import compare
+
+    with Console(stderr=True).status("Comparing ...") as status:
+        rows, left_out = compare(sizes, say=lambda step: status.update(f"{step} ..."))
+    if as_json:
+        shown = [{key: row[key] for key in KEYS} for row in rows]
+        typer.echo(json.dumps({"rows": shown}, allow_nan=False))
+    else:
+        _print(rows)
+    for row in left_out:
+        typer.echo(f"note: {row['method']} is left out at n = {row['n']:,}: {row['why']}", err=True)
+
+
+def _sizes(given: str) -> list[int]:
+    sizes = []
+    for part in given.split(","):
+        size = int(part) if part.strip().isdecimal() and len(part) < 100 else 0
+        if not 1 <= size <= MOST_QUERIES:
+            raise typer.BadParameter(
+                f"--n: {part.strip()!r} is not a whole number from 1 to {MOST_QUERIES:,}; "
+                "give numbers of queries with commas between them, e.g. 500,5000"
+            )
+        sizes.append(size)
+    return sizes
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE)
+    table.add_column("method", no_wrap=True)
+    for heading in ("n", "x ours", "ms", "% of bound", "peak MB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for number, row in enumerate(rows):
+        last = number + 1 == len(rows) or rows[number + 1]["n"] != row["n"]
+        table.add_row(
+            row["method"],
+            f"{row['n']:,}",
+            _short(row["ratio"]),
+            _short(1e3 * row["seconds"]),
+            f"{100 * row['share_of_bound']:.3f}",
+            "" if row["peak_mb"] is None else _short(row["peak_mb"]),
+            end_section=last,
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "Times are medians of calls after the first; memory is one call's peak beyond its "
+        "inputs, in a process of its own."
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
