@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.relaxed_vertex import relaxed_vertex
 from clear_opt import cross_check
 from clear_opt.datasets import FAMILIES, random_problem, random_program
 from clear_opt.problem import Program
-from clear_opt.solvers.program import System
 from clear_opt.solvers import CrossCheck
-from benchmarks.relaxed_vertex import relaxed_vertex
+from clear_opt.solvers.program import System
 
 CONIC_FAMILIES = ("surge", "quadratic", "triangular", "tabular")
 PRICE = 1e-3  # relative; a larger difference must be one of prices that are not unique

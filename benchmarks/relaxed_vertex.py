@@ -76,11 +76,11 @@ def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
 def _nearly_best(system: System, prices: np.ndarray) -> _States:
     program = system.program
     payoff, funded = system.price_states(prices)
-    top, bound = max(lane.utility_top for lane in program.lanes), system.bound(prices)
-    lanes, tie = len(program.lanes), _TIE * min(top, max(bound, 0.0))
+    top, bound = max(lane.utility_top for lane in system.free_lanes), system.bound(prices)
+    lanes, tie = len(system.free_lanes), _TIE * min(top, max(bound, 0.0))
     least = payoff.max(axis=0) - tie
     found = []
-    for k, (lane, state) in enumerate(zip(program.lanes, funded, strict=True)):
+    for k, (lane, state) in enumerate(zip(system.free_lanes, funded, strict=True)):
         rests = np.flatnonzero(payoff[lanes + k] >= least)
         found.append(_States(rests, system.rest_value[k, rests], system.rest_use[:, k, rests]))
         if lane.table is None:

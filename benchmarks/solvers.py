@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import machine_facts, print_report, quote, write_report
 from benchmarks.peers import METHODS, Method, compare
 from benchmarks.peers.comparison import PATIENCE, SHARE_OF_PEAKS
+from benchmarks.report import machine_facts, print_report, quote, write_report
 
 SIZES = (500, 5_000, 50_000, 500_000, 10_000_000)
 

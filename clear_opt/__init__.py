@@ -18,8 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clear_opt.problem.allocation import Allocation, Reason, Status
-    from clear_opt.problem.certificate import Certificate
+    from clear_opt._numerics.precision import double_precision
     from clear_opt.curves import (
         Curve,
         Hill,
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
         ShiftedSurge,
         TabularCurve,
         Triangular,
+        UncertainCurves,
     )
-    from clear_opt.envelopes.concave import concave_envelope
+    from clear_opt.envelopes import concave_envelope
     from clear_opt.errors import (
         ClearOptError,
         InfeasibleError,
@@ -44,20 +44,19 @@ if TYPE_CHECKING:
         SurgeLengths,
         TabularLengths,
     )
-    from clear_opt._numerics.precision import double_precision
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.solvers.infeasibility import Conflict, find_conflict
-    from clear_opt.problem import FundedShare, Guarantee, Limit, Offer, Program, per_tenant
-    from clear_opt.solvers import (
-        ConicSolver,
-        CrossCheck,
-        DualSolver,
-        choose_solver,
-        cross_check,
-        solve,
+    from clear_opt.problem import (
+        Allocation,
+        AllocationProblem,
+        Certificate,
+        FundedShare,
+        Guarantee,
+        Limit,
+        Offer,
+        Program,
+        Reason,
+        Status,
+        per_tenant,
     )
-    from clear_opt.sensitivity.gradients import optimal_price, optimal_value
-    from clear_opt.curves.uncertain import UncertainCurves
     from clear_opt.sensitivity import (
         BudgetPath,
         CheapestBudget,
@@ -66,12 +65,20 @@ if TYPE_CHECKING:
         entry_budgets,
         what_would_fund,
     )
+    from clear_opt.sensitivity.gradients import optimal_price, optimal_value
+    from clear_opt.solvers import (
+        ConicSolver,
+        CrossCheck,
+        DualSolver,
+        choose_solver,
+        cross_check,
+        solve,
+    )
+    from clear_opt.solvers.infeasibility import Conflict, find_conflict
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "clear_opt.problem.allocation": ("Allocation", "Reason", "Status"),
-    "clear_opt.problem.certificate": ("Certificate",),
     "clear_opt.curves": (
         "Curve",
         "Hill",
@@ -80,8 +87,9 @@ _HOME = {
         "ShiftedSurge",
         "TabularCurve",
         "Triangular",
+        "UncertainCurves",
     ),
-    "clear_opt.envelopes.concave": ("concave_envelope",),
+    "clear_opt.envelopes": ("concave_envelope",),
     "clear_opt.errors": (
         "ClearOptError",
         "InfeasibleError",
@@ -97,15 +105,17 @@ _HOME = {
         "TabularLengths",
     ),
     "clear_opt._numerics.precision": ("double_precision",),
-    "clear_opt.problem": ("AllocationProblem",),
     "clear_opt.problem": (
-        "Conflict",
+        "Allocation",
+        "AllocationProblem",
+        "Certificate",
         "FundedShare",
         "Guarantee",
         "Limit",
         "Offer",
         "Program",
-        "find_conflict",
+        "Reason",
+        "Status",
         "per_tenant",
     ),
     "clear_opt.solvers": (
@@ -117,7 +127,7 @@ _HOME = {
         "solve",
     ),
     "clear_opt.sensitivity.gradients": ("optimal_price", "optimal_value"),
-    "clear_opt.curves.uncertain": ("UncertainCurves",),
+    "clear_opt.solvers.infeasibility": ("Conflict", "find_conflict"),
     "clear_opt.sensitivity": (
         "BudgetPath",
         "CheapestBudget",

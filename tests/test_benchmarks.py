@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu, limit
-from benchmarks.report import BEGIN, END, markdown, quote, write_report
-from benchmarks.solvers import main, run
 from benchmarks.peers import METHODS, compare, make_instance
 from benchmarks.peers.convex import envelope_cuts
 from benchmarks.peers.grid import KNAPSACK_GAP, hull_climb, knapsack
+from benchmarks.report import BEGIN, END, markdown, quote, write_report
+from benchmarks.solvers import main, run
 
 ROW = {
     "method",

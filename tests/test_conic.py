@@ -7,8 +7,8 @@ import pytest
 from clear_opt import AllocationProblem, ConicSolver, ShiftedSurge, SolverError, solve
 from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.solvers import conic, conic_presolve
-from clear_opt.solvers.conic.presolve import presolved, spread_sample
 from clear_opt.solvers.conic.cvxpy_terms import dual_of, numbers
+from clear_opt.solvers.conic.presolve import presolved, spread_sample
 from tests.units import in_parts_of_tokens
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from clear_opt import InvalidInputError, ShiftedSurge
 from clear_opt.cli.app import app
-from clear_opt.datasets import make_queries
 from clear_opt.cli.demo_study import study
+from clear_opt.datasets import make_queries
 from clear_opt.datasets.contest_questions import CONTEST
 from clear_opt.datasets.school_questions import SCHOOL
 from clear_opt.io import read_records

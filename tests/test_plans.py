@@ -19,9 +19,8 @@ from clear_opt import (
     ShiftedSurge,
     solve,
 )
+from clear_opt.inputs import Forecast, Plan, forecast, given, read_plan, read_queries
 from clear_opt.io import TableError
-from clear_opt.inputs import Forecast, Plan, forecast, given, read_plan
-from clear_opt.inputs import read_queries
 
 TOML = """
 basis = "expected"

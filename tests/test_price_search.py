@@ -8,9 +8,9 @@ from clear_opt import AllocationProblem, ShiftedSurge, double_precision, solve
 from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.solvers import window
 from clear_opt.solvers.budget.dual import find_price
-from clear_opt.solvers.budget.traced_price import clearing_price
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.budget.sampled_bracket import WindowLadder, clear
+from clear_opt.solvers.budget.traced_price import clearing_price
 from tests.units import in_parts_of_tokens
 
 BLOCK = 64

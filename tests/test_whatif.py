@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import lambertw
 
+from benchmarks.peers import make_instance
 from clear_opt import (
     AllocationProblem,
     InfeasibleError,
@@ -21,7 +22,6 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
-from benchmarks.peers import make_instance
 from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.sensitivity import BudgetPath, budget_sweep, caps
 from tests.reference import clear_by_bisection

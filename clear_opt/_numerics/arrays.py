@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from clear_opt.errors import InvalidInputError
 from clear_opt._numerics.precision import own_settings
+from clear_opt.errors import InvalidInputError
 
 _NAMED_BY_ENTRY = "Oc"  # objects, text among them, and complex numbers
 _TIMES = "Mm"

@@ -9,8 +9,8 @@ from typing import Any, Self, TypeVar
 import jax
 import numpy as np
 
-from clear_opt._numerics.arrays import on_host, own, own_numbers, refuse_traced
 from clear_opt._numerics.array_namespace import chosen
+from clear_opt._numerics.arrays import on_host, own, own_numbers, refuse_traced
 
 _Entries = TypeVar("_Entries", bound="PerQuery")
 

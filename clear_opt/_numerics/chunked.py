@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clear_opt.defaults import BLOCK_QUERIES, DEVICE_BLOCK_QUERIES
 from clear_opt._numerics.precision import forked, own_settings
+from clear_opt.defaults import BLOCK_QUERIES, DEVICE_BLOCK_QUERIES
 
 Formula = Callable[..., Any]
 """Takes a pytree of arrays, then numbers; gives a pytree of arrays with one entry per query."""

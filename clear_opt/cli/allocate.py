@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clear_opt.cli.common import working
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import read_problem
-from clear_opt.cli.common import working
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
+    from clear_opt.problem import AllocationProblem, Program
     from clear_opt.problem.allocation import Allocation
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.problem import Program
     from clear_opt.solvers import CrossCheck
 
 

@@ -19,8 +19,8 @@ from clear_opt.cli.program_report import (
 )
 
 if TYPE_CHECKING:
-    from clear_opt.problem.allocation import Allocation
     from clear_opt.inputs import Plan
+    from clear_opt.problem.allocation import Allocation
     from clear_opt.solvers import CrossCheck
 
 _FIRST = 8  # queries shown of an allocation

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     from clear_opt.curves import ShiftedSurge
     from clear_opt.evaluation.evaluate import Step
-    from clear_opt.inputs import Forecast
+    from clear_opt.inputs import Forecast, QueryTable
     from clear_opt.predictors import SurgePredictor
     from clear_opt.problem.program import Basis
     from clear_opt.rollouts import Rollouts
-    from clear_opt.inputs import QueryTable
 
 TrackingUri = Annotated[
     str | None,

@@ -14,8 +14,8 @@ from clear_opt.defaults import MOST_SEED, MOST_TOKENS
 _MOST = 100_000  # questions: predicting their curves takes minutes
 
 if TYPE_CHECKING:
-    from clear_opt.datasets import DemoQuery
     from clear_opt.cli.demo_study import Study
+    from clear_opt.datasets import DemoQuery
 
 
 def demo(
@@ -43,8 +43,8 @@ def demo(
 
     `clear-opt demo --out-dir demo-output --tokens-per-query 150`
     """
-    from clear_opt.datasets import make_queries
     from clear_opt.cli.demo_study import study
+    from clear_opt.datasets import make_queries
     from clear_opt.io import make_folder
 
     make_folder(out_dir)

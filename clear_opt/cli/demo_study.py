@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt.curves import Curve
 from clear_opt.evaluation.frontier import CLEAR, Frontier, frontier
 from clear_opt.policies import POLICIES
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers import CrossCheck, cross_check
 
 TOKENS_PER_QUERY = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1100, 1500)

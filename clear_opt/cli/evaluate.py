@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.options import BasisOption
 from clear_opt.cli.common import (
     DEFAULT_BUDGETS,
     Budgets,
@@ -22,6 +21,7 @@ from clear_opt.cli.common import (
     read_table,
     working,
 )
+from clear_opt.cli.options import BasisOption
 from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clear_opt.cli.options import Asked
 from clear_opt.cli.common import (
     DEFAULT_PREDICTOR,
     described_by,
@@ -19,13 +18,13 @@ from clear_opt.cli.common import (
     predict_in_chunks,
     working,
 )
+from clear_opt.cli.options import Asked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clear_opt.inputs import Forecast, Plan, PlannedOffer
+    from clear_opt.inputs import Forecast, Plan, PlannedOffer, QueryTable
     from clear_opt.predictors import SurgePredictor
-    from clear_opt.inputs import QueryTable
 
 
 def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forecast]:

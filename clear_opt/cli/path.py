@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clear_opt._numerics.formatting import written
+from clear_opt.cli.common import working
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import Posed, read_problem
-from clear_opt.cli.common import working
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from clear_opt.cli.options import Asked
 from clear_opt.cli.common import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
+from clear_opt.cli.options import Asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from clear_opt.problem.allocation import Allocation
     from clear_opt.curves import ShiftedSurge
-    from clear_opt.inputs import Plan
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.problem import Program
-    from clear_opt.inputs import QueryTable
+    from clear_opt.inputs import Plan, QueryTable
+    from clear_opt.problem import AllocationProblem, Program
+    from clear_opt.problem.allocation import Allocation
 
 BUDGET = "budget"
 """Name of the limit that --budget sets."""

@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt._numerics.array_namespace import Array, as_one_kind, is_traced, namespace, numbers_or_traced
+from clear_opt._numerics.array_namespace import (
+    Array,
+    as_one_kind,
+    is_traced,
+    namespace,
+    numbers_or_traced,
+)
 from clear_opt._numerics.batched import STATIC as STATIC
 from clear_opt._numerics.batched import PerQuery, array_fields
 from clear_opt.errors import InvalidInputError

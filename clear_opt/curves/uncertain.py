@@ -15,9 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from clear_opt._numerics.arrays import as_numbers, read_only
-from clear_opt.curves import Curve, TabularCurve
-from clear_opt.curves.rising_caps import rising_caps
 from clear_opt._numerics.batched import owned
+from clear_opt.curves.base import Curve
+from clear_opt.curves.rising_caps import rising_caps
+from clear_opt.curves.tabular import TabularCurve
 from clear_opt.errors import InvalidInputError
 
 _POINTS = 96  # of a grid: the optimum on it is within 0.2 % of that on 400 points

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from clear_opt.curves import Hill, Logistic
-from clear_opt.errors import InvalidInputError
 from clear_opt.datasets.random_problems import FAMILIES
+from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import Constraint, FundedShare, Guarantee, Limit, Offer, Program
+from clear_opt.problem.program import Basis
 from clear_opt.solvers.program import System
 from clear_opt.solvers.program.assignment import IDLE, Assignment
-from clear_opt.problem.program import Basis
 
 _MOST_QUERIES = 400
 _OFFERS = 3
@@ -149,7 +149,7 @@ def _some_caps(rng: np.random.Generator, system: System) -> Assignment:
     """Draw an offer and a cap for some of the queries; the others are at their floors."""
     program = system.program
     n = len(program)
-    opened = np.stack([lane.open for lane in program.lanes])
+    opened = np.stack([lane.open for lane in system.free_lanes])
     lane = np.argmax(opened * rng.random(opened.shape), axis=0)
     able, taken = opened.any(axis=0), rng.random(n) < rng.uniform(0.05, 1.0)
     taken[np.argmax(able * rng.random(n))] = True  # at least one
@@ -157,7 +157,7 @@ def _some_caps(rng: np.random.Generator, system: System) -> Assignment:
     resting = np.where(program.floor > 0, np.argmax(system.rests, axis=0), IDLE)
     caps = program.floor.copy()
     part = rng.random(n) ** 2
-    for k, one in enumerate(program.lanes):
+    for k, one in enumerate(system.free_lanes):
         here = taken & (lane == k)
         wanted = one.cap_at(one.least + part * (one.most - one.least))
         caps[here] = np.maximum(wanted, one.entry_cap)[here]

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.special import logit
 
 from clear_opt.curves import ShiftedSurge
+from clear_opt.datasets.pools import POOLS
+from clear_opt.datasets.streams import STREAMS, counts, pool_words
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.rollouts import Rollouts
-from clear_opt.datasets.pools import POOLS
-from clear_opt.datasets.streams import STREAMS, counts, pool_words
 
 if TYPE_CHECKING:
     import pandas as pd

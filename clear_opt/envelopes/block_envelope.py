@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clear_opt._numerics.chunked import each, largest
-from clear_opt.curves import Curve, TabularCurve
-from clear_opt._numerics.upper_hull import upper_hull
 from clear_opt._numerics.array_namespace import Array, namespace, saturating
 from clear_opt._numerics.batched import STATIC
+from clear_opt._numerics.chunked import each, largest
+from clear_opt._numerics.upper_hull import upper_hull
+from clear_opt.curves import Curve, TabularCurve
 from clear_opt.defaults import BLOCK_LOSS, MOST_TOKENS
 from clear_opt.envelopes.concave import (
     CurveEnvelope,

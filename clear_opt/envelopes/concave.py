@@ -19,12 +19,12 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt._numerics.arrays import once, per_query, read_only, refuse_missing
-from clear_opt._numerics.chunked import each
-from clear_opt.curves import Curve, TabularCurve
-from clear_opt._numerics.upper_hull import Hull
 from clear_opt._numerics.array_namespace import Array, chosen, namespace
+from clear_opt._numerics.arrays import once, per_query, read_only, refuse_missing
 from clear_opt._numerics.batched import PerQuery
+from clear_opt._numerics.chunked import each
+from clear_opt._numerics.upper_hull import Hull
+from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.tabular import hull_response
 
 

@@ -14,9 +14,9 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.curves import Curve, TabularCurve
-from clear_opt._numerics.upper_hull import Hull, upper_hull
 from clear_opt._numerics.array_namespace import Array, is_traced, namespace, repeat
+from clear_opt._numerics.upper_hull import Hull, upper_hull
+from clear_opt.curves import Curve, TabularCurve
 from clear_opt.envelopes.concave import HullEnvelope, useful_end
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths

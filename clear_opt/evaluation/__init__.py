@@ -1,6 +1,5 @@
 """Evaluation: what an allocation is worth on rollouts that have already happened."""
 
-from clear_opt.evaluation.provenance import describe
 from clear_opt.evaluation.calibration import (
     Calibration,
     LengthCalibration,
@@ -15,9 +14,16 @@ from clear_opt.evaluation.comparison import (
     compare_policies,
     query_folds,
 )
+from clear_opt.evaluation.cross_validation import (
+    Batch,
+    CurvePredictor,
+    cross_validated,
+    pooled,
+    predicted,
+)
 from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
-from clear_opt.evaluation.cross_validation import Batch, CurvePredictor, cross_validated, pooled, predicted
+from clear_opt.evaluation.provenance import describe
 from clear_opt.evaluation.realised_spend import (
     RealisedFrontier,
     accuracy_at_spend,

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from clear_opt.curves import Curve
+from clear_opt.inputs.query_table import QueryTable
 from clear_opt.io import TableError
 from clear_opt.lengths import Lengths, SurgeLengths
 from clear_opt.problem.program import Basis
-from clear_opt.inputs import QueryTable
 
 
 class Forecast(NamedTuple):

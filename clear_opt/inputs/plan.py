@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from clear_opt import defaults
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem.chance_constraints import OverrunBound
 from clear_opt.inputs.forecast import Forecast
 from clear_opt.inputs.plan_schema import (
     Name,
@@ -21,6 +20,7 @@ from clear_opt.inputs.plan_schema import (
     PlannedShare,
 )
 from clear_opt.problem import FundedShare, Guarantee, Limit, Offer, Program
+from clear_opt.problem.chance_constraints import OverrunBound
 from clear_opt.problem.constraints import Constraint
 from clear_opt.problem.program import Basis
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from clear_opt.problem.offers import TOKENS
 from clear_opt.inputs.query_row import as_text
+from clear_opt.problem.offers import TOKENS
 
 
 def _not_blank(value: str) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
+from clear_opt.inputs.query_row import QueryRow
 from clear_opt.io import Records, TableError
 from clear_opt.lengths import LogNormalLengths
-from clear_opt.inputs.query_row import QueryRow
 
 LENGTHS = ("length_median", "length_spread")
 """Columns that describe a completion's length."""

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from clear_opt.curves import ShiftedSurge
 from clear_opt.errors import InvalidInputError
+from clear_opt.inputs.query_curves import LENGTHS, given_curves, given_lengths
+from clear_opt.inputs.query_row import REMEDIES, QueryRow, as_text
 from clear_opt.io import Record, Records, TableError, listed, read_records
 from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import AllocationProblem
-from clear_opt.inputs.query_curves import LENGTHS, given_curves, given_lengths
-from clear_opt.inputs.query_row import REMEDIES, QueryRow, as_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clear_opt.io import TableError, read_json, read_toml
-from clear_opt.inputs.plan_schema import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
 from clear_opt.inputs.plan import Plan
+from clear_opt.inputs.plan_schema import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
+from clear_opt.io import TableError, read_json, read_toml
 
 _REMEDIES = {
     "amount": "amount is in units of the resource, for all the queries concerned together",

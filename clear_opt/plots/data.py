@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.envelopes.concave import concave_envelope
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.budget.dual import DualSolver
 
 _POINTS = 401  # along a curve

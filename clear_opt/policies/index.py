@@ -8,9 +8,9 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt._numerics.arrays import per_query
+from clear_opt._numerics.batched import owned
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt._numerics.batched import owned
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
 

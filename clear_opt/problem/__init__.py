@@ -1,20 +1,28 @@
-"""Programs: offers, several constraints, two bases; what `AllocationProblem` is a case of."""
+"""Problems and their answers, as pure data.
 
-from clear_opt.solvers.infeasibility.conflict import Conflict, find_conflict
+`AllocationProblem` has one offer and one budget. Programs have offers, several constraints, two
+bases; `AllocationProblem` is a case of them.
+"""
+
+from clear_opt.problem.allocation import Allocation, Reason, Status
+from clear_opt.problem.allocation_problem import AllocationProblem
+from clear_opt.problem.certificate import Certificate, Row
 from clear_opt.problem.constraints import Constraint, FundedShare, Guarantee, Limit, per_tenant
 from clear_opt.problem.offers import Offer
 from clear_opt.problem.program import Program
-from clear_opt.solvers.program.lagrangian import System
 
 __all__ = [
-    "Conflict",
+    "Allocation",
+    "AllocationProblem",
+    "Certificate",
     "Constraint",
     "FundedShare",
     "Guarantee",
     "Limit",
     "Offer",
     "Program",
-    "System",
-    "find_conflict",
+    "Reason",
+    "Row",
+    "Status",
     "per_tenant",
 ]

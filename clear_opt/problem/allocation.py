@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clear_opt._numerics.formatting import written
 from clear_opt._numerics.arrays import show_read_only
-from clear_opt.problem.certificate import Certificate, Row
+from clear_opt._numerics.formatting import written
 from clear_opt.errors import MissingExtraError
+from clear_opt.problem.certificate import Certificate, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt._numerics.array_namespace import Array, namespace, saturating
 from clear_opt._numerics.arrays import (
     as_number,
     as_numbers,
@@ -19,15 +20,14 @@ from clear_opt._numerics.arrays import (
     refuse_missing,
     repeated,
 )
-from clear_opt.envelopes.block_envelope import envelope_on_blocks
+from clear_opt._numerics.batched import owned
 from clear_opt._numerics.chunked import each, largest
-from clear_opt.problem.certificate import Certificate, Row
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt._numerics.array_namespace import Array, namespace, saturating
-from clear_opt._numerics.batched import owned
+from clear_opt.envelopes.block_envelope import envelope_on_blocks
 from clear_opt.envelopes.concave import CurveEnvelope, Envelope
 from clear_opt.errors import InvalidInputError
+from clear_opt.problem.certificate import Certificate, Row
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from clear_opt._numerics.arrays import per_query, read_only
+from clear_opt._numerics.batched import owned
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt._numerics.batched import owned
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
 from clear_opt.problem.allocation_problem import require_ceiling

@@ -13,9 +13,13 @@ from clear_opt import defaults
 from clear_opt._numerics.arrays import as_number, read_only
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem.chance_constraints import LinearMargin, OverrunBound, linearised_margin, overrun_margin
 from clear_opt.problem.allocation_problem import AllocationProblem
-from clear_opt.solvers.program.build_responses import cap_lane, spend_lane
+from clear_opt.problem.chance_constraints import (
+    LinearMargin,
+    OverrunBound,
+    linearised_margin,
+    overrun_margin,
+)
 from clear_opt.problem.constraints import (
     QUERIES,
     Constraint,
@@ -24,12 +28,9 @@ from clear_opt.problem.constraints import (
     as_members,
     members_of,
 )
-from clear_opt.solvers.program.offer_responses import Lane
 from clear_opt.problem.offers import TOKENS, Offer
 
 Basis = Literal["reserved", "expected"]
-
-_ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,9 +178,7 @@ class Program:
         rows = tuple(
             replace(row, amount=amount) if row is self.budget else row for row in self.constraints
         )
-        other = replace(self, constraints=rows)
-        other.__dict__["unlimited_lanes"] = self.unlimited_lanes
-        return other
+        return replace(self, constraints=rows)
 
     def kept_back(self, limit: Limit, variance: np.ndarray, largest: float = 0.0) -> np.ndarray:
         """Give what is kept back of a limit so that it holds with the overrun probability.
@@ -230,43 +229,6 @@ class Program:
     def members(self) -> np.ndarray:
         """Group of each constraint, booleans of shape (constraints, n)."""
         return read_only(np.stack([members_of(row, len(self)) for row in self.constraints]))
-
-    @cached_property
-    def lanes(self) -> tuple[Lane, ...]:
-        """What each offer can do within the limits: one `Lane` per offer."""
-        return tuple(
-            lane.within(_ROOM * self._affordable(offer))
-            for offer, lane in zip(self.offers, self.unlimited_lanes, strict=True)
-        )
-
-    @cached_property
-    def committed_lanes(self) -> tuple[Lane, ...]:
-        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
-        return tuple(lane.committed(self.pinned) for lane in self.lanes)
-
-    @cached_property
-    def unlimited_lanes(self) -> tuple[Lane, ...]:
-        """What each offer could do without constraints, on which they do not depend."""
-        return tuple(self._lane(offer) for offer in self.offers)
-
-    def _affordable(self, offer: Offer) -> np.ndarray:
-        """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
-        most = np.full(len(self), np.inf)
-        for row, members in zip(self.constraints, self.members, strict=True):
-            if isinstance(row, Limit):
-                rate = np.where(members, offer.rate_of(row.resource), 0.0)
-                room = np.maximum(row.amount - offer.fixed_of(row.resource), 0.0)
-                most = np.minimum(most, units_over(room, rate))
-        return most
-
-    def _lane(self, offer: Offer) -> Lane:
-        ceiling = np.minimum(self.ceiling, np.floor(offer.ceiling / self.block) * self.block)
-        shared = (self.floor, ceiling, self.weight, self.block, offer.available)
-        if self.basis == "expected":
-            assert offer.lengths is not None
-            below = 0 if self.overrun_probability is None else defaults.POINTS_BELOW
-            return spend_lane(offer.curves, offer.lengths, *shared, below=below)
-        return cap_lane(offer.curves, *shared)
 
     def plain(self) -> AllocationProblem | None:
         """Give the one-offer problem that this program is, or ``None`` if it is more than that."""

@@ -12,9 +12,9 @@ from clear_opt import defaults
 from clear_opt._numerics.arrays import as_numbers
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
+from clear_opt.sensitivity.path_caps import past_threshold, point_at
 from clear_opt.solvers.budget.clearing_price import PriceTable
 from clear_opt.solvers.budget.demand import ladder_of
-from clear_opt.sensitivity.path_caps import past_threshold, point_at
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,14 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.problem.allocation import Allocation
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem import AllocationProblem
-from clear_opt.problem import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
+from clear_opt.sensitivity.path_caps import with_budget
 from clear_opt.solvers import solve
 from clear_opt.solvers.budget.clearing_price import PriceTable
 from clear_opt.solvers.budget.demand import Ladder, ladder_of
-from clear_opt.sensitivity.path_caps import with_budget
 
 TargetMeasure = Literal["accuracy", "share"]
 

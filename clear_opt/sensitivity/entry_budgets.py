@@ -11,11 +11,10 @@ import numpy as np
 from clear_opt import defaults
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem import AllocationProblem
-from clear_opt.problem import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.sensitivity.path_caps import past_threshold, with_budget
 from clear_opt.solvers import solve
 from clear_opt.solvers.budget.demand import ladder_of
-from clear_opt.sensitivity.path_caps import past_threshold, with_budget
 
 
 @singledispatch

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from clear_opt._numerics.arrays import as_number, as_numbers, refuse_missing, repeated
-from clear_opt.curves import Curve
 from clear_opt._numerics.array_namespace import Array, namespace
-from clear_opt.envelopes.concave import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
+from clear_opt._numerics.arrays import as_number, as_numbers, refuse_missing, repeated
 from clear_opt._numerics.precision import own_settings, refuse_fork
+from clear_opt.curves import Curve
+from clear_opt.envelopes.concave import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
 from clear_opt.solvers.budget.traced_price import clearing_price
 
 _ROUNDING = 32  # units in the last place within which two prices count as one

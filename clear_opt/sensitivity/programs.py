@@ -13,19 +13,23 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.problem.allocation import Allocation, Status
 from clear_opt._numerics.formatting import written
 from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.problem import Program
-from clear_opt.solvers.program import System
-from clear_opt.solvers.infeasibility import find_conflict
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.problem.offers import TOKENS
-from clear_opt.solvers.infeasibility.state_families import asked_for
-from clear_opt.solvers.program import in_terms_of, solve_program
-from clear_opt.sensitivity.cheapest_budget import CheapestBudget, TargetMeasure, cheapest_budget, check_target
-from clear_opt.sensitivity.entry_budgets import entry_budgets, rows_of, what_would_fund
 from clear_opt.sensitivity.budget_path import REACHED, BudgetPath, as_budgets, budget_path
+from clear_opt.sensitivity.cheapest_budget import (
+    CheapestBudget,
+    TargetMeasure,
+    cheapest_budget,
+    check_target,
+)
+from clear_opt.sensitivity.entry_budgets import entry_budgets, rows_of, what_would_fund
+from clear_opt.solvers.infeasibility import Conflict, find_conflict
+from clear_opt.solvers.infeasibility.state_families import asked_for
+from clear_opt.solvers.program import System, in_terms_of, solve_program
+from clear_opt.solvers.program.offer_responses import Lane
 
 _POINTS = 20
 _DIGITS = 4  # amounts that are not tokens are searched in steps of the leading digit times 1e-4
@@ -43,6 +47,7 @@ class _Solves:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.system = System(program)  # what offers can do is compiled once for all budgets
         self.answers: dict[float, Allocation] = {}
 
     def at(self, amount: float, *, throw: bool = False) -> Allocation:
@@ -52,9 +57,16 @@ class _Solves:
             known = [k for k, one in self.answers.items() if one.status is not Status.INFEASIBLE]
             near = min(known, key=lambda other: abs(other - amount), default=None)
             start = None if near is None else self._prices(self.answers[near])
-            program = self.program.with_budget(amount)
-            self.answers[amount] = solve_program(program, throw=throw, start=start)
+            system = self.system.with_budget(amount)
+            self.answers[amount] = solve_program(
+                system.program, throw=throw, start=start, system=system
+            )
         return self.answers[amount]
+
+    def conflict(self, amount: float) -> Conflict | None:
+        """Find out whether constraints contradict each other at an amount."""
+        system = self.system.with_budget(amount)
+        return find_conflict(system.program, system)
 
     def value(self, amount: float) -> float:
         """Give the worth of the caps for an amount, ``-inf`` where there are none."""
@@ -64,12 +76,11 @@ class _Solves:
 
     def ample(self) -> float:
         """Give an amount with which all constraints can be kept and next to all be gained."""
-        program = self.program
+        program, system = self.program, self.system
         index = program.constraints.index(program.budget)
-        system = System(program)
         spend = [
             np.maximum(_plenty(lane), np.minimum(asked_for(system, k), lane.most))
-            for k, lane in enumerate(program.unlimited_lanes)
+            for k, lane in enumerate(system.unlimited_lanes)
         ]
         used = system.rate[index] * np.stack(spend) + system.fixed[index]
         amount = float(used.max(axis=0).sum())
@@ -90,9 +101,9 @@ class _Solves:
 
     def bound(self, amount: float, answer: Allocation, lanes: tuple[Lane, ...]) -> float:
         """Give the dual bound at an answer's prices over the states of lanes."""
-        program = self.program.with_budget(amount)
-        program.__dict__["lanes"] = lanes  # where cached_property keeps them
-        return System(program).bound(self._prices(answer))
+        compiled = replace(self.system.choices, free=lanes)
+        system = System(self.program.with_budget(amount), compiled=compiled)
+        return system.bound(self._prices(answer))
 
     def _prices(self, answer: Allocation) -> np.ndarray:
         prices = {row.name: row.price for row in answer.rows}  # the first limit leads the rows
@@ -160,11 +171,11 @@ def _sweep(solves: _Solves) -> np.ndarray:
     most = solves.at(high, throw=True).expected_utility
     enough, _ = _proven(solves, REACHED * most, high)
     top, low = math.ceil(min(enough, high) / step * (1 - _ROUNDING)), 0
-    if find_conflict(program.with_budget(0.0)) is not None:
+    if solves.conflict(0.0) is not None:
         below, low = 0, math.ceil(high / step)
         while low - below > 1:
             middle = (low + below) // 2
-            feasible = find_conflict(program.with_budget(_amount(middle, step))) is None
+            feasible = solves.conflict(_amount(middle, step)) is None
             below, low = (below, middle) if feasible else (middle, low)
     share = np.arange(1, _POINTS + 1) / _POINTS
     return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
@@ -223,7 +234,7 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
     program, lines = solves.program, solves
     if program.overrun_probability is not None:
         lines = _Solves(replace(program, overrun_probability=None))
-    lanes = program.with_budget(ample).lanes
+    lanes = solves.system.with_budget(ample).free_lanes
     least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
     for _ in range(_TANGENTS):
         answer = lines.at(amount)

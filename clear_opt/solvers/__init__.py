@@ -8,10 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem import AllocationProblem
-from clear_opt.problem import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import Solver
 from clear_opt.solvers.budget.dual import DualSolver
 

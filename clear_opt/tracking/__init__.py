@@ -4,15 +4,6 @@
 logged, and which version becomes the champion.
 """
 
-from clear_opt.tracking.records import (
-    DataSet,
-    LoggedRun,
-    Metric,
-    ModelFiles,
-    RunRecord,
-    TrackingError,
-    Version,
-)
 from clear_opt.tracking.mlflow_store import (
     EXPERIMENT,
     add_version,
@@ -23,6 +14,15 @@ from clear_opt.tracking.mlflow_store import (
     model_of_run,
     set_alias,
     store_uri,
+)
+from clear_opt.tracking.records import (
+    DataSet,
+    LoggedRun,
+    Metric,
+    ModelFiles,
+    RunRecord,
+    TrackingError,
+    Version,
 )
 from clear_opt.tracking.uris import ARTIFACTS, DATABASE, SCHEME
 

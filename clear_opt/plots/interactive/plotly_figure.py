@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt._numerics.formatting import written
 from clear_opt.errors import MissingExtraError
-from clear_opt.plots import canvas
-from clear_opt.plots.styles import DARK_GREY
+from clear_opt.plots import matplotlib_figure
 from clear_opt.plots.labels import price_in_words, tokens_in_words
+from clear_opt.plots.styles import DARK_GREY
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -85,7 +85,7 @@ def mark(figure: go.Figure, x: float, y: float, words: str, marker: dict[str, An
 
 def log(figure: go.Figure, ends: list[float], title: str, ticks: list[float] | None = None) -> None:
     """Make the x axis logarithmic between two numbers."""
-    ticks = ticks or canvas.log_ticks(*ends)
+    ticks = ticks or matplotlib_figure.log_ticks(*ends)
     figure.update_xaxes(
         type="log",
         range=np.log10(ends).tolist(),

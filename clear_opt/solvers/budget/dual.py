@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt._numerics.array_namespace import saturating
-from clear_opt.problem import AllocationProblem
-from clear_opt.problem import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.budget.sampled_bracket import clear

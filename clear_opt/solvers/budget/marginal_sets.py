@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt._numerics.chunked import each, in_one_piece
 from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.chunked import each, in_one_piece
 from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP
 from clear_opt.envelopes.concave import CurveEnvelope
 from clear_opt.problem import AllocationProblem

@@ -16,13 +16,13 @@ import numpy as np
 
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
-from clear_opt.solvers.budget.exact import best_caps
-from clear_opt.solvers.budget.pair_exchange import exchange
-from clear_opt.solvers.budget.demand import Ladder, TangentLadder, ladder_of
-from clear_opt.solvers.budget.marginal_sets import spend_around
-from clear_opt.solvers.budget.fixed_sets import spend_on
-from clear_opt.solvers.budget.rounding import round_to_blocks
 from clear_opt.solvers.budget.baselines import prefix_tokens, proportional_tokens, uniform_tokens
+from clear_opt.solvers.budget.demand import Ladder, TangentLadder, ladder_of
+from clear_opt.solvers.budget.exact import best_caps
+from clear_opt.solvers.budget.fixed_sets import spend_on
+from clear_opt.solvers.budget.marginal_sets import spend_around
+from clear_opt.solvers.budget.pair_exchange import exchange
+from clear_opt.solvers.budget.rounding import round_to_blocks
 
 _TINY = 1e-300  # a query that gains nothing has an abandonment price of zero and is never funded
 _ROUNDED = 4  # candidates worth rounding: the best before rounding are the best after, or nearly

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt._numerics.chunked import Formula, in_one_piece, total
 from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.chunked import Formula, in_one_piece, total
 from clear_opt.defaults import BLOCK_QUERIES
 from clear_opt.envelopes.concave import CurveEnvelope
 from clear_opt.problem import AllocationProblem

@@ -13,9 +13,9 @@ from abc import ABC, abstractmethod
 import cvxpy as cp
 import numpy as np
 
-from clear_opt.envelopes.block_envelope import BlockEnvelope, corner_caps
 from clear_opt.curves import Quadratic, ShiftedSurge, TabularCurve, Triangular
 from clear_opt.curves.threshold import ThresholdCurve
+from clear_opt.envelopes.block_envelope import BlockEnvelope, corner_caps
 from clear_opt.errors import SolverError
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.conic.cvxpy_terms import at_most, dual_of, numbers

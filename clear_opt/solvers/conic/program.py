@@ -17,16 +17,16 @@ import cvxpy as cp
 import numpy as np
 from cvxpy.constraints.nonpos import Inequality
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt.defaults import CONIC_TOLERANCE
 from clear_opt.problem import Program
-from clear_opt.solvers.program import System
-from clear_opt.solvers.infeasibility.conflict import find_conflict
-from clear_opt.solvers.conic.program_states import Units, blocks_of, check_families
-from clear_opt.solvers.program.certify import infeasible_program_answer
-from clear_opt.solvers.program.barrier_method import CoupledPrices
-from clear_opt.solvers.program.solver import finish, priced, solve_program
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.conic.cvxpy_terms import at_most, duals_of, numbers, total
+from clear_opt.solvers.conic.program_states import Units, blocks_of, check_families
+from clear_opt.solvers.infeasibility.conflict import find_conflict
+from clear_opt.solvers.program import System
+from clear_opt.solvers.program.barrier_method import CoupledPrices
+from clear_opt.solvers.program.certify import infeasible_program_answer
+from clear_opt.solvers.program.solver import finish, priced, solve_program
 
 _TOLERANCES = (1e-11, 1e-9, 1e-7)  # the next where an interior point breaks down short of one
 _SPARE = 1e-5  # a row this much below its right-hand side, relatively, does not bind
@@ -69,17 +69,17 @@ def solve_by_cones(program: Program, backend: str, *, throw: bool = True) -> All
     system = System(program)
     check_families(system)
     if len(program) == 0:
-        return replace(solve_program(program, throw=throw), solver="conic")
+        return replace(solve_program(program, throw=throw, system=system), solver="conic")
     built = time.perf_counter()
     conflict = find_conflict(program, system)
     if conflict is not None:
-        return infeasible_program_answer(program, conflict, solver="conic", throw=throw)
+        return infeasible_program_answer(system, conflict, solver="conic", throw=throw)
 
     def find(system: System, _: np.ndarray | None) -> CoupledPrices:
         found = relax_program(system, backend)
         return CoupledPrices(found.prices, found.converged, 1)
 
-    system, found, caps = priced(program, None, find)
+    system, found, caps = priced(system, None, find)
     return finish(
         system,
         found.prices,
@@ -162,11 +162,11 @@ def _units(system: System) -> Units:
     """Give units in which rows are about as large as their number of queries."""
     n = len(system.program)
     usual = np.zeros(system.m)
-    for k, lane in enumerate(system.program.lanes):
+    for k, lane in enumerate(system.free_lanes):
         used = system.rate[:, k] * lane.least + system.fixed[:, k]
         usual = np.maximum(usual, np.where(lane.open, used, 0.0).sum(axis=1))
     rows = np.where(system.limits != 0, np.abs(system.limits), usual) / n
-    top = max(lane.utility_top for lane in system.program.lanes)
+    top = max(lane.utility_top for lane in system.free_lanes)
     return Units(np.where(rows > 0, rows, 1.0), top if top > 0 else 1.0)
 
 

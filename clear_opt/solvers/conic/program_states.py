@@ -19,8 +19,6 @@ from scipy.sparse import csr_matrix
 from clear_opt.curves import Quadratic, ShiftedSurge, Triangular
 from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.errors import InvalidInputError
-from clear_opt.solvers.program.offer_responses import CapLane, Lane
-from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.conic.cone_forms import (
     quadratic_perspective,
     quadratic_shape,
@@ -28,6 +26,8 @@ from clear_opt.solvers.conic.cone_forms import (
     surge_shape,
 )
 from clear_opt.solvers.conic.cvxpy_terms import at_most, numbers
+from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.offer_responses import CapLane, Lane
 
 
 class Units(NamedTuple):
@@ -142,7 +142,7 @@ def blocks_of(system: System, unit: Units) -> list[Block]:
     InvalidInputError
         Naming the family that has no convex program, and what to do.
     """
-    lanes = system.program.lanes
+    lanes = system.free_lanes
     found: list[Block] = [_rests(system, unit)]
     for k, lane in enumerate(lanes):
         if isinstance(lane, CapLane) and isinstance(lane.curves, ShiftedSurge | Quadratic):
@@ -160,7 +160,7 @@ def check_families(system: System) -> None:
     InvalidInputError
         Naming the offer, the family and the remedy.
     """
-    for offer, lane in zip(system.program.offers, system.program.lanes, strict=True):
+    for offer, lane in zip(system.program.offers, system.free_lanes, strict=True):
         if not _is_exact(lane):
             raise InvalidInputError(
                 f"{type(offer.curves).__name__} has no exact convex program where caps count",

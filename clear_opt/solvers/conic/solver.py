@@ -20,7 +20,6 @@ from typing import NamedTuple
 import cvxpy as cp
 import numpy as np
 
-from clear_opt.problem.allocation import Allocation
 from clear_opt._numerics.array_namespace import saturating
 from clear_opt.defaults import (
     CONIC_TOLERANCE,
@@ -31,15 +30,15 @@ from clear_opt.defaults import (
     DPP_LIMIT,
     PRESOLVE_SAMPLE,
 )
-from clear_opt.problem import AllocationProblem
-from clear_opt.problem import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
+from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.conic.cone_forms import ConicForm, PointsForm, ThresholdForm, form_of
 from clear_opt.solvers.conic.presolve import presolved, spread_sample
 from clear_opt.solvers.conic.program import solve_by_cones
-from clear_opt.solvers.program import in_terms_of
-from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.conic.tangent_cuts import CutProgram, Window
+from clear_opt.solvers.program import in_terms_of
 
 _LOCK = threading.RLock()  # compiled programs hold their numbers, so one solve at a time
 _TOLERANCES = (1e-12, 1e-9)  # the second where an interior point breaks down short of the first

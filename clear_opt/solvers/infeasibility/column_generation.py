@@ -18,9 +18,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from clear_opt.solvers.infeasibility.pricing import CheapestStates
-from clear_opt.solvers.program.reserve_lines import chords
 from clear_opt.solvers.infeasibility.state_families import Family
 from clear_opt.solvers.program.lagrangian import Margin, System
+from clear_opt.solvers.program.reserve_lines import chords
 
 _WITHIN = 1e-9  # of a row's amount; what rounding may be taken for
 _EXACT = 1e-8  # relative; how exactly the least violation of one row is found

@@ -16,9 +16,9 @@ from math import comb
 
 import numpy as np
 
-from clear_opt.solvers.infeasibility.explanation import Part, parts_of, remedies
 from clear_opt.problem.program import Program
 from clear_opt.solvers.infeasibility.column_generation import Relaxation
+from clear_opt.solvers.infeasibility.explanation import Part, parts_of, remedies
 from clear_opt.solvers.infeasibility.state_families import families_of, rules_in_force
 from clear_opt.solvers.program.lagrangian import System
 
@@ -107,8 +107,10 @@ def find_conflict(program: Program, system: System | None = None) -> Conflict | 
     To drop floors means here that queries need not get them; to drop ceilings, that more may be
     given. What counts as funded stays as it is.
     """
-    if system is None or system.margin is not None:
+    if system is None:
         system = System(program)
+    elif system.margin is not None:
+        system = System(program, compiled=system.choices)
     rules, rows = rules_in_force(program), tuple(range(system.m))
     if _rests_do(system):
         return None

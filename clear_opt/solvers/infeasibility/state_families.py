@@ -13,9 +13,10 @@ from itertools import product
 import numpy as np
 
 from clear_opt.problem.constraints import FundedShare, Guarantee
-from clear_opt.solvers.program.offer_responses import Lane, PointLane
 from clear_opt.problem.program import Program, units_over
+from clear_opt.solvers.program.build_responses import unlimited_lanes
 from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.offer_responses import Lane, PointLane
 
 FLOORS, CEILINGS, PINS, AVAILABILITY = 1, 2, 4, 8
 """What states may break: bits of a mask."""
@@ -99,7 +100,8 @@ def families_of(system: System, *, loose: bool = False) -> list[Family]:
     ]
     for broken in _subsets(force & (FLOORS | CEILINGS)):
         changed = _without(program, broken) if force & (broken | AVAILABILITY) else program
-        for k, lane in enumerate(changed.unlimited_lanes):
+        lanes = system.unlimited_lanes if changed is program else unlimited_lanes(changed)
+        for k, lane in enumerate(lanes):
             unavailable = np.where(program.offers[k].available, 0, AVAILABILITY)
             breaks = np.full(n, broken) | unavailable
             if not broken & FLOORS and floored.any():

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clear_opt.problem.constraints import FundedShare, Guarantee
+from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.offer_responses import Lane
 from clear_opt.solvers.program.reserve_lines import reserves
-from clear_opt.solvers.program.lagrangian import System
 
 IDLE = -1
 """The lane of a query that is not asked at all."""
@@ -39,7 +39,7 @@ class Assignment:
     def utility(self) -> np.ndarray:
         """Give the weighted success of each query, shape (n,)."""
         found = np.zeros(len(self.lane))
-        for k, lane in enumerate(self.system.program.lanes):
+        for k, lane in enumerate(self.system.free_lanes):
             here = self.lane == k
             if here.any():
                 found[here] = lane.utility_at(self.caps)[here]
@@ -51,14 +51,14 @@ class Assignment:
     def funded(self) -> np.ndarray:
         """Say which queries have at least their break-even cap, or pass it by their floor, (n,)."""
         found = np.zeros(len(self.lane), dtype=bool)
-        for k, lane in enumerate(self.system.program.lanes):
+        for k, lane in enumerate(self.system.free_lanes):
             found |= (self.lane == k) & _funded(lane, self.caps)
         return found
 
     def use(self) -> np.ndarray:
         """Give what each query uses of each row, turned round as in `System`, shape (m, n)."""
         found = np.zeros((self.system.m, len(self.lane)))
-        for k in range(len(self.system.program.lanes)):
+        for k in range(len(self.system.free_lanes)):
             here = self.lane == k
             if here.any():
                 found = np.where(here, use_of(self.system, k, self.caps), found)
@@ -67,7 +67,7 @@ class Assignment:
     def variance(self) -> np.ndarray:
         """Give the variance of what is used of each row, in squared units, shape (m,)."""
         system, found = self.system, np.zeros(self.system.m)
-        for k, lane in enumerate(system.program.lanes):
+        for k, lane in enumerate(system.free_lanes):
             own = np.where(self.lane == k, lane.variance_at(self.caps), 0.0)
             found += (system.rate[:, k] ** 2) @ own
         return found
@@ -122,7 +122,7 @@ def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:
     -------
     Shape (m, ..., n).
     """
-    lane, found = system.program.lanes[k], np.empty((system.m, *caps.shape))
+    lane, found = system.free_lanes[k], np.empty((system.m, *caps.shape))
     spend = lane.spend_at(caps)
     for index, row in enumerate(system.rows):
         rate, fixed = system.rate[index, k], system.fixed[index, k]

@@ -70,7 +70,7 @@ def coupled_prices(
     enough
         Dual bound, weighted success, below which nobody asks how low it can be.
     """
-    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    scale = float(max(lane.utility_top for lane in system.free_lanes))
     if scale == 0:  # nothing can be gained: no unit of anything is worth a price
         return CoupledPrices(np.zeros(system.m), True, 0)
     far = _FAR * price_scale(system)
@@ -122,7 +122,7 @@ def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = float(max(lane.utility_top for lane in system.program.lanes))
+    scale = float(max(lane.utility_top for lane in system.free_lanes))
     if scale == 0:
         return np.zeros(system.m)
     usual = price_scale(system)
@@ -139,7 +139,7 @@ def price_scale(system: System) -> np.ndarray:
     """Give what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
     scale = np.zeros(system.m)
     for index in range(system.m):
-        for k, lane in enumerate(system.program.lanes):
+        for k, lane in enumerate(system.free_lanes):
             run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
             gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
             member = (use > 0) & lane.open

@@ -17,7 +17,7 @@ def simple_assignments(system: System) -> list[Assignment]:
     a limit is reached. A query that the offer cannot take is at its floor with another, or idle.
     Where a guarantee or a pin asks for more, there may be none.
     """
-    found = [_uniform(system, k) for k in range(len(system.program.lanes))]
+    found = [_uniform(system, k) for k in range(len(system.free_lanes))]
     found.append(resting_assignment(system))
     pinned = system.program.pinned
     return [
@@ -30,12 +30,12 @@ def simple_assignments(system: System) -> list[Assignment]:
 def resting_assignment(system: System) -> Assignment:
     """Leave every query at its floor, by the first offer that can, or idle."""
     floor = system.program.floor
-    rests = np.stack([lane.rests for lane in system.program.lanes])
+    rests = np.stack([lane.rests for lane in system.free_lanes])
     return Assignment(system, np.where(floor > 0, rests.argmax(axis=0), IDLE), floor.copy())
 
 
 def _uniform(system: System, k: int) -> Assignment | None:
-    program, lane = system.program, system.program.lanes[k]
+    program, lane = system.program, system.free_lanes[k]
     spare, highest = resting_assignment(system).lane, lane.top_cap
 
     def at(level: float) -> Assignment:

@@ -1,5 +1,9 @@
 """A small integer program: one state for each query of a window, every row kept.
 
+`decide` decides the queries nearest to a tie together. Whatever the rows, at the prices almost every
+query has one best state, and only few need be decided anew; the others keep theirs. Where there are
+few enough choices, for a handful of queries, `try_all` goes through all of them.
+
 Branch and bound, depth first, over linear relaxations. A vertex of such a relaxation has at most as
 many split queries as there are rows, so a dive to whole numbers is short.
 """
@@ -7,13 +11,20 @@ many split queries as there are rows, so a dive to whole numbers is short.
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+if TYPE_CHECKING:
+    from clear_opt.solvers.program.candidates import Table
+
 _MOST_ROUNDINGS = 64  # of one vertex: two states each for half a dozen split queries
 _WHOLE = 1e-6  # how far a linear program's share may be from 0 or 1 and count as that
+_MOST_CHOICES = 300_000
+_CLOSE = 1e-5  # relative difference to the best possible value at which to stop
+_TRIES = 3  # rows are kept to the linear solver's tolerance only: then again, a little tighter
 
 
 def choose_states(
@@ -142,3 +153,121 @@ def relaxed_choice(
         method="highs-ds",
     )
     return None if found.x is None else (-scale * float(found.fun), np.asarray(found.x))
+
+
+def try_all(
+    value: np.ndarray, use: np.ndarray, limits: np.ndarray, owner: np.ndarray
+) -> np.ndarray | None:
+    """Choose the states of greatest value that keep every row, by trying all choices.
+
+    Parameters
+    ----------
+    value, use, limits, owner
+        As for `clear_opt.solvers.program.branch_and_bound.choose_states`.
+
+    Returns
+    -------
+    Indices of the chosen states, shape (q,); ``None`` if no choice keeps every row.
+
+    Examples
+    --------
+    >>> worth, cost = np.array([0.0, 5.0, 0.0, 4.0]), np.array([[0.0, 3.0, 0.0, 2.0]])
+    >>> try_all(worth, cost, np.array([4.0]), np.array([0, 0, 1, 1]))
+    array([1, 2])
+    """
+    choices, total, used = all_choices(value, use, owner)
+    size = np.maximum(np.abs(use).max(axis=1, initial=0.0), np.abs(limits))
+    fits = (used <= (limits + 1e-12 * size)[:, None]).all(axis=0)
+    if not fits.any():
+        return None
+    return choices[:, int(np.argmax(np.where(fits, total, -np.inf)))]
+
+
+def all_choices(
+    value: np.ndarray, use: np.ndarray, owner: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List every choice: its states, shape (q, c), its value, (c,), and its use, (m, c).
+
+    Parameters are those of `try_all`.
+    """
+    choices = np.zeros((0, 1), dtype=np.int64)
+    total, used = np.zeros(1), np.zeros((len(use), 1))
+    for query in range(int(owner.max()) + 1):
+        states = np.flatnonzero(owner == query)
+        choices = np.vstack([np.repeat(choices, len(states), axis=1), np.tile(states, len(total))])
+        total = (total[:, None] + value[states]).ravel()
+        used = (used[:, :, None] + use[:, None, states]).reshape(len(use), -1)
+    return choices, total, used
+
+
+def few_choices(owner: np.ndarray) -> bool:
+    """Whether `try_all` is quick."""
+    return float(np.prod(np.bincount(owner).astype(np.float64))) <= _MOST_CHOICES
+
+
+def decide(
+    table: Table,
+    limits: np.ndarray,
+    state: np.ndarray,
+    window: np.ndarray,
+    rungs: np.ndarray,
+    nodes: int,
+) -> np.ndarray | None:
+    """Choose the states of a window's queries anew.
+
+    Parameters
+    ----------
+    table
+        States to choose from.
+    limits
+        Of the rows read as "at most", shape (m,).
+    state
+        A choice of states, shape (n,), that queries outside the window keep.
+    window
+        Different queries, shape (q,).
+    rungs
+        Which of the table's states of each query may be chosen, shape (r,).
+    nodes
+        Linear programs to solve at most, where there are too many choices to try all.
+
+    Returns
+    -------
+    A choice, shape (n,), that keeps every row; ``None`` where none was found.
+    """
+    value = table.value[rungs][:, window]
+    use = table.use[:, rungs][:, :, window]
+    owner, rung = np.nonzero(undominated(value, use).T)
+    outside = np.ones(len(state), dtype=bool)
+    outside[window] = False
+    kept = np.flatnonzero(outside)
+    left = limits - table.use[:, state[kept], kept].sum(axis=1)
+    tighter = np.zeros(len(limits))
+    worth, used, few = value[rung, owner], use[:, rung, owner], few_choices(owner)
+    for _ in range(_TRIES):
+        room = left - tighter
+        if few:
+            chosen = try_all(worth, used, room, owner)
+        else:
+            chosen = choose_states(worth, used, room, owner, nodes=nodes, close=_CLOSE)
+        if chosen is None:
+            return None
+        found = state.copy()
+        found[window[owner[chosen]]] = rungs[rung[chosen]]
+        over = table.use[:, found, np.arange(len(found))].sum(axis=1) - limits
+        if (over <= 1e-12 * np.abs(limits)).all():
+            return found
+        tighter += 2.0 * np.maximum(over, 0.0)
+    return None
+
+
+def undominated(value: np.ndarray, use: np.ndarray) -> np.ndarray:
+    """Say which states exist and are worth more or use less than any other of the query, (r, q)."""
+    exists = np.isfinite(value)
+    worth = np.where(exists, value, np.inf)
+    no_worse = (worth[:, None] >= worth) & exists[:, None] & exists
+    for used in use:
+        no_worse &= used[:, None] <= used
+    # Of equal states the first is kept.
+    first = np.arange(len(value))[:, None] < np.arange(len(value))
+    beats = no_worse & (~no_worse.swapaxes(0, 1) | first[:, :, None])
+    return exists & ~beats.any(axis=0)

@@ -1,15 +1,96 @@
-"""The lanes of an offer, from its curves and lengths: whole caps, or a grid where spend counts."""
+"""The lanes of an offer, from its curves and lengths: whole caps, or a grid where spend counts.
+
+A `Program` is data; `choice_sets` compiles what each of its offers can do.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
+from clear_opt import defaults
 from clear_opt.curves import Curve
 from clear_opt.envelopes.concave import concave_envelope
-from clear_opt.lengths import Lengths
-from clear_opt.solvers.program.offer_responses import CapLane, PointLane
-from clear_opt.solvers.program.funded_points import Points
 from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
+from clear_opt.lengths import Lengths
+from clear_opt.problem.constraints import Limit
+from clear_opt.problem.offers import Offer
+from clear_opt.problem.program import Program, units_over
+from clear_opt.solvers.program.funded_points import Points
+from clear_opt.solvers.program.offer_responses import CapLane, Lane, PointLane
+
+_ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
+
+
+@dataclass(frozen=True, eq=False)
+class ChoiceSets:
+    """What each offer of a program can do: one `Lane` per offer.
+
+    Attributes
+    ----------
+    unlimited
+        Without constraints, on which they do not depend.
+    free
+        Within the limits.
+    pinned
+        Queries that must be funded whatever the price, booleans of shape (n,).
+    """
+
+    unlimited: tuple[Lane, ...]
+    free: tuple[Lane, ...]
+    pinned: np.ndarray
+
+    @cached_property
+    def committed(self) -> tuple[Lane, ...]:
+        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
+        return tuple(lane.committed(self.pinned) for lane in self.free)
+
+
+def choice_sets(program: Program, unlimited: tuple[Lane, ...] | None = None) -> ChoiceSets:
+    """Compile what each offer of a program can do.
+
+    Parameters
+    ----------
+    program
+        Any program.
+    unlimited
+        Its lanes without constraints, where they are at hand: see `unlimited_lanes`.
+    """
+    unlimited = unlimited_lanes(program) if unlimited is None else unlimited
+    free = tuple(
+        lane.within(_ROOM * _affordable(program, offer))
+        for offer, lane in zip(program.offers, unlimited, strict=True)
+    )
+    return ChoiceSets(unlimited, free, program.pinned)
+
+
+def unlimited_lanes(program: Program) -> tuple[Lane, ...]:
+    """Compile what each offer could do without constraints, on which it does not depend."""
+    return tuple(_lane(program, offer) for offer in program.offers)
+
+
+def _affordable(program: Program, offer: Offer) -> np.ndarray:
+    """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
+    most = np.full(len(program), np.inf)
+    for row, members in zip(program.constraints, program.members, strict=True):
+        if isinstance(row, Limit):
+            rate = np.where(members, offer.rate_of(row.resource), 0.0)
+            room = np.maximum(row.amount - offer.fixed_of(row.resource), 0.0)
+            most = np.minimum(most, units_over(room, rate))
+    return most
+
+
+def _lane(program: Program, offer: Offer) -> Lane:
+    whole = np.floor(offer.ceiling / program.block) * program.block
+    ceiling = np.minimum(program.ceiling, whole)
+    shared = (program.floor, ceiling, program.weight, program.block, offer.available)
+    if program.basis == "expected":
+        assert offer.lengths is not None
+        below = 0 if program.overrun_probability is None else defaults.POINTS_BELOW
+        return spend_lane(offer.curves, offer.lengths, *shared, below=below)
+    return cap_lane(offer.curves, *shared)
 
 
 def cap_lane(

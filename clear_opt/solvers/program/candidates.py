@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.program.assignment import IDLE, Assignment, use_of
-from clear_opt.solvers.program.offer_responses import Lane
 from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.offer_responses import Lane
 
 _SIZES = ((3, 40), (12, 16), (1000, 7), (np.inf, 1))
 """Up to so many queries, so many sizes of steps between caps."""
@@ -60,32 +60,32 @@ def table_around(
     sizes
         Of steps between caps, how many; by default the fewer, the more queries there are.
     """
-    program = system.program
+    program, free = system.program, system.free_lanes
     floored, n = program.floor > 0, len(program)
     sizes = sizes or next(size for most, size in _SIZES if n <= most)
     lanes, caps, values, uses = [], [], [], []
 
     def add(lane: np.ndarray, cap: np.ndarray, k: int, exists: np.ndarray) -> None:
         exists = np.broadcast_to(exists, cap.shape)
-        value = program.lanes[k].utility_at(cap)
+        value = free[k].utility_at(cap)
         lanes.append(np.broadcast_to(lane, cap.shape))
         caps.append(cap)
         values.append(np.where(exists, value, -np.inf))
         uses.append(np.where(exists, use_of(system, k, cap), 0.0))
 
-    for k, (lane, centre) in enumerate(zip(program.lanes, centres, strict=True)):
+    for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
         add(np.full(n, k), centre[None], k, _can_have(system, lane, centre[None]))
-    for k in range(len(program.lanes)):
+    for k in range(len(free)):
         # Without a floor all rests are one: nothing is asked, and nothing used.
         cap = program.floor[None]
         add(np.where(floored, k, IDLE), cap, k, system.rests[k])
         values[-1] = np.where(system.rests[k], system.rest_value[k], -np.inf)[None]
         uses[-1] = np.where(floored & system.rests[k], uses[-1], 0.0)
-    for k, lane in enumerate(program.lanes):
+    for k, lane in enumerate(free):
         other = centres[k] if others is None else others[k]
         rungs = np.stack([lane.entry_cap, lane.top_cap, other])
         add(np.full(n, k), rungs, k, _can_have(system, lane, rungs))
-    for k, (lane, centre) in enumerate(zip(program.lanes, centres, strict=True)):
+    for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
         rungs = lane.around(centre, sizes)
         # The top is among the salient caps already.
         add(np.full(n, k), rungs, k, _can_have(system, lane, rungs) & (rungs < lane.top_cap))
@@ -105,7 +105,7 @@ def _can_have(system: System, lane: Lane, caps: np.ndarray) -> np.ndarray:
 
 def rungs_to_decide(table: Table, system: System) -> np.ndarray:
     """Give the states that a small integer program chooses from: in small batches all, (r,)."""
-    salient = 5 * len(system.program.lanes)
+    salient = 5 * len(system.free_lanes)
     return np.arange(len(table.value) if len(system.program) <= _SMALL else salient)
 
 
@@ -133,7 +133,7 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
     use = assignment.use()
     left = system.limits - use.sum(axis=1)
     found = []
-    for k, lane in enumerate(system.program.lanes):
+    for k, lane in enumerate(system.free_lanes):
         spend = lane.most.copy()
         for row in np.flatnonzero(system.sign > 0):
             rate = system.rate[row, k]
@@ -147,11 +147,12 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
 
 def families_of(assignment: Assignment) -> np.ndarray:
     """Give the state of each query as an index into the 2 K states of `System`, shape (n,)."""
-    program = assignment.system.program
+    system = assignment.system
+    program = system.program
     funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
     # Without a floor all rests are one, that of the first lane.
     rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
-    return np.where(funded, assignment.lane, len(program.lanes) + rests)
+    return np.where(funded, assignment.lane, len(system.free_lanes) + rests)
 
 
 def states_in(assignment: Assignment, table: Table) -> np.ndarray:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from clear_opt.errors import InfeasibleError
 from clear_opt.problem.allocation import Allocation, Reason, Status
 from clear_opt.problem.certificate import Certificate, Row
-from clear_opt.errors import InfeasibleError
-from clear_opt.solvers.program.assignment import IDLE, Assignment
-from clear_opt.solvers.infeasibility.conflict import Conflict
 from clear_opt.problem.constraints import Limit
 from clear_opt.problem.program import Program, unit_of
+from clear_opt.solvers.infeasibility.conflict import Conflict
+from clear_opt.solvers.program.assignment import IDLE, Assignment
 from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.unfunded import best_payoff
 
@@ -44,12 +44,12 @@ def program_answer(
     tokens = assignment.caps.astype(np.int64)
     certificate = certify_assignment(assignment, prices)
     surplus = surplus_of(system, prices)
-    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in program.lanes])
+    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in system.free_lanes])
     funded = assignment.funded() | (assignment.caps > program.floor)
     spend = None
     if program.basis == "expected":
         spend = np.zeros(len(program))
-        for k, lane in enumerate(program.lanes):
+        for k, lane in enumerate(system.free_lanes):
             here = assignment.lane == k
             spend[here] = lane.spend_at(assignment.caps)[here]
     if status is Status.SOLVED and not prices.any():
@@ -75,14 +75,14 @@ def program_answer(
 
 
 def infeasible_program_answer(
-    program: Program, conflict: Conflict, *, solver: str, throw: bool
+    system: System, conflict: Conflict, *, solver: str, throw: bool
 ) -> Allocation:
     """Answer, or raise, where a program's constraints contradict each other.
 
     Parameters
     ----------
-    program
-        What cannot be allocated.
+    system
+        The program that cannot be allocated.
     conflict
         Which constraints, see `clear_opt.solvers.infeasibility.find_conflict`.
     solver
@@ -97,9 +97,9 @@ def infeasible_program_answer(
     """
     if throw:
         raise InfeasibleError(f"infeasible: {conflict}")
-    system, n = System(program), len(program)
+    program, n = system.program, len(system.program)
     none, idle = np.zeros(n), np.full(n, IDLE)
-    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in program.lanes])
+    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in system.free_lanes])
     rows = _rows(Assignment(system, idle, none), np.full(system.m, np.inf), np.zeros(system.m))
     return Allocation(
         tokens=none.astype(np.int64),
@@ -191,7 +191,7 @@ def surplus_of(system: System, prices: np.ndarray) -> np.ndarray:
     """
     limits_only = np.where(system.sign > 0, prices, 0.0)
     payoff = system.price_states(limits_only).payoff
-    k = len(system.program.lanes)
+    k = len(system.free_lanes)
     rest = payoff[k:].max(axis=0)
     rest = np.where(np.isfinite(rest), rest, system.rest_value.max(axis=0))
     return payoff[:k].max(axis=0) - rest
@@ -200,11 +200,11 @@ def surplus_of(system: System, prices: np.ndarray) -> np.ndarray:
 def _reasons(
     assignment: Assignment, funded: np.ndarray, surplus: np.ndarray, entry: np.ndarray
 ) -> np.ndarray:
-    program = assignment.system.program
-    n = len(program)
-    top = max(lane.utility_top for lane in program.lanes)
+    system = assignment.system
+    program, n = system.program, len(system.program)
+    top = max(lane.utility_top for lane in system.free_lanes)
     most, ceiling, past = np.zeros(n), program.ceiling.copy(), np.zeros(n, dtype=bool)
-    for k, (lane, offer) in enumerate(zip(program.lanes, program.offers, strict=True)):
+    for k, (lane, offer) in enumerate(zip(system.free_lanes, program.offers, strict=True)):
         here = assignment.lane == k
         most[here] = lane.top_cap[here]
         ceiling[here] = np.minimum(program.ceiling, offer.ceiling)[here]

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.program.assignment import Assignment, best_of
-from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
-from clear_opt.solvers.program.lagrangian import System
-from clear_opt.solvers.program.unfunded import bound_of
-from clear_opt.solvers.program.chance_constraints import chance_caps
 from clear_opt.solvers.program.barrier_method import COLDEST, coupled_prices
+from clear_opt.solvers.program.chance_constraints import chance_caps
+from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.primal_recovery import best_states
+from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
+from clear_opt.solvers.program.unfunded import bound_of
 
 _SPLITS = 24
 _NEGLIGIBLE = 1e-6  # of the bound: a gap that is not worth a split
@@ -152,7 +152,7 @@ def _priced(box: _Box, *, coldest: float, enough: float = -np.inf) -> _Box:
 
 def _range(plain: System) -> tuple[np.ndarray, np.ndarray]:
     """Give the least and greatest variance of every row, whatever the states, (m,) each."""
-    lanes = plain.program.lanes
+    lanes = plain.free_lanes
     low, high = np.full(plain.rate[:, 0].shape, np.inf), np.zeros(plain.rate[:, 0].shape)
     for k, lane in enumerate(lanes):
         square = plain.rate[:, k] ** 2

@@ -16,17 +16,14 @@ from itertools import combinations
 import numpy as np
 
 from clear_opt.solvers.program.assignment import Assignment
-from clear_opt.solvers.program.offer_responses import Lane
-from clear_opt.solvers.program.reserve_lines import reserves, tangents
-from clear_opt.problem.program import Program
-from clear_opt.solvers.program.lagrangian import System
-from clear_opt.solvers.program.branch_and_bound import all_choices, few_choices
-from clear_opt.solvers.program.marginal_sets import Spent
-from clear_opt.solvers.program.primal_recovery import polish
 from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_prices
-from clear_opt.solvers.program.primal_recovery import best_states, recover
+from clear_opt.solvers.program.branch_and_bound import all_choices, few_choices, undominated
 from clear_opt.solvers.program.candidates import Table, states_in, table_around
-from clear_opt.solvers.program.branch_and_bound import undominated
+from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.marginal_sets import Spent
+from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.primal_recovery import best_states, polish, recover
+from clear_opt.solvers.program.reserve_lines import reserves, tangents
 
 PriceSearch = Callable[[System, np.ndarray | None], CoupledPrices]
 """What finds the prices of a system, from prices to start with or none."""
@@ -40,7 +37,7 @@ _SETTLED = 1e-3  # relative change of a variance that moves the margin by half a
 
 
 def chance_system(
-    program: Program,
+    system: System,
     start: np.ndarray | None,
     find: PriceSearch = coupled_prices,
 ) -> tuple[System, CoupledPrices]:
@@ -48,8 +45,8 @@ def chance_system(
 
     Parameters
     ----------
-    program
-        With an overrun probability, n >= 1 queries.
+    system
+        Of a program with an overrun probability, n >= 1 queries; without a line.
     start
         Prices to start from, or ``None``.
     find
@@ -62,7 +59,6 @@ def chance_system(
     CoupledPrices
         The evaluations are those of all rounds.
     """
-    system = System(program)
     found, evaluations = find(system, start), 0
     variance, least = np.zeros(system.m), _least_variance(system)
     for _ in range(_ROUNDS):
@@ -128,7 +124,7 @@ class _Grid:
     @classmethod
     def of(cls, system: System) -> _Grid:
         """List the states of a program."""
-        plain, lanes = system.under(None), system.program.lanes
+        plain, lanes = system.under(None), system.free_lanes
         table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=_points(lanes))
         variance = np.zeros_like(table.use)
         for k, lane in enumerate(lanes):
@@ -182,5 +178,5 @@ def _points(lanes: tuple[Lane, ...]) -> int:
 
 def _least_variance(system: System) -> np.ndarray:
     """Give a variance that is above zero wherever any member's is: tangents need one, (m,)."""
-    most = [lane.variance_at(lane.top_cap) for lane in system.program.lanes]
+    most = [lane.variance_at(lane.top_cap) for lane in system.free_lanes]
     return (system.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)

@@ -18,9 +18,10 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt.problem.constraints import FundedShare, Guarantee, Limit
-from clear_opt.solvers.program.offer_responses import Lane
-from clear_opt.solvers.program.funded_points import Funded
 from clear_opt.problem.program import Program
+from clear_opt.solvers.program.build_responses import ChoiceSets, choice_sets
+from clear_opt.solvers.program.funded_points import Funded
+from clear_opt.solvers.program.offer_responses import Lane
 
 
 class Margin(NamedTuple):
@@ -75,6 +76,8 @@ class System:
     """Which states may be taken, booleans of shape (2 K, n); ``None`` for all that exist."""
     committed: bool = False
     """Whether who is funded has been decided, so that funded queries may go below break-even."""
+    compiled: ChoiceSets | None = None
+    """What each offer can do, where it is at hand; ``None`` to compile it from the program."""
 
     @property
     def m(self) -> int:
@@ -86,10 +89,25 @@ class System:
         """1 for limits, -1 for guarantees and shares, shape (m,)."""
         return np.array([1.0 if isinstance(row, Limit) else -1.0 for row in self.rows])
 
+    @cached_property
+    def choices(self) -> ChoiceSets:
+        """What each offer can do, compiled once for this system and those derived from it."""
+        return choice_sets(self.program) if self.compiled is None else self.compiled
+
     @property
     def lanes(self) -> tuple[Lane, ...]:
         """What each offer can do, as far as queries are free to choose."""
-        return self.program.committed_lanes if self.committed else self.program.lanes
+        return self.choices.committed if self.committed else self.choices.free
+
+    @property
+    def free_lanes(self) -> tuple[Lane, ...]:
+        """What each offer can do within the limits, whether or not who is funded is decided."""
+        return self.choices.free
+
+    @property
+    def unlimited_lanes(self) -> tuple[Lane, ...]:
+        """What each offer could do without constraints."""
+        return self.choices.unlimited
 
     @property
     def rows(self) -> tuple:
@@ -149,7 +167,7 @@ class System:
 
     def usable(self, index: int) -> float:
         """Give the most units of a row that its members can use, limits aside."""
-        lanes = self.program.unlimited_lanes
+        lanes = self.unlimited_lanes
         most = np.zeros((len(lanes), len(self.program)))
         for k, lane in enumerate(lanes):
             used = self.rate[index, k] * lane.most + self.fixed[index, k]
@@ -164,7 +182,7 @@ class System:
         """The most by which one member can exceed its expected use of a row, in units, (m,)."""
         excess = [
             np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
-            for lane in self.program.lanes
+            for lane in self.free_lanes
         ]
         return (self.rate * np.stack(excess)).max(axis=(1, 2), initial=0.0)
 
@@ -180,7 +198,7 @@ class System:
         asked = program.floor > 0
         for index, row in enumerate(self.rows):
             per_lane = []
-            for k, lane in enumerate(program.lanes):
+            for k, lane in enumerate(self.free_lanes):
                 if isinstance(row, FundedShare):
                     per_lane.append(program.members[index] * lane.past_threshold)
                 else:
@@ -193,23 +211,23 @@ class System:
     def rests(self) -> np.ndarray:
         """Whether a state of rest exists, booleans of shape (K, n)."""
         program = self.program
-        rests = np.stack([lane.rests for lane in program.lanes])
+        rests = np.stack([lane.rests for lane in self.free_lanes])
         idle = program.floor <= 0
         # Without a floor, resting is the same in every lane, available or not: the first has it.
         rests[1:, idle] = False
         rests[0, idle] = True
-        counts = np.stack([lane.past_threshold for lane in program.lanes])
+        counts = np.stack([lane.past_threshold for lane in self.free_lanes])
         return rests & (~program.pinned | counts)
 
     @cached_property
     def rest_value(self) -> np.ndarray:
         """Weighted success at rest, shape (K, n)."""
-        return np.stack([lane.start_value for lane in self.program.lanes])
+        return np.stack([lane.start_value for lane in self.free_lanes])
 
     @cached_property
     def possible(self) -> np.ndarray:
         """Which states exist and may be taken, booleans of shape (2 K, n)."""
-        opened = np.stack([lane.open for lane in self.program.lanes])
+        opened = np.stack([lane.open for lane in self.free_lanes])
         states = np.concatenate([opened, self.rests])
         return states if self.allowed is None else states & self.allowed
 
@@ -231,8 +249,14 @@ class System:
         """Give the same rows and states with another line for what is kept back."""
         return self._with(replace(self, margin=margin), _OF_MARGIN)
 
+    def with_budget(self, amount: float) -> System:
+        """Give the rows for another amount of the first limit, without line or restrictions."""
+        program = self.program.with_budget(amount)
+        return System(program, compiled=choice_sets(program, self.unlimited_lanes))
+
     def _with(self, other: System, changed: tuple[str, ...]) -> System:
         """Spare another system the work on what does not depend on what has changed."""
+        _ = self.choices  # compiled before it is shared
         vars(other).update({key: own for key, own in vars(self).items() if key not in changed})
         return other
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.program.assignment import Assignment
-from clear_opt.solvers.program.lagrangian import System
-from clear_opt.solvers.program.local_search import settle
 from clear_opt.solvers.program.barrier_method import nearby_prices
 from clear_opt.solvers.program.candidates import responses, table_around
+from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.local_search import settle
 from clear_opt.solvers.program.ties import best_choice
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked

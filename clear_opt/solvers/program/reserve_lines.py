@@ -56,7 +56,7 @@ def tangents(system: System, variance: np.ndarray) -> Margin:
 def _least_positive(system: System, index: int) -> float:
     """Give the least variance above zero of what one query uses of a row; infinity if none is."""
     least = np.inf
-    for k, lane in enumerate(system.program.lanes):
+    for k, lane in enumerate(system.free_lanes):
         states = lane.table
         assert states is not None  # expected spend has finitely many
         spread = system.rate[index, k, :, None] ** 2 * states.variance

@@ -7,25 +7,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.errors import SolverError
-from clear_opt.solvers.program.assignment import Assignment, best_of
+from clear_opt.problem.allocation import Allocation, Status
+from clear_opt.problem.program import Program
 from clear_opt.solvers.infeasibility.conflict import find_conflict
 from clear_opt.solvers.infeasibility.explanation import asks_and_limits
-from clear_opt.problem.program import Program
-from clear_opt.solvers.program.lagrangian import System
-from clear_opt.solvers.program.certify import infeasible_program_answer, program_answer
-from clear_opt.solvers.program.baseline import resting_assignment, simple_assignments
-from clear_opt.solvers.program.chance_constraints import PriceSearch, chance_caps, chance_system
-from clear_opt.solvers.program.chance_bound import branch_on_variance
+from clear_opt.solvers.program.assignment import Assignment, best_of
 from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_prices
+from clear_opt.solvers.program.baseline import resting_assignment, simple_assignments
+from clear_opt.solvers.program.certify import infeasible_program_answer, program_answer
+from clear_opt.solvers.program.chance_bound import branch_on_variance
+from clear_opt.solvers.program.chance_constraints import PriceSearch, chance_caps, chance_system
+from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.primal_recovery import recover
 
 _PROVEN = 1e-9  # relative gap at which an answer is the best one, whatever led to it
 
 
 def solve_program(
-    program: Program, *, throw: bool = True, start: np.ndarray | None = None
+    program: Program,
+    *,
+    throw: bool = True,
+    start: np.ndarray | None = None,
+    system: System | None = None,
 ) -> Allocation:
     """Solve a program of any kind by the dual.
 
@@ -37,6 +41,8 @@ def solve_program(
         Whether an infeasible program or a failed solve raises; else its status says so.
     start
         Prices of a similar program, shape (constraints,), to start from.
+    system
+        Its rows, where they are at hand.
 
     Raises
     ------
@@ -46,8 +52,8 @@ def solve_program(
         If ``throw`` and no whole caps were found, or the prices did not settle.
     """
     begun = time.perf_counter()
-    system = System(program)
-    _ = program.lanes  # built once, on first use
+    system = System(program) if system is None else system
+    _ = system.choices  # compiled once, on first use
     if len(program) == 0:
         return program_answer(
             resting_assignment(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
@@ -55,8 +61,8 @@ def solve_program(
     built = time.perf_counter()
     conflict = find_conflict(program, system)
     if conflict is not None:
-        return infeasible_program_answer(program, conflict, solver="dual", throw=throw)
-    system, found, caps = priced(program, start)
+        return infeasible_program_answer(system, conflict, solver="dual", throw=throw)
+    system, found, caps = priced(system, start)
     return finish(
         system,
         found.prices,
@@ -70,24 +76,23 @@ def solve_program(
 
 
 def priced(
-    program: Program, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
+    system: System, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
 ) -> tuple[System, CoupledPrices, Assignment | None]:
     """Give what a feasible program is bounded by, prices, and whole caps if any were found.
 
     Parameters
     ----------
-    program
-        Of n >= 1 queries.
+    system
+        Of n >= 1 queries, without a line for what is kept back.
     start
         Prices to start from, shape (m,), or ``None``.
     find
         What finds the prices of a system.
     """
-    system = System(program)
-    if program.overrun_probability is None:
+    if system.program.overrun_probability is None:
         found = find(system, start)
         return system, found, whole_caps(system, found.prices)
-    system, found = chance_system(program, start, find)
+    system, found = chance_system(system, start, find)
     caps = best_of([chance_caps(system, found.prices), *simple_assignments(system)])
     system, prices, caps = branch_on_variance(system, found.prices, caps)
     if find is coupled_prices:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.solvers.program.lagrangian import Priced, System
 from clear_opt.solvers.program.branch_and_bound import relaxed_choice
+from clear_opt.solvers.program.lagrangian import Priced, System
 
 _TIE = 1e-7  # of the greatest success; states closer than this count as tied
 _FEW = 8  # tied queries of which all choices are tried anyway
@@ -68,7 +68,7 @@ def best_choice(system: System, prices: np.ndarray) -> Choice:
     others[first, query] = -np.inf
     second = others.argmax(axis=0)
     loss = payoff[first, query] - others[second, query]
-    tie = _TIE * max(lane.utility_top for lane in system.program.lanes)
+    tie = _TIE * max(lane.utility_top for lane in system.free_lanes)
     give = np.zeros(system.m)
     for k, state in enumerate(system.decided().price_states(prices).funded):
         give += (system.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
@@ -79,7 +79,7 @@ def _shared_out(system: System, prices: np.ndarray, priced: Priced, use: np.ndar
     """Give the best state of each query, those at a tie as in a vertex of the relaxed program."""
     payoff, best = priced.payoff, priced.payoff.argmax(axis=0)
     top = payoff.max(axis=0)
-    tied = payoff >= top - _TIE * max(lane.utility_top for lane in system.program.lanes)
+    tied = payoff >= top - _TIE * max(lane.utility_top for lane in system.free_lanes)
     among = np.flatnonzero(tied.sum(axis=0) > 1)
     if len(among) <= _FEW:
         return best

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from clear_opt.solvers.program.assignment import use_of
-from clear_opt.solvers.program.offer_responses import PointLane
 from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.offer_responses import PointLane
 
 
 def bound_of(system: System, prices: np.ndarray) -> float:
@@ -31,7 +31,7 @@ def best_payoff(system: System, prices: np.ndarray) -> np.ndarray:
     if system.margin is None:
         return best
     floor, pinned = system.program.floor, system.program.pinned
-    for k, lane in enumerate(system.program.lanes):
+    for k, lane in enumerate(system.free_lanes):
         assert isinstance(lane, PointLane)  # variance is charged where expected spend counts
         below = lane.points.caps < lane.entry_cap[:, None]
         caps = lane.points.caps[:, below.any(axis=0)].T
