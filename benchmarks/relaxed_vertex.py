@@ -74,7 +74,6 @@ def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
 
 
 def _nearly_best(system: System, prices: np.ndarray) -> _States:
-    program = system.program
     payoff, funded = system.price_states(prices)
     top, bound = max(lane.utility_top for lane in system.free_lanes), system.bound(prices)
     lanes, tie = len(system.free_lanes), _TIE * min(top, max(bound, 0.0))

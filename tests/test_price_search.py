@@ -6,7 +6,7 @@ import pytest
 
 from clear_opt import AllocationProblem, ShiftedSurge, double_precision, solve
 from clear_opt.datasets import FAMILIES, random_problem
-from clear_opt.solvers import window
+from clear_opt.solvers.budget import sampled_bracket
 from clear_opt.solvers.budget.dual import find_price
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.budget.sampled_bracket import WindowLadder, clear
@@ -26,7 +26,7 @@ def plain_price(problem):
 def small_blocks(monkeypatch):
     monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", BLOCK)
     monkeypatch.setattr("clear_opt.solvers.budget.sampled_bracket.BLOCK_QUERIES", BLOCK)
-    monkeypatch.setattr(window, "_SAMPLE", 128)
+    monkeypatch.setattr(sampled_bracket, "_SAMPLE", 128)
 
 
 def surges(n, seed, share=0.3, **bounds):
@@ -69,7 +69,7 @@ def test_a_large_batch_has_the_same_price(family, bounded, monkeypatch):
 
 @pytest.mark.usefixtures("small_blocks")
 def test_the_price_of_a_large_batch_is_found_in_a_window(monkeypatch):
-    monkeypatch.setattr(window, "_SAMPLE", 2048)
+    monkeypatch.setattr(sampled_bracket, "_SAMPLE", 2048)
     for seed in range(6):
         problem = surges(3000, seed, share=0.05 + 0.1 * seed)
         ladder, price = clear(problem)
@@ -120,8 +120,8 @@ def test_a_large_batch_of_equal_queries_or_with_tokens_to_spare_is_solved():
 
 
 def test_a_million_queries_take_few_looks_at_the_whole_batch(monkeypatch):
-    looks, plain = [], window.total
-    monkeypatch.setattr(window, "total", lambda *given: looks.append(1) or plain(*given))
+    looks, plain = [], sampled_bracket.total
+    monkeypatch.setattr(sampled_bracket, "total", lambda *given: looks.append(1) or plain(*given))
     problem = surges(1_000_000, 0)
     answer = solve(problem)
     assert len(looks) <= 7

@@ -30,7 +30,8 @@ from clear_opt import (
     solve,
 )
 from clear_opt.datasets import random_program
-from clear_opt.solvers import choose_solver, conic_program
+from clear_opt.solvers import choose_solver
+from clear_opt.solvers.conic import program as conic_program
 from clear_opt.solvers.conic.program import relax_program
 from clear_opt.solvers.program import System
 from clear_opt.solvers.program.barrier_method import coupled_prices

@@ -23,6 +23,7 @@ from clear_opt import (
     solve,
 )
 from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
+from clear_opt.solvers.program import System
 
 
 def surges(rng, n, height=1.0):

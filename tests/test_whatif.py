@@ -23,7 +23,7 @@ from clear_opt import (
     what_would_fund,
 )
 from clear_opt.datasets import FAMILIES, random_problem
-from clear_opt.sensitivity import BudgetPath, budget_sweep, caps
+from clear_opt.sensitivity import BudgetPath, budget_sweep, path_caps
 from tests.reference import clear_by_bisection
 from tests.units import curves_in_parts, in_parts_of_tokens
 
@@ -197,7 +197,7 @@ class TestPath:
         monkeypatch.setattr(
             ShiftedSurge, "response", lambda self, p: counted.append(len(self)) or response(self, p)
         )
-        monkeypatch.setattr(caps, "recover", pytest.fail)
+        monkeypatch.setattr(path_caps, "recover", pytest.fail)
         batch = make_instance(5000, 1, 1.0)
         path = budget_path(batch.problem(), np.linspace(0.01, 1.0, 100) * batch.budget)
         assert len(counted) <= 450
@@ -224,7 +224,7 @@ class TestPath:
 
     def test_a_smaller_budgets_caps_are_kept_where_they_are_worth_more(self, monkeypatch):
         problem = AllocationProblem(small_batch(2, n=20), budget=0)
-        honest = caps.point_at
+        honest = path_caps.point_at
 
         def careless(table, budget):  # spends nothing of the larger budget
             point = honest(table, budget)

@@ -1,10 +1,10 @@
 """Formulas over millions of queries, block by block: compiled once, little memory, all cores.
 
-A formula is written once, for NumPy and JAX alike (`clear_opt._numerics.array_namespace`). A batch of some
-thousand queries goes through NumPy as it is, which costs no compilation. A large one is cut into
-blocks of one size: JAX compiles a formula once whatever the number of queries, fuses it into one
-pass over the data, and needs memory for a few blocks only. On an accelerator blocks are larger. In
-a forked process, where JAX would wait for ever, blocks go through NumPy.
+A formula is written once, for NumPy and JAX alike (`clear_opt._numerics.array_namespace`). A batch
+of some thousand queries goes through NumPy as it is, which costs no compilation. A large one is cut
+into blocks of one size: JAX compiles a formula once whatever the number of queries, fuses it into
+one pass over the data, and needs memory for a few blocks only. On an accelerator blocks are larger.
+In a forked process, where JAX would wait for ever, blocks go through NumPy.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
 def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:
     from rich.console import Console
 
-    from clear_opt.cli import report
+    from clear_opt.cli import allocation_report
 
     console = Console(highlight=False)
     console.print(
@@ -83,6 +83,6 @@ def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:
         f" (budget {found.best.budget:,.0f})\n"
         "Accuracy is what to expect on the predicted curves; no model was run."
     )
-    console.print(report.policies(found.answers))
-    console.print(report.facts(found.best, found.check))
-    console.print(report.abandoned(made, found.best))
+    console.print(allocation_report.policies(found.answers))
+    console.print(allocation_report.facts(found.best, found.check))
+    console.print(allocation_report.abandoned(made, found.best))

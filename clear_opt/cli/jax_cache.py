@@ -1,8 +1,9 @@
 """Where the command line keeps what JAX compiles, so that only the first large batch waits for it.
 
-Small batches compile nothing (`clear_opt._numerics.chunked`), so this matters from some ten thousand queries
-on. The settings are JAX's own, read from the environment when JAX is loaded; one that the user has
-made stands. The package itself sets nothing: for a library that is its user's business.
+Small batches compile nothing (`clear_opt._numerics.chunked`), so this matters from some ten
+thousand queries on. The settings are JAX's own, read from the environment when JAX is loaded; one
+that the user has made stands. The package itself sets nothing: for a library that is its user's
+business.
 """
 
 from __future__ import annotations

@@ -170,10 +170,10 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
     Notes
     -----
     Demand is a ladder of steps, one per abandonment price, and smooth in between
-    (`clear_opt.solvers.budget.demand`). One table of demand at some of the breakpoints serves all budgets;
-    each then takes about two more evaluations to have its price exact to rounding. Caps are those
-    of the queries above the price, rounded, with the remainder where it gains most; those of a
-    smaller budget are kept where they are worth more.
+    (`clear_opt.solvers.budget.demand`). One table of demand at some of the breakpoints serves all
+    budgets; each then takes about two more evaluations to have its price exact to rounding. Caps
+    are those of the queries above the price, rounded, with the remainder where it gains most; those
+    of a smaller budget are kept where they are worth more.
     """
     raise InvalidInputError(
         "has no budget path",

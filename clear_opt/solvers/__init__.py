@@ -16,7 +16,7 @@ from clear_opt.solvers.budget.dual import DualSolver
 
 if TYPE_CHECKING:
     from clear_opt.solvers.conic.solver import ConicSolver
-    from clear_opt.solvers.cross_check import CrossCheck, cross_check
+    from clear_opt.solvers.crosscheck import CrossCheck, cross_check
 
 __all__ = [
     "Choice",
@@ -31,8 +31,8 @@ __all__ = [
 
 _HOME = {
     "ConicSolver": "clear_opt.solvers.conic.solver",
-    "CrossCheck": "clear_opt.solvers.cross_check",
-    "cross_check": "clear_opt.solvers.cross_check",
+    "CrossCheck": "clear_opt.solvers.crosscheck",
+    "cross_check": "clear_opt.solvers.crosscheck",
 }
 
 SolverName = Literal["auto", "dual", "conic"]

@@ -1,7 +1,7 @@
 """Tracking by MLflow: runs, logged models and the registry. Needs ``clear-opt[track]``.
 
-`clear_opt.tracking.mlflow_store` is the one module that touches MLflow. `clear_opt.training` says what is
-logged, and which version becomes the champion.
+`clear_opt.tracking.mlflow_store` is the one module that touches MLflow. `clear_opt.training` says
+what is logged, and which version becomes the champion.
 """
 
 from clear_opt.tracking.mlflow_store import (

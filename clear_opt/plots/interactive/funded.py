@@ -51,7 +51,8 @@ def funded_figure(
                 x=threshold[mask], y=height[mask], mode="markers",
                 name=f"{words}, {len(rows):,} queries",
                 marker={"color": colour, "symbol": symbol, "size": 8, "line": {"width": 2}},
-                customdata=rows, text=[plotly_figure.standing(allocation, row) for row in rows.tolist()],
+                customdata=rows,
+                text=[plotly_figure.standing(allocation, row) for row in rows.tolist()],
                 hovertemplate="query %{customdata}, threshold %{x:,.0f} tokens, height %{y:.1%}"
                 "<br>%{text}<extra></extra>",
             )

@@ -1,10 +1,10 @@
 """The states of a program's queries in cvxpy: how much of each query is in which state.
 
-A query is spread over its states (`clear_opt.solvers.program.System`): at rest, or funded in a lane. Each
-block below holds the shares of many states at once and says what they use of each row and what they
-are worth. Where a lane has finitely many states a share each is all there is; in the lane of a
-surge or a quadratic a funded share comes with its rise above the threshold, and the perspective of
-`conic_forms` makes it exact.
+A query is spread over its states (`clear_opt.solvers.program.System`): at rest, or funded in a
+lane. Each block below holds the shares of many states at once and says what they use of each row
+and what they are worth. Where a lane has finitely many states a share each is all there is; in the
+lane of a surge or a quadratic a funded share comes with its rise above the threshold, and the
+perspective of `conic_forms` makes it exact.
 """
 
 from __future__ import annotations

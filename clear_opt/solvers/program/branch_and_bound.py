@@ -1,8 +1,8 @@
 """A small integer program: one state for each query of a window, every row kept.
 
-`decide` decides the queries nearest to a tie together. Whatever the rows, at the prices almost every
-query has one best state, and only few need be decided anew; the others keep theirs. Where there are
-few enough choices, for a handful of queries, `try_all` goes through all of them.
+`decide` decides the queries nearest to a tie together. Whatever the rows, at the prices almost
+every query has one best state, and only few need be decided anew; the others keep theirs. Where
+there are few enough choices, for a handful of queries, `try_all` goes through all of them.
 
 Branch and bound, depth first, over linear relaxations. A vertex of such a relaxation has at most as
 many split queries as there are rows, so a dive to whole numbers is short.
