@@ -28,7 +28,7 @@ NAMED = {method.name: method for method in METHODS}
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_other_processes():
-    """Take peaks of memory as known: test_cli_bench.py measures them."""
+    """Take peaks of memory as known: test_quick_benchmark.py measures them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: 2_500_000)
         yield

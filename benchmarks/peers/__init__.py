@@ -1,6 +1,7 @@
 """Ways to allocate, ours and what a user would pick instead, and how to compare them.
 
-``clear-opt bench`` runs a short comparison; ``make bench`` the long ones of ``benchmarks/``.
+``python -m benchmarks.quick`` runs a short comparison; ``make bench`` the long ones of
+``benchmarks/``.
 """
 
 from benchmarks.peers.comparison import compare

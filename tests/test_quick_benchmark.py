@@ -1,4 +1,4 @@
-"""``clear-opt bench``: what it prints and refuses, and that a peak is the peak of the call."""
+"""The quick comparison: what it prints and refuses, and that a peak is the peak of the call."""
 
 import json
 import os
@@ -7,16 +7,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
+from benchmarks import quick
 from benchmarks.peers import METHODS, compare, make_instance, peak_memory
-from clear_opt.cli.app import app
 
 MEGABYTE = 10**6
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["bench", *arguments])
 
 
 @pytest.fixture
@@ -25,14 +20,14 @@ def few(monkeypatch):
     methods = [METHODS[-1], METHODS[-2]._replace(largest=5, why="a reason")]
     monkeypatch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: 1_500_000)
     monkeypatch.setattr(
-        "benchmarks.peers.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
+        "benchmarks.quick.compare", lambda sizes, say: compare(sizes, methods=methods, say=say)
     )
 
 
-def test_json_has_the_rows_and_nothing_else(few):
-    result = run("--n", "5,6", "--json")
-    assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout, parse_constant=pytest.fail)
+def test_json_has_the_rows_and_nothing_else(few, capsys):
+    quick.main(["--n", "5,6", "--json"])
+    shown = capsys.readouterr()
+    found = json.loads(shown.out, parse_constant=pytest.fail)
     assert list(found) == ["rows"]
     assert [(row["method"], row["n"]) for row in found["rows"]] == [
         ("proportional", 5), ("uniform", 5), ("proportional", 6),
@@ -42,28 +37,29 @@ def test_json_has_the_rows_and_nothing_else(few):
         assert row["seconds"] > 0
         assert 0 <= row["share_of_bound"] <= 1
         assert row["peak_mb"] == 1.5
-    assert "note: uniform is left out at n = 6: a reason" in result.stderr
+    assert "note: uniform is left out at n = 6: a reason" in shown.err
 
 
-def test_the_table_says_the_same_to_people(few):
-    result = run("--n", "5")
-    assert result.exit_code == 0, result.output
-    assert "proportional" in result.stdout
-    assert "% of bound" in result.stdout
-    assert "1.5" in result.stdout
+def test_the_table_says_the_same_to_people(few, capsys):
+    quick.main(["--n", "5"])
+    shown = capsys.readouterr().out
+    assert "proportional" in shown
+    assert "% of bound" in shown
+    assert "1.5" in shown
 
 
-def test_where_peaks_are_unknown_they_are_null(few, monkeypatch):
+def test_where_peaks_are_unknown_they_are_null(few, monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: None)
-    assert json.loads(run("--n", "5", "--json").stdout)["rows"][0]["peak_mb"] is None
+    quick.main(["--n", "5", "--json"])
+    assert json.loads(capsys.readouterr().out)["rows"][0]["peak_mb"] is None
 
 
 @pytest.mark.parametrize("sizes", ["", "0", "5,x", "-1", "1.5"])
-def test_sizes_must_be_whole_numbers_above_zero(sizes):
-    result = run("--n", sizes)
-    assert result.exit_code == 2
-    assert result.stderr.startswith("clear-opt: Invalid value: --n: ")
-    assert result.stderr.count("\n") == 1
+def test_sizes_must_be_whole_numbers_above_zero(sizes, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        quick.main([f"--n={sizes}"])
+    assert stopped.value.code == 2
+    assert "argument --n: " in capsys.readouterr().err
 
 
 taken_whole = partial(np.ones, dtype=np.int8)
