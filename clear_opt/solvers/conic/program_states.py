@@ -4,7 +4,7 @@ A query is spread over its states (`clear_opt.solvers.program.System`): at rest,
 lane. Each block below holds the shares of many states at once and says what they use of each row
 and what they are worth. Where a lane has finitely many states a share each is all there is; in the
 lane of a surge or a quadratic a funded share comes with its rise above the threshold, and the
-perspective of `conic_forms` makes it exact.
+perspective of `cone_forms` makes it exact.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The convex-program solver: the exact hull of the problem in cvxpy, a second opinion on the price.
 
-`conic_forms` states the programs; families without a conic form use `tangent_cuts`. Programs are
+`cone_forms` states the programs; families without a conic form use `tangent_cuts`. Programs are
 compiled once per shape and kept, so a second solve of the same shape only changes numbers. Cone
 programs of more than `clear_opt.defaults.DPP_LIMIT` queries, which says why, are read anew each
-time; before that `conic_presolve` decides most of their queries with the help of a small program
+time; before that `presolve` decides most of their queries with the help of a small program
 that is kept.
 """
 
