@@ -2,9 +2,9 @@
 
 At the prices almost every query has one best state. With m constraints at most m queries need be
 split between two (Shapley-Folkman; the mathematics, section 10). Those nearest to a tie are tried
-both ways (`marginal_sets`), and are decided together with a few more by a small integer program over
-their best states; the others keep theirs. What is left of each limit then goes to whoever gains
-most from it.
+both ways (`marginal_sets`), and are decided together with a few more by a small integer program
+over their best states; the others keep theirs. What is left of each limit then goes to whoever
+gains most from it.
 """
 
 from __future__ import annotations
