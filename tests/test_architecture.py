@@ -176,6 +176,7 @@ def test_the_wheel_brings_the_shipped_predictor(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert {"clear_opt/py.typed", "clear_opt/plots/report/report.html.j2"} <= set(names)
     assert any(name.startswith("clear_opt/models/zeroeval-math/") for name in names)
+    assert not any(name.startswith(("benchmarks", "clear_opt/bench")) for name in names)
     assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
 
 
