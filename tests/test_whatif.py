@@ -1,5 +1,6 @@
 """What-if questions, against solving each budget anew, brute force, and SciPy's root finder."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -230,7 +231,9 @@ class TestPath:
             point = honest(table, budget)
             return point if budget < 900 else point._replace(tokens=0 * point.tokens, value=0.0)
 
-        monkeypatch.setattr("clear_opt.sensitivity.budget_path.point_at", careless)
+        # In the package the module's name is that of its function.
+        module = sys.modules["clear_opt.sensitivity.budget_path"]
+        monkeypatch.setattr(module, "point_at", careless)
         path = budget_path(problem, [1000, 800])
         assert path.value[0] == path.value[1] > 0
         assert (path.tokens[0] == path.tokens[1]).all()
