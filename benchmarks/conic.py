@@ -29,10 +29,10 @@ from cvxpy.constraints.nonpos import Inequality
 from cvxpy.reductions.solvers.solving_chain import SolvingChain
 from scipy.special import lambertw
 
+from benchmarks.peers.instances import Instance, make_instance
 from benchmarks.report import machine_facts, markdown_table, write_report
 from clear_opt import ConicSolver, DualSolver
-from clear_opt.bench.instances import Instance, make_instance
-from clear_opt.solvers.cvxpy_terms import at_most, dual_of, numbers
+from clear_opt.solvers.conic.cvxpy_terms import at_most, dual_of, numbers
 
 _RESULT = Path(__file__).parent / "results" / "conic.json"
 _SHARE_OF_PEAKS = 0.3

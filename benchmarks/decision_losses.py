@@ -19,10 +19,10 @@ import lightgbm as lgb
 import numpy as np
 from jax.scipy.special import ndtr
 
+from clear_opt._numerics.precision import double_precision
 from clear_opt.curves import ShiftedSurge
-from clear_opt.envelope import concave_envelope
+from clear_opt.envelopes.concave import concave_envelope
 from clear_opt.fitting import surge_shape
-from clear_opt.precision import double_precision
 
 SOFTNESS = 0.05
 """Surplus, as success, over which the smoothed regret turns from giving up to funding."""

@@ -12,7 +12,7 @@ from benchmarks.decision_losses import Outcomes
 from benchmarks.held_out_states import as_completion
 from clear_opt import AllocationProblem, ShiftedSurge, solve
 from clear_opt.curves import Curve
-from clear_opt.envelope import concave_envelope
+from clear_opt.envelopes.concave import concave_envelope
 from clear_opt.fitting import surge_shape
 from clear_opt.policies import oracle, spread_leftover
 from clear_opt.rollouts import Rollouts

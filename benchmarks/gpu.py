@@ -31,11 +31,11 @@ import jax
 import numpy as np
 
 from benchmarks.limit import demand, formula_of
+from benchmarks.peers import make_instance
+from benchmarks.peers.comparison import SHARE_OF_PEAKS
 from benchmarks.report import machine_facts, write_report
 from clear_opt import DualSolver
-from clear_opt.bench import make_instance
-from clear_opt.bench.comparison import SHARE_OF_PEAKS
-from clear_opt.blocks import total
+from clear_opt._numerics.chunked import total
 
 NO_GPU = "no GPU was found: nothing was measured (JAX runs on {backend})"
 

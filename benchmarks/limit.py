@@ -32,15 +32,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.peers import Instance, make_instance, peak_memory
+from benchmarks.peers.comparison import SHARE_OF_PEAKS
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from clear_opt import DualSolver
-from clear_opt.bench import Instance, make_instance, peak_memory
-from clear_opt.bench.comparison import SHARE_OF_PEAKS
-from clear_opt.blocks import total
-from clear_opt.curves.numerics import Array
+from clear_opt._numerics.array_namespace import Array
+from clear_opt._numerics.chunked import total
+from clear_opt._numerics.precision import double_precision
 from clear_opt.defaults import BLOCK_QUERIES
-from clear_opt.envelope import Envelope
-from clear_opt.precision import double_precision
+from clear_opt.envelopes.concave import Envelope
 
 MARKS = ("<!-- limit: begin -->", "<!-- limit: end -->")
 """Marks around this benchmark's table in docs/benchmarks.md."""

@@ -2,7 +2,7 @@
 
     python -m benchmarks.paper [--out DIR] [--seeds 20] [--queries 500] [--jobs 2]
 
-Streams are simulated (`clear_opt.traffic`), and drawn from recorded answers where the two tables
+Streams are simulated (`clear_opt.datasets`), and drawn from recorded answers where the two tables
 of rollouts are there. Whoever predicts has not seen the queries it predicts. Every policy gets the
 same total of caps, spends what it leaves (`clear_opt.policies.spread_leftover`), and is replayed on
 the answers. DIR gets `paper.json` with all cells, `paper.md` with the tables, and the pictures.

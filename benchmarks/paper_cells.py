@@ -18,7 +18,7 @@ from benchmarks.paper_policies import (
     UNIFORM,
     Scored,
 )
-from clear_opt.traffic import STREAMS
+from clear_opt.datasets import STREAMS
 
 LEVEL = 0.95
 DIFFERENCES = (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import paper_published as published
 from benchmarks.paper_policies import KNOWN, NOISY, OURS, PAPER, SURGE, UNIFORM
 from benchmarks.paper_tables import NAMES, TITLES
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, GREEN, Look, look_of
-from clear_opt.traffic import STREAMS
+from clear_opt.datasets import STREAMS
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.styles import BLUE, GREEN, Look, look_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def _line(axes: Axes, x: Any, y: Any, name: str) -> Any:
 
 def _grid() -> tuple[Figure, list[Axes]]:
     """Give four panels, one for each stream, two by two."""
-    figure, (whole,) = canvas.new_figure(canvas.FULL, aspect=0.85)
+    figure, (whole,) = matplotlib_figure.new_figure(matplotlib_figure.FULL, aspect=0.85)
     whole.remove()
     panels = []
     for k, name in enumerate(STREAMS):
@@ -100,11 +100,11 @@ def _accuracy(world: str, streams: dict[str, Any], budgets: list[float]) -> Figu
                     markersize=7, zorder=5,
                 )  # fmt: skip
         top = max(max(found[p]["high"]) for p in (OURS, "oracle"))
-        canvas.share_axis(axes, 1.08 * top)
+        matplotlib_figure.share_axis(axes, 1.08 * top)
         axes.set_xlim(0, budgets[-1] * 1.03)
     _name_axes(panels, "accuracy")
     figure.suptitle(f"{TITLES[world]}: accuracy by budget", fontsize=10.5)
-    canvas.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles, columns=2)
     return figure
 
 
@@ -121,17 +121,19 @@ def _abandoned(world: str, streams: dict[str, Any], budgets: list[float]) -> Fig
                 "*", color="black", label="paper's own figure", markersize=8, zorder=5,
                 clip_on=False,
             )  # fmt: skip
-        canvas.share_axis(axes, 1.0)
+        matplotlib_figure.share_axis(axes, 1.0)
         axes.set_xlim(0, budgets[-1] * 1.03)
     _name_axes(panels, "abandoned")
     figure.suptitle(f"{TITLES[world]}: share of queries abandoned", fontsize=10.5)
-    canvas.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles, columns=2)
     return figure
 
 
 def _noise(world: str, noise: dict[str, Any], settings: dict[str, Any]) -> Figure:
     budgets = settings["noise_budgets"]
-    figure, panels = canvas.new_figure(canvas.FULL, aspect=0.4, panels=len(budgets))
+    figure, panels = matplotlib_figure.new_figure(
+        matplotlib_figure.FULL, aspect=0.4, panels=len(budgets)
+    )
     handles: list[Any] = []
     for k, (axes, budget) in enumerate(zip(panels, budgets, strict=True)):
         handles = []
@@ -144,11 +146,11 @@ def _noise(world: str, noise: dict[str, Any], settings: dict[str, Any]) -> Figur
             handles.append(_line(axes, settings["noise"], part["mean"], name))
         axes.set_title(f"{budget:,} tokens per query", loc="left", fontsize=9)
         axes.set_xlabel("noise on predicted length", fontsize=8.5)
-        canvas.share_axis(axes, 1.15 * max(max(row) for row in noise[OURS]["high"]))
-        canvas.per_cent(axes.xaxis)
+        matplotlib_figure.share_axis(axes, 1.15 * max(max(row) for row in noise[OURS]["high"]))
+        matplotlib_figure.per_cent(axes.xaxis)
     panels[0].set_ylabel("accuracy", fontsize=9)
     figure.suptitle(f"{TITLES[world]}, mean of the four streams", fontsize=10.5)
-    canvas.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles, columns=2)
     return figure
 
 

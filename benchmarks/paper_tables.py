@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import paper_published as published
 from benchmarks.paper_policies import ABLATIONS, KNOWN, NOISY, OURS, PAPER, POLICIES, SURGE, UNIFORM
 from benchmarks.report import markdown_table
-from clear_opt.traffic import STREAMS
+from clear_opt.datasets import STREAMS
 
 NAMES = {
     "uniform": "equal caps",

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from clear_opt import ShiftedSurge, TabularCurve
+from clear_opt.datasets import STREAMS, Traffic, draw, simulate, training_set
 from clear_opt.evaluation import Batch, cross_validated, pooled
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
-from clear_opt.traffic import STREAMS, Traffic, draw, simulate, training_set
 
 SIMULATED, RECORDED = "simulated", "recorded"
 SELF_ESTIMATE_ERROR = 0.5

@@ -3,10 +3,10 @@
     python -m benchmarks.parity [--instances 200] [--families surge,hill]
     python -m benchmarks.parity --programs [--instances 200]
 
-One-row instances come from `clear_opt.instances.random_problem`: n from 1 to 2,000, budgets from
+One-row instances come from `clear_opt.datasets.random_problem`: n from 1 to 2,000, budgets from
 1 % to 120 % of what the queries can use, parameters over five orders of magnitude; each family
 once without and once with floors, ceilings and weights. Programs come from
-`clear_opt.instances.random_program`: n from 3 to 400, one to three offers, limits of tokens and
+`clear_opt.datasets.random_program`: n from 3 to 400, one to three offers, limits of tokens and
 money, tenants with limits, guarantees and funded shares, floors, ceilings, pins, weights; every
 third one counts expected spend.
 """
@@ -21,11 +21,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.relaxed_vertex import relaxed_vertex
 from clear_opt import cross_check
-from clear_opt.instances import FAMILIES, random_problem, random_program
-from clear_opt.program import Program, System
+from clear_opt.datasets import FAMILIES, random_problem, random_program
+from clear_opt.problem import Program
 from clear_opt.solvers import CrossCheck
-from clear_opt.solvers.coupled.vertex import relaxed_vertex
+from clear_opt.solvers.program import System
 
 CONIC_FAMILIES = ("surge", "quadratic", "triangular", "tabular")
 PRICE = 1e-3  # relative; a larger difference must be one of prices that are not unique

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers import Instance, make_instance
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from benchmarks.solvers import sizes_of
 from clear_opt import AllocationProblem, ShiftedSurge, budget_path, solve
-from clear_opt.bench import Instance, make_instance
 
 MARKS = ("<!-- path: begin -->", "<!-- path: end -->")
 """Marks around this benchmark's table in docs/benchmarks.md."""

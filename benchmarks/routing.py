@@ -27,7 +27,7 @@ from benchmarks.report import machine_facts, markdown_table, quote_text, write_r
 from benchmarks.routing_offers import PRICES, Held, held_out, offers_of, prompt_tokens, replay
 from clear_opt import Limit, Offer, Program, solve
 from clear_opt.predictors import SurgePredictor
-from clear_opt.program.program import Basis
+from clear_opt.problem.program import Basis
 from clear_opt.rollouts import Rollouts, read_rollouts
 
 CASES: tuple[tuple[tuple[str, ...], Basis], ...] = (

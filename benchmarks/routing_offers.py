@@ -13,7 +13,7 @@ from sklearn.base import clone
 from clear_opt import Allocation, Lengths, Offer, ShiftedSurge, TabularCurve
 from clear_opt.evaluation import query_folds
 from clear_opt.predictors import SurgePredictor
-from clear_opt.program.program import Basis
+from clear_opt.problem.program import Basis
 from clear_opt.rollouts import Rollouts
 
 

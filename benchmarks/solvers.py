@@ -8,7 +8,7 @@ the machine hits them all. Before timing every method runs once on each instance
 compilation are not in the medians but in ``first_seconds``; only where that run takes longer than
 `PATIENCE` it is the time. Share is the expected number of right answers as a share of the dual
 bound, which no allocation can exceed. Memory is the peak of one call beyond its inputs, in a
-process of its own (`clear_opt.bench.memory`). Where the report goes to its usual place, the table
+process of its own (`benchmarks.peers.memory`). Where the report goes to its usual place, the table
 in docs/benchmarks.md is renewed too.
 """
 
@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers import METHODS, Method, compare
+from benchmarks.peers.comparison import PATIENCE, SHARE_OF_PEAKS
 from benchmarks.report import machine_facts, print_report, quote, write_report
-from clear_opt.bench import METHODS, Method, compare
-from clear_opt.bench.comparison import PATIENCE, SHARE_OF_PEAKS
 
 SIZES = (500, 5_000, 50_000, 500_000, 10_000_000)
 

@@ -11,8 +11,9 @@ from sklearn.base import clone
 from clear_opt import Lengths, Limit, Offer, Program, ShiftedSurge, TabularCurve
 from clear_opt.evaluation import query_folds
 from clear_opt.predictors import SurgePredictor
-from clear_opt.program.program import Basis
+from clear_opt.problem.program import Basis
 from clear_opt.rollouts import Rollouts
+from clear_opt.solvers.program import unlimited_lanes
 
 FOLDS = 5
 
@@ -85,7 +86,7 @@ def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarra
     They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
     ``rate`` is what variance costs, tokens per squared token.
     """
-    (lane,), n = program.unlimited_lanes, len(program)
+    (lane,), n = unlimited_lanes(program), len(program)
     caps = np.zeros((len(prices), n))
     for k, price in enumerate(prices):
         found = lane.funded(np.full(n, price), np.full(n, price * rate))

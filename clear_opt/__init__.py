@@ -18,8 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clear_opt.allocation import Allocation, Reason, Status
-    from clear_opt.certificate import Certificate
+    from clear_opt._numerics.precision import double_precision
     from clear_opt.curves import (
         Curve,
         Hill,
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
         ShiftedSurge,
         TabularCurve,
         Triangular,
+        UncertainCurves,
     )
-    from clear_opt.envelope import concave_envelope
+    from clear_opt.envelopes import concave_envelope
     from clear_opt.errors import (
         ClearOptError,
         InfeasibleError,
@@ -44,18 +44,28 @@ if TYPE_CHECKING:
         SurgeLengths,
         TabularLengths,
     )
-    from clear_opt.precision import double_precision
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.program import (
-        Conflict,
+    from clear_opt.problem import (
+        Allocation,
+        AllocationProblem,
+        Certificate,
         FundedShare,
         Guarantee,
         Limit,
         Offer,
         Program,
-        find_conflict,
+        Reason,
+        Status,
         per_tenant,
     )
+    from clear_opt.sensitivity import (
+        BudgetPath,
+        CheapestBudget,
+        budget_path,
+        cheapest_budget,
+        entry_budgets,
+        what_would_fund,
+    )
+    from clear_opt.sensitivity.gradients import optimal_price, optimal_value
     from clear_opt.solvers import (
         ConicSolver,
         CrossCheck,
@@ -64,22 +74,11 @@ if TYPE_CHECKING:
         cross_check,
         solve,
     )
-    from clear_opt.solvers.gradients import optimal_price, optimal_value
-    from clear_opt.uncertain import UncertainCurves
-    from clear_opt.whatif import (
-        BudgetPath,
-        CheapestBudget,
-        budget_path,
-        cheapest_budget,
-        entry_budgets,
-        what_would_fund,
-    )
+    from clear_opt.solvers.infeasibility import Conflict, find_conflict
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "clear_opt.allocation": ("Allocation", "Reason", "Status"),
-    "clear_opt.certificate": ("Certificate",),
     "clear_opt.curves": (
         "Curve",
         "Hill",
@@ -88,8 +87,9 @@ _HOME = {
         "ShiftedSurge",
         "TabularCurve",
         "Triangular",
+        "UncertainCurves",
     ),
-    "clear_opt.envelope": ("concave_envelope",),
+    "clear_opt.envelopes": ("concave_envelope",),
     "clear_opt.errors": (
         "ClearOptError",
         "InfeasibleError",
@@ -104,16 +104,18 @@ _HOME = {
         "SurgeLengths",
         "TabularLengths",
     ),
-    "clear_opt.precision": ("double_precision",),
-    "clear_opt.problem": ("AllocationProblem",),
-    "clear_opt.program": (
-        "Conflict",
+    "clear_opt._numerics.precision": ("double_precision",),
+    "clear_opt.problem": (
+        "Allocation",
+        "AllocationProblem",
+        "Certificate",
         "FundedShare",
         "Guarantee",
         "Limit",
         "Offer",
         "Program",
-        "find_conflict",
+        "Reason",
+        "Status",
         "per_tenant",
     ),
     "clear_opt.solvers": (
@@ -124,9 +126,9 @@ _HOME = {
         "cross_check",
         "solve",
     ),
-    "clear_opt.solvers.gradients": ("optimal_price", "optimal_value"),
-    "clear_opt.uncertain": ("UncertainCurves",),
-    "clear_opt.whatif": (
+    "clear_opt.sensitivity.gradients": ("optimal_price", "optimal_value"),
+    "clear_opt.solvers.infeasibility": ("Conflict", "find_conflict"),
+    "clear_opt.sensitivity": (
         "BudgetPath",
         "CheapestBudget",
         "budget_path",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clear_opt import AllocationProblem, ShiftedSurge, solve
-from clear_opt.amounts import written
+from clear_opt._numerics.formatting import written
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.25, 3.0, 99_999.4, 1e5, 12_345_678.9, 9e15])

@@ -12,42 +12,49 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "clear_opt"
 
-# Bottom to top; a module may import from its own layer and from those below (design, section 2).
-LAYERS = [
-    {"errors", "defaults", "precision", "arrays", "blocks", "amounts"},
-    {"files", "tracking"},
-    {"curves", "lengths"},
-    {"envelope", "block_envelope", "uncertain", "spend", "overrun"}
-    | {"certificate", "allocation", "rollouts"},
-    {"problem", "fitting"},
-    {"program"},
-    {"predictors"},
-    {"solvers", "instances", "traffic"},
-    {"policies", "whatif"},
-    {"evaluation"},
-    {"plots", "report", "tables"},
-    {"demo", "training", "plans", "bench"},
-    {"cli", "__main__", "__init__"},
-]
+# The one map, top to bottom; CONTRIBUTING.md shows the same lines. A module may import from its own
+# line and from those below. `inputs` lies above `predictors`, which say what columns they ask for.
+LAYERS = """
+    cli                               a face: thin, no mathematics
+    training                          train, score, register
+    plots                             matplotlib for print, plotly for pages; the report
+    evaluation                        replay on recorded answers
+    datasets                          known optima, random problems, streams, demo questions
+    sensitivity, policies             budget paths, inverses, gradients | simple rules
+    inputs                            query tables and plan files
+    predictors                        text to curves
+    solvers                           budget (one row), program (many), conic, infeasibility
+    problem                           pure data: problems, offers, constraints, answers
+    envelopes, fitting                concave hulls, the spend frontier | rollouts to curves
+    curves, lengths, rollouts         the ground: utility, completion lengths, recorded answers
+    io, tracking, _numerics           rows of files | all MLflow code | arrays, chunks, hulls
+    errors, defaults                  what is wrong and what to do | defaults with reasons
+"""
 OPTIMISATION = (
-    "curves",
-    "lengths",
-    "envelope",
-    "uncertain",
-    "spend",
-    "overrun",
-    "problem",
-    "solvers",
-    "policies",
-    "whatif",
-    "allocation",
-    "instances",
+    "_numerics/",
+    "curves/",
+    "lengths/",
+    "envelopes/",
+    "problem/",
+    "solvers/",
+    "policies/",
+    "sensitivity/",
+    "datasets/named",
+    "datasets/random",
 )
 LEARNING = ("sklearn", "lightgbm", "mlflow", "pandas")
 
 
+def layers():
+    """Give the parts of each layer, bottom to top."""
+    lines = LAYERS.strip("\n").splitlines()[::-1]
+    return [set(line[:36].replace(",", " ").split()) for line in lines]
+
+
 def layer_of(part):
-    return next(level for level, parts in enumerate(LAYERS) if part in parts)
+    top = {"__init__", "__main__"}
+    levels = [*layers()[:-1], layers()[-1] | top]
+    return next(level for level, parts in enumerate(levels) if part in parts)
 
 
 def modules():
@@ -66,14 +73,21 @@ def part_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def test_the_contributors_see_the_same_map():
+    assert LAYERS.strip("\n") in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    parts = {part_of(path) for path in modules()} - {"__init__", "__main__"}
+    assert sorted(parts) == sorted(part for layer in layers() for part in layer)
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_downwards(path):
     part = part_of(path)
     for name in imports_of(path):
+        assert name.split(".")[0] != "benchmarks", f"{path} imports {name}"
         if name.startswith("clear_opt.") and part != "__init__":
             other = name.split(".")[1]
             assert layer_of(other) <= layer_of(part), f"{path} imports {name}"
-        if part in OPTIMISATION:
+        if path.relative_to(PACKAGE).as_posix().startswith(OPTIMISATION):
             assert name.split(".")[0] not in LEARNING
 
 
@@ -83,7 +97,7 @@ def test_all_mlflow_code_sits_in_one_module():
         for path in (*modules(), *(ROOT / "training").rglob("*.py"))
         if any(name.split(".")[0] == "mlflow" for name in imports_of(path))
     }
-    assert users == {"clear_opt/tracking/store.py"}
+    assert users == {"clear_opt/tracking/mlflow_store.py"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
@@ -160,8 +174,9 @@ def test_the_wheel_brings_the_shipped_predictor(tmp_path):
     )
     assert built.returncode == 0, built.stderr
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {"clear_opt/py.typed", "clear_opt/report/report.html.j2"} <= set(names)
+    assert {"clear_opt/py.typed", "clear_opt/plots/report/report.html.j2"} <= set(names)
     assert any(name.startswith("clear_opt/models/zeroeval-math/") for name in names)
+    assert not any(name.startswith(("benchmarks", "clear_opt/bench")) for name in names)
     assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
 
 

@@ -39,7 +39,7 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
-from clear_opt.arrays import own_numbers
+from clear_opt._numerics.arrays import own_numbers
 from clear_opt.policies import index_policy, proportional
 
 N = 12
@@ -355,6 +355,6 @@ def test_parameters_shared_by_all_queries_are_those_of_each_in_large_batches_too
         return problem.utility(caps), problem.best_response(1e-3)
 
     expected = answers()
-    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 32)
+    monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 32)
     for found, right in zip(answers(), expected, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-9)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu, limit
+from benchmarks.peers import METHODS, compare, make_instance
+from benchmarks.peers.convex import envelope_cuts
+from benchmarks.peers.grid import KNAPSACK_GAP, hull_climb, knapsack
 from benchmarks.report import BEGIN, END, markdown, quote, write_report
 from benchmarks.solvers import main, run
-from clear_opt.bench import METHODS, compare, make_instance
-from clear_opt.bench.convex import envelope_cuts
-from clear_opt.bench.grid import KNAPSACK_GAP, hull_climb, knapsack
 
 ROW = {
     "method",
@@ -28,9 +28,9 @@ NAMED = {method.name: method for method in METHODS}
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_other_processes():
-    """Take peaks of memory as known: test_cli_bench.py measures them."""
+    """Take peaks of memory as known: test_quick_benchmark.py measures them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clear_opt.bench.comparison.peak_memory", lambda *arguments: 2_500_000)
+        patch.setattr("benchmarks.peers.comparison.peak_memory", lambda *arguments: 2_500_000)
         yield
 
 
@@ -105,7 +105,7 @@ def test_methods_in_blocks_answer_as_in_one(name, monkeypatch):
     instance = make_instance(300, 4, 0.3)
     whole = NAMED[name].allocate(instance).tokens
     for module in ("methods", "grid"):
-        monkeypatch.setattr(f"clear_opt.bench.{module}._BLOCK", 64)
+        monkeypatch.setattr(f"benchmarks.peers.{module}._BLOCK", 64)
     assert np.array_equal(NAMED[name].allocate(instance).tokens, whole)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clear_opt.blocks import each, largest, total
+from clear_opt._numerics.chunked import each, largest, total
 
 
 def formula(queries, shift):
@@ -18,7 +18,7 @@ def product(queries, shift):
 
 @pytest.fixture
 def batch(monkeypatch):
-    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 16)
+    monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 16)
     rng = np.random.default_rng(0)
     return rng.normal(size=53), rng.normal(size=53)
 

@@ -17,8 +17,8 @@ from clear_opt import (
     Status,
     solve,
 )
-from clear_opt.program import System
-from clear_opt.program.margins import chords, reserves, tangents
+from clear_opt.solvers.program import System
+from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
 
 BLOCK = 20
 

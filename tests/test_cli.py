@@ -9,8 +9,8 @@ import pytest
 
 from clear_opt import InfeasibleError, ShiftedSurge, __version__
 from clear_opt.cli.app import app
-from clear_opt.files import read_records, write
-from clear_opt.tables import read_queries
+from clear_opt.inputs import read_queries
+from clear_opt.io import read_records, write
 from tests.command_line import CURVES, answer, exact_optima, refusal, run, write_curves
 
 KEYS = [

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from clear_opt.cli.app import app
-from clear_opt.files import TableError, read_records
+from clear_opt.inputs import read_queries
+from clear_opt.io import TableError, read_records
 from clear_opt.predictors import LinearLearner, SurgePredictor, load_predictor, save_predictor
 from clear_opt.rollouts import Rollouts
-from clear_opt.tables import read_queries
 
 
 @pytest.fixture(scope="module")

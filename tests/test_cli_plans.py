@@ -20,8 +20,8 @@ from clear_opt import (
     find_conflict,
     solve,
 )
-from clear_opt.files import read_records
-from clear_opt.whatif import CheapestBudget
+from clear_opt.io import read_records
+from clear_opt.sensitivity import CheapestBudget
 from tests.command_line import answer, refusal, run
 
 # tau, height, width, length_median, length_spread and tenant of three queries, by offer.
@@ -406,7 +406,7 @@ def test_cheapest_asks_for_the_least_of_the_first_limit(folder, monkeypatch):
         allocation = solve(program.with_budget(13.25))
         return CheapestBudget(13.25, 12.1, allocation, target, measure, 0.5, 18)
 
-    monkeypatch.setattr("clear_opt.whatif.cheapest_budget", found)
+    monkeypatch.setattr("clear_opt.sensitivity.cheapest_budget", found)
     out = folder / "caps.csv"
     options = (folder / "batch.csv", "--plan", folder / "plan.toml", "--target", 0.5, "--share")
     shown = words("cheapest", *options, "--out", out)

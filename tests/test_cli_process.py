@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from clear_opt.cli.compiled import cache_folder, keep_compiled
+from clear_opt.cli.jax_cache import cache_folder, keep_compiled
 from clear_opt.defaults import BLOCK_QUERIES
 
 CHOSEN = ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
@@ -68,7 +68,7 @@ def test_without_pydantic_a_table_says_how_to_install_it():
     result = python(
         "import sys; sys.modules['pydantic'] = None\n"
         "from clear_opt.errors import MissingExtraError\n"
-        "try: import clear_opt.tables\n"
+        "try: import clear_opt.inputs\n"
         "except MissingExtraError as error: print(error)"
     )
     assert "clear-opt[cli]" in result.stdout

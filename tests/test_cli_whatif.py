@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clear_opt import ShiftedSurge
-from clear_opt.files import read_records
+from clear_opt.io import read_records
 from tests.command_line import CURVES, answer, exact_optima, refusal, run, write_curves
 
 POINT = [
@@ -102,7 +102,7 @@ def test_path_says_what_is_wrong_with_its_budgets(curves, options, message):
 
 @pytest.mark.parametrize("command", [["path"], ["cheapest", "--target", "0.1"]])
 def test_nothing_is_read_for_an_output_that_cannot_be(curves, tmp_path, monkeypatch, command):
-    monkeypatch.setattr("clear_opt.tables.read_queries", pytest.fail)
+    monkeypatch.setattr("clear_opt.inputs.read_queries", pytest.fail)
     assert "is the input itself" in refusal(*command, curves, "--out", curves)
     assert "ending" in refusal(*command, curves, "--out", tmp_path / "out.pdf")
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-import clear_opt.program.conflict as conflict_module
+import clear_opt.solvers.infeasibility.conflict as conflict_module
 from clear_opt import (
     AllocationProblem,
     FundedShare,
@@ -30,8 +30,8 @@ from clear_opt import (
     per_tenant,
     solve,
 )
-from clear_opt.overrun import overrun_margin
-from clear_opt.program import find_conflict
+from clear_opt.problem.chance_constraints import overrun_margin
+from clear_opt.solvers.infeasibility import find_conflict
 from tests.enumerated import only, options_of, possible, use_of, useful, without
 
 BLOCK, LARGEST = 10, 250

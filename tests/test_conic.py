@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from clear_opt import AllocationProblem, ConicSolver, ShiftedSurge, SolverError, solve
-from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.solvers import conic, conic_presolve
-from clear_opt.solvers.conic_presolve import presolved, spread_sample
-from clear_opt.solvers.cvxpy_terms import dual_of, numbers
+from clear_opt.datasets import FAMILIES, random_problem
+from clear_opt.solvers.conic import presolve, solver
+from clear_opt.solvers.conic.cvxpy_terms import dual_of, numbers
+from clear_opt.solvers.conic.presolve import presolved, spread_sample
 from tests.units import in_parts_of_tokens
 
 
@@ -29,8 +29,8 @@ def count_compilations(monkeypatch):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_second_solve_of_the_same_shape_does_not_compile_again(family, monkeypatch):
-    conic._compiled.cache_clear()
-    conic._compiled_cuts.cache_clear()
+    solver._compiled.cache_clear()
+    solver._compiled_cuts.cache_clear()
     calls = count_compilations(monkeypatch)
     ConicSolver().relax(random_problem(family, seed=1, n=17))
     first = len(calls)
@@ -89,8 +89,8 @@ def test_floor_and_threshold_in_every_order():
 
 
 def test_a_stalled_price_is_kept_where_it_cannot_be_refined(monkeypatch):
-    monkeypatch.setattr(conic, "_TOLERANCES", (1e-30, 1e-9))
-    monkeypatch.setattr(conic.Window, "holds", lambda *_: False)
+    monkeypatch.setattr(solver, "_TOLERANCES", (1e-30, 1e-9))
+    monkeypatch.setattr(solver.Window, "holds", lambda *_: False)
     monkeypatch.setattr(ConicSolver, "_refine", lambda _, problem, window: (window.high, np.inf))
     problem = random_problem("surge", seed=4, n=40)
     answer = ConicSolver().solve(problem)
@@ -174,7 +174,7 @@ def test_wrong_decisions_are_found_out(window, monkeypatch):
     problem = random_problem("surge", seed=4, n=600)
     truth = solve(problem, "dual")
     wrong = tuple(truth.price * edge for edge in window)
-    monkeypatch.setattr(conic_presolve, "_window", lambda *_: wrong)
+    monkeypatch.setattr(presolve, "_window", lambda *_: wrong)
     relaxation = ConicSolver().relax(problem)
     assert relaxation.converged
     assert relaxation.price == pytest.approx(truth.price, rel=1e-4)

@@ -17,7 +17,7 @@ from clear_opt import (
     Triangular,
     cross_check,
 )
-from clear_opt.instances import random_problem
+from clear_opt.datasets import random_problem
 from clear_opt.solvers.base import answer
 
 

@@ -18,8 +18,8 @@ from clear_opt import (
     Triangular,
     double_precision,
 )
-from clear_opt.curves.lambertw import lambertw0
-from clear_opt.instances import FAMILIES
+from clear_opt._numerics.lambertw import lambertw0
+from clear_opt.datasets import FAMILIES
 
 N = 60
 THRESHOLD_FAMILIES = (ShiftedSurge, Quadratic, Triangular)

@@ -20,8 +20,8 @@ from benchmarks.decision_losses import (
 )
 from benchmarks.decision_replay import Replays
 from clear_opt import AllocationProblem, solve
+from clear_opt._numerics.precision import double_precision
 from clear_opt.evaluation import Batch, score
-from clear_opt.precision import double_precision
 from clear_opt.rollouts import Rollouts
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from clear_opt import InvalidInputError, ShiftedSurge
 from clear_opt.cli.app import app
-from clear_opt.demo import make_queries, study
-from clear_opt.demo.contest import CONTEST
-from clear_opt.demo.school import SCHOOL
-from clear_opt.files import read_records
+from clear_opt.cli.demo_study import study
+from clear_opt.datasets import make_queries
+from clear_opt.datasets.contest_questions import CONTEST
+from clear_opt.datasets.school_questions import SCHOOL
+from clear_opt.io import read_records
 
 
 def run(*arguments):

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from clear_opt.files import (
+from clear_opt.io import (
     TableError,
     check_input,
     parse_json,

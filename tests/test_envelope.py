@@ -15,7 +15,7 @@ from clear_opt import (
     concave_envelope,
     double_precision,
 )
-from clear_opt.instances import FAMILIES
+from clear_opt.datasets import FAMILIES
 
 N = 25
 

@@ -13,7 +13,7 @@ import pytest
 
 import clear_opt
 from clear_opt.errors import ClearOptError, InvalidInputError
-from clear_opt.files import TableError, read_records
+from clear_opt.io import TableError, read_records
 
 WAYS = {
     "pickle": lambda error: pickle.loads(pickle.dumps(error)),

@@ -7,8 +7,8 @@ from scipy.stats import lognorm
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import calibrate, evaluate, reliability
 from clear_opt.evaluation.calibration import within_table
+from clear_opt.evaluation.cross_validation import predicted
 from clear_opt.evaluation.forecasts import Forecasts
-from clear_opt.evaluation.held_out import predicted
 from tests.known_predictors import Reads, drawn_rollouts
 
 CAPS = (100.0, 300.0, 900.0)

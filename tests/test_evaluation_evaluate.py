@@ -8,7 +8,7 @@ import pytest
 from clear_opt import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import as_json, evaluate, query_folds, replay, score
-from clear_opt.evaluation.held_out import Batch, cross_validated, pooled
+from clear_opt.evaluation.cross_validation import Batch, cross_validated, pooled
 from clear_opt.policies import oracle
 from clear_opt.rollouts import Rollouts, query_digests, read_rollouts
 from tests.known_predictors import Reads, drawn_rollouts

@@ -18,8 +18,8 @@ from clear_opt.evaluation import (
     replay,
     uniform_realised,
 )
+from clear_opt.plots.report import report_html
 from clear_opt.predictors import LinearLearner, SurgePredictor
-from clear_opt.report import report_html
 from clear_opt.rollouts import Rollouts
 from tests.made_queries import two_kinds
 

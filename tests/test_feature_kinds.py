@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import TableError
+from clear_opt.inputs import read_queries
+from clear_opt.io import TableError
 from clear_opt.predictors import SurgePredictor, as_table
 from clear_opt.rollouts import Rollouts, read_rollouts
 from clear_opt.rollouts.importers import import_table
-from clear_opt.tables import read_queries
 from tests.made_queries import QUICK, same_curves
 
 D = decimal.Decimal

@@ -21,7 +21,7 @@ from clear_opt import (
     optimal_value,
     solve,
 )
-from clear_opt.solvers.dual import find_price
+from clear_opt.solvers.budget.dual import find_price
 
 N = 5
 TOKEN = 1e12  # whole tokens of so large a problem are as fine as real numbers

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clear_opt.cli.app import app
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts import read_rollouts
 from clear_opt.rollouts.importers import import_table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clear_opt.errors import MissingExtraError
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.importers import import_inspect
 from tests.inspect_logs import edited, only_log, sample, write_logs
 

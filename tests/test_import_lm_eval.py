@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.importers import estimate_tokens, import_lm_eval
 
 DATE = "2025-03-01T12-30-00.123456"

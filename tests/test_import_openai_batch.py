@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.importers import import_openai_batch
 
 

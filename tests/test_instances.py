@@ -19,7 +19,7 @@ from clear_opt import (
     cross_check,
     solve,
 )
-from clear_opt.instances import INSTANCES, Instance, named_instance
+from clear_opt.datasets import INSTANCES, Instance, named_instance
 from clear_opt.policies import index_policy, uniform
 from tests.instance_truth import SmoothDual, best_whole, names, relaxed, unique_prices
 

@@ -47,7 +47,7 @@ def in_blocks():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 64)
+    monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 64)
 
 
 SETTINGS = {
@@ -208,9 +208,9 @@ FORKED = """
 import multiprocessing, warnings
 warnings.simplefilter("ignore")  # JAX warns of the fork itself
 import numpy as np
-import clear_opt.blocks
+import clear_opt._numerics.chunked
 from clear_opt import *
-clear_opt.blocks.BLOCK_QUERIES = 512
+clear_opt._numerics.chunked.BLOCK_QUERIES = 512
 curves = ShiftedSurge.from_height(np.linspace(50, 900, 2000), 0.8, 60.0)
 problem = AllocationProblem(curves, 200_000)
 

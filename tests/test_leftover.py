@@ -17,7 +17,7 @@ from clear_opt import (
     solve,
 )
 from clear_opt.cli.app import app
-from clear_opt.instances import random_problem
+from clear_opt.datasets import random_problem
 from clear_opt.policies import spread_leftover, uniform
 
 

@@ -24,11 +24,11 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
+from clear_opt._numerics.array_namespace import namespace
 from clear_opt.curves.base import settle
-from clear_opt.curves.numerics import namespace
 from clear_opt.defaults import MOST_TOKENS
-from clear_opt.program import find_conflict
-from clear_opt.spend import cap_grid
+from clear_opt.envelopes.spend_frontier import cap_grid
+from clear_opt.solvers.infeasibility import find_conflict
 from tests.reference import best_in_whole_tokens
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from clear_opt import InvalidInputError, LogNormalLengths, MixedLengths
-from clear_opt.overrun import linearised_margin, overrun_margin
+from clear_opt.problem.chance_constraints import linearised_margin, overrun_margin
 
 BATCHES = 4000
 

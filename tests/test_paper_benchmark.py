@@ -23,11 +23,11 @@ from benchmarks.paper_tables import markdown, summary
 from benchmarks.paper_worlds import Case, Outcomes, Shared, recorded_cases, shared_surge
 from benchmarks.uncertainty import posterior_stretch
 from clear_opt import TabularCurve
+from clear_opt.datasets import STREAMS
 from clear_opt.evaluation import Batch
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
-from clear_opt.traffic import STREAMS
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "benchmarks" / "results" / "paper.json"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clear_opt import ShiftedSurge, cross_check
-from clear_opt.instances import FAMILIES, random_problem
+from clear_opt.datasets import FAMILIES, random_problem
 from tests.reference import dual_by_sampling, largest_envelope_error
 from tests.units import in_parts_of_tokens
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clear_opt.files import TableError, read_parquet, read_records
+from clear_opt.inputs import read_queries
+from clear_opt.io import TableError, read_parquet, read_records
 from clear_opt.rollouts import read_rollouts
-from clear_opt.tables import read_queries
 
 BROKEN = pa.Array.from_buffers(
     pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")]

@@ -19,9 +19,8 @@ from clear_opt import (
     ShiftedSurge,
     solve,
 )
-from clear_opt.files import TableError
-from clear_opt.plans import Forecast, Plan, forecast, given, read_plan
-from clear_opt.tables import read_queries
+from clear_opt.inputs import Forecast, Plan, forecast, given, read_plan, read_queries
+from clear_opt.io import TableError
 
 TOML = """
 basis = "expected"

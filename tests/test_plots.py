@@ -32,7 +32,7 @@ from clear_opt.plots import (
     plot_frontier,
     plot_funded,
 )
-from clear_opt.plots.looks import LOOKS
+from clear_opt.plots.styles import LOOKS
 
 CURVES = ShiftedSurge.from_height(
     tau=[20, 80, 150, 300], height=[0.9, 0.4, 0.7, 0.2], width=[30, 40, 60, 200]

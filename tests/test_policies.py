@@ -13,7 +13,7 @@ from clear_opt import (
     Status,
     solve,
 )
-from clear_opt.instances import FAMILIES, random_problem
+from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.policies import (
     POLICIES,
     auction,

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from clear_opt import AllocationProblem, ShiftedSurge, double_precision, solve
-from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.solvers import window
-from clear_opt.solvers.dual import find_price
-from clear_opt.solvers.price_search import clearing_price
-from clear_opt.solvers.recovery import recover
-from clear_opt.solvers.window import WindowLadder, clear
+from clear_opt.datasets import FAMILIES, random_problem
+from clear_opt.solvers.budget import sampled_bracket
+from clear_opt.solvers.budget.dual import find_price
+from clear_opt.solvers.budget.primal_recovery import recover
+from clear_opt.solvers.budget.sampled_bracket import WindowLadder, clear
+from clear_opt.solvers.budget.traced_price import clearing_price
 from tests.units import in_parts_of_tokens
 
 BLOCK = 64
@@ -24,9 +24,9 @@ def plain_price(problem):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", BLOCK)
-    monkeypatch.setattr("clear_opt.solvers.window.BLOCK_QUERIES", BLOCK)
-    monkeypatch.setattr(window, "_SAMPLE", 128)
+    monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", BLOCK)
+    monkeypatch.setattr("clear_opt.solvers.budget.sampled_bracket.BLOCK_QUERIES", BLOCK)
+    monkeypatch.setattr(sampled_bracket, "_SAMPLE", 128)
 
 
 def surges(n, seed, share=0.3, **bounds):
@@ -62,14 +62,14 @@ def test_a_large_batch_has_the_same_price(family, bounded, monkeypatch):
     answer = solve(problem)
     assert answer.spent <= problem.budget
     assert answer.certificate.bound_violation == 0
-    monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 1 << 16)
+    monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 1 << 16)
     careful = max(problem.utility(recover(problem, plain)).sum(), 1e-300)
     assert answer.expected_utility >= careful * (1 - 1e-3)
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_the_price_of_a_large_batch_is_found_in_a_window(monkeypatch):
-    monkeypatch.setattr(window, "_SAMPLE", 2048)
+    monkeypatch.setattr(sampled_bracket, "_SAMPLE", 2048)
     for seed in range(6):
         problem = surges(3000, seed, share=0.05 + 0.1 * seed)
         ladder, price = clear(problem)
@@ -83,9 +83,9 @@ def test_caps_of_a_large_batch_are_worth_what_careful_ones_are(monkeypatch):
     for seed in range(6):
         problem = surges(700, seed, share=0.1 + 0.1 * seed)
         large = solve(problem)
-        monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", 1 << 16)
+        monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 1 << 16)
         small = solve(surges(700, seed, share=0.1 + 0.1 * seed))
-        monkeypatch.setattr("clear_opt.blocks.BLOCK_QUERIES", BLOCK)
+        monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", BLOCK)
         assert large.price == pytest.approx(small.price, rel=1e-12)
         assert large.dual_bound == pytest.approx(small.dual_bound, rel=1e-12)
         assert large.expected_utility == pytest.approx(small.expected_utility, rel=1e-4)
@@ -120,8 +120,8 @@ def test_a_large_batch_of_equal_queries_or_with_tokens_to_spare_is_solved():
 
 
 def test_a_million_queries_take_few_looks_at_the_whole_batch(monkeypatch):
-    looks, plain = [], window.total
-    monkeypatch.setattr(window, "total", lambda *given: looks.append(1) or plain(*given))
+    looks, plain = [], sampled_bracket.total
+    monkeypatch.setattr(sampled_bracket, "total", lambda *given: looks.append(1) or plain(*given))
     problem = surges(1_000_000, 0)
     answer = solve(problem)
     assert len(looks) <= 7

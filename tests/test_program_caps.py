@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clear_opt import ShiftedSurge, solve
-from clear_opt.program import Constraint, FundedShare, Guarantee, Limit, Offer, Program
+from clear_opt.problem import Constraint, FundedShare, Guarantee, Limit, Offer, Program
 
 MOST = 40  # tokens, more than any query of a small batch can use
 

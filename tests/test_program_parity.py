@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.relaxed_vertex import relaxed_vertex
 from clear_opt import (
     AllocationProblem,
     ConicSolver,
@@ -28,12 +29,12 @@ from clear_opt import (
     cross_check,
     solve,
 )
-from clear_opt.instances import random_program
-from clear_opt.program import System
-from clear_opt.solvers import choose_solver, conic_program
-from clear_opt.solvers.conic_program import relax_program
-from clear_opt.solvers.coupled.prices import coupled_prices
-from clear_opt.solvers.coupled.vertex import relaxed_vertex
+from clear_opt.datasets import random_program
+from clear_opt.solvers import choose_solver
+from clear_opt.solvers.conic import program as conic_program
+from clear_opt.solvers.conic.program import relax_program
+from clear_opt.solvers.program import System
+from clear_opt.solvers.program.barrier_method import coupled_prices
 
 BOUND, PRICE = 1e-6, 1e-3  # relative; the issue's own tolerances
 CONIC = ("surge", "quadratic", "triangular", "tabular")

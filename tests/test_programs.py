@@ -22,7 +22,8 @@ from clear_opt import (
     per_tenant,
     solve,
 )
-from clear_opt.spend import cap_grid, spend_points
+from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
+from clear_opt.solvers.program import System
 
 
 def surges(rng, n, height=1.0):
@@ -351,11 +352,12 @@ def test_weights_scale_values_and_prices():
 def test_another_budget_starts_from_the_same_lanes():
     rng = np.random.default_rng(13)
     program = Program(offers_of(rng, 40, 2), [Limit(500, "cents"), Limit(4000)])
-    other = program.with_budget(300)
-    assert other.unlimited_lanes is program.unlimited_lanes
-    assert other.budget.amount == 300
+    system = System(program)
+    other = system.with_budget(300)
+    assert other.unlimited_lanes is system.unlimited_lanes
+    assert other.program.budget.amount == 300
     fresh = Program(program.offers, [Limit(300, "cents"), Limit(4000)])
-    assert solve(other).expected_utility == solve(fresh).expected_utility
+    assert solve(other.program).expected_utility == solve(fresh).expected_utility
 
 
 def test_a_batch_without_queries_has_nothing_to_do():

@@ -12,7 +12,7 @@ import pytest
 
 from clear_opt.evaluation import evaluate
 from clear_opt.plots import plot_accuracy, plot_calibration
-from clear_opt.report import report_html, write_report
+from clear_opt.plots.report import report_html, write_report
 from tests.known_predictors import Reads, drawn_rollouts
 
 NASTY = '<script>alert("x")</script>&</td>'
@@ -168,7 +168,7 @@ def test_the_file_is_written_whole_or_not_at_all(found, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("clear_opt.report.words.headlines", broken)
+    monkeypatch.setattr("clear_opt.plots.report.words.headlines", broken)
     with pytest.raises(ZeroDivisionError):
         write_report(found, path)
     assert path.read_text() == "old"
@@ -182,7 +182,7 @@ def test_without_the_extra_a_message_says_how_to_install_it(missing):
             sys.executable,
             "-c",
             f"import sys; sys.modules[{missing!r}] = None\n"
-            "from clear_opt.report import check_installed\n"
+            "from clear_opt.plots.report import check_installed\n"
             "from clear_opt import MissingExtraError\n"
             "try: check_installed()\n"
             "except MissingExtraError as error: print(error)",

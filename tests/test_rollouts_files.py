@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts import Rollouts, read_rollouts, write_rollouts
 
 ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")

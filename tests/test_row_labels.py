@@ -5,10 +5,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from clear_opt.files import TableError, read_records
+from clear_opt.inputs import read_queries
+from clear_opt.io import TableError, read_records
 from clear_opt.rollouts import read_rollouts
 from clear_opt.rollouts.importers.grades import read_grades
-from clear_opt.tables import read_queries
 
 
 def frame():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clear_opt import AllocationProblem, Status, solve
-from clear_opt.instances import FAMILIES, random_problem
+from clear_opt.datasets import FAMILIES, random_problem
 from tests.units import in_parts_of_tokens
 
 problems = st.builds(

@@ -19,8 +19,8 @@ from clear_opt import (
     cross_check,
     solve,
 )
-from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.solvers.rounding import round_to_blocks
+from clear_opt.datasets import FAMILIES, random_problem
+from clear_opt.solvers.budget.rounding import round_to_blocks
 from tests.reference import (
     best_in_whole_tokens,
     best_on_grid,

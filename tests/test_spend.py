@@ -19,10 +19,16 @@ from clear_opt import (
     defaults,
     double_precision,
 )
-from clear_opt.curves.hull import Hull
-from clear_opt.instances import FAMILIES
+from clear_opt._numerics.upper_hull import Hull
+from clear_opt.datasets import FAMILIES
+from clear_opt.envelopes.spend_frontier import (
+    cap_grid,
+    spend_envelope,
+    spend_hull,
+    spend_points,
+    vertex_caps,
+)
 from clear_opt.policies import index_policy
-from clear_opt.spend import cap_grid, spend_envelope, spend_hull, spend_points, vertex_caps
 
 N = 30
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_opt import ClearOptError, InvalidInputError
-from clear_opt.files import TableError
-from clear_opt.tables import read_queries
+from clear_opt.inputs import read_queries
+from clear_opt.io import TableError
 
 
 def put(folder, name, content):

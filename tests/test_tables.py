@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_opt import ShiftedSurge
-from clear_opt.files import (
+from clear_opt.inputs import curve_table, read_queries
+from clear_opt.io import (
     TableError,
     check_folder,
     check_output,
@@ -23,7 +24,6 @@ from clear_opt.files import (
     write,
     write_table,
 )
-from clear_opt.tables import curve_table, read_queries
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 AWKWARD = [

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from clear_opt.datasets import POOLS, RECALL, STREAMS, draw, simulate, training_set
 from clear_opt.errors import InvalidInputError
-from clear_opt.traffic import POOLS, RECALL, STREAMS, draw, simulate, training_set
 
 
 def rank_correlation(one, other):

@@ -23,7 +23,7 @@ from clear_opt import (
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors import SurgePredictor
 from clear_opt.rollouts import read_rollouts
-from clear_opt.solvers.dual import find_price
+from clear_opt.solvers.budget.dual import find_price
 from tests.made_queries import QUICK, known_states, two_kinds
 
 N, S = 4, 30

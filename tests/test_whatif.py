@@ -1,5 +1,6 @@
 """What-if questions, against solving each budget anew, brute force, and SciPy's root finder."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import lambertw
 
+from benchmarks.peers import make_instance
 from clear_opt import (
     AllocationProblem,
     InfeasibleError,
@@ -21,9 +23,8 @@ from clear_opt import (
     solve,
     what_would_fund,
 )
-from clear_opt.bench import make_instance
-from clear_opt.instances import FAMILIES, random_problem
-from clear_opt.whatif import BudgetPath, budget_sweep, caps
+from clear_opt.datasets import FAMILIES, random_problem
+from clear_opt.sensitivity import BudgetPath, budget_sweep, path_caps
 from tests.reference import clear_by_bisection
 from tests.units import curves_in_parts, in_parts_of_tokens
 
@@ -197,7 +198,7 @@ class TestPath:
         monkeypatch.setattr(
             ShiftedSurge, "response", lambda self, p: counted.append(len(self)) or response(self, p)
         )
-        monkeypatch.setattr(caps, "recover", pytest.fail)
+        monkeypatch.setattr(path_caps, "recover", pytest.fail)
         batch = make_instance(5000, 1, 1.0)
         path = budget_path(batch.problem(), np.linspace(0.01, 1.0, 100) * batch.budget)
         assert len(counted) <= 450
@@ -224,13 +225,15 @@ class TestPath:
 
     def test_a_smaller_budgets_caps_are_kept_where_they_are_worth_more(self, monkeypatch):
         problem = AllocationProblem(small_batch(2, n=20), budget=0)
-        honest = caps.point_at
+        honest = path_caps.point_at
 
         def careless(table, budget):  # spends nothing of the larger budget
             point = honest(table, budget)
             return point if budget < 900 else point._replace(tokens=0 * point.tokens, value=0.0)
 
-        monkeypatch.setattr("clear_opt.whatif.path.point_at", careless)
+        # In the package the module's name is that of its function.
+        module = sys.modules["clear_opt.sensitivity.budget_path"]
+        monkeypatch.setattr(module, "point_at", careless)
         path = budget_path(problem, [1000, 800])
         assert path.value[0] == path.value[1] > 0
         assert (path.tokens[0] == path.tokens[1]).all()

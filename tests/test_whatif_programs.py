@@ -13,8 +13,8 @@ from clear_opt import (
     entry_budgets,
     what_would_fund,
 )
-from clear_opt.program import Guarantee, Limit, Offer, Program
-from clear_opt.solvers.coupled import solve_program
+from clear_opt.problem import Guarantee, Limit, Offer, Program
+from clear_opt.solvers.program import solve_program
 
 # Hundreds of solves of lines that other tests run too: counting each would double their time.
 pytestmark = pytest.mark.no_cover

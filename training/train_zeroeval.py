@@ -12,7 +12,7 @@ import numpy as np
 
 from clear_opt.errors import ClearOptError
 from clear_opt.evaluation import Evaluation
-from clear_opt.files import replacing
+from clear_opt.io import replacing
 from clear_opt.predictors import SurgePredictor, save_predictor
 from clear_opt.rollouts import Rollouts, read_rollouts, table_digest
 from clear_opt.training import train

@@ -6,7 +6,7 @@ import gc
 import io
 import sys
 
-from clear_opt.cli.compiled import keep_compiled
+from clear_opt.cli.jax_cache import keep_compiled
 
 _EXTRA = ("typer", "rich")
 _OBJECTS_PER_COLLECTION = 1_000_000

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clear_opt.cli.common import working
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import read_problem
-from clear_opt.cli.steps import working
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
-    from clear_opt.allocation import Allocation
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.program import Program
+    from clear_opt.problem import AllocationProblem, Program
+    from clear_opt.problem.allocation import Allocation
     from clear_opt.solvers import CrossCheck
 
 
@@ -73,7 +72,7 @@ def allocate(
 
     `clear-opt allocate queries.jsonl --plan plan.toml --out caps.csv`
     """
-    from clear_opt.cli.report import allocation_as_json, print_allocation
+    from clear_opt.cli.allocation_report import allocation_as_json, print_allocation
 
     if leftover is LeftoverOption.SPREAD and asked.counts_otherwise:
         raise typer.BadParameter(

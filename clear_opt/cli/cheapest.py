@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.amounts import written
+from clear_opt._numerics.formatting import written
+from clear_opt.cli.common import working
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import Posed, read_problem
-from clear_opt.cli.steps import working
 
 if TYPE_CHECKING:
-    from clear_opt.whatif import CheapestBudget
+    from clear_opt.sensitivity import CheapestBudget
 
 
 @with_shared_options
@@ -45,7 +45,7 @@ def cheapest(
 
     `clear-opt cheapest queries.jsonl --plan plan.toml --target 0.6`
     """
-    from clear_opt.whatif import cheapest_budget
+    from clear_opt.sensitivity import cheapest_budget
 
     posed = read_problem(asked, None, varies=True)
     begun = time.perf_counter()
@@ -61,7 +61,7 @@ def cheapest(
 
 
 def _as_json(found: CheapestBudget, posed: Posed, seconds: float) -> dict[str, Any]:
-    from clear_opt.cli.report import allocation_as_json
+    from clear_opt.cli.allocation_report import allocation_as_json
 
     return {
         "target": found.target,
@@ -78,8 +78,8 @@ def _as_json(found: CheapestBudget, posed: Posed, seconds: float) -> dict[str, A
 def _print(found: CheapestBudget, posed: Posed) -> None:
     from rich.console import Console
 
+    from clear_opt.cli.allocation_report import labelled, price_in_words
     from clear_opt.cli.program_report import offers_in_words, prices_in_words, spending_in_words
-    from clear_opt.cli.report import labelled, price_in_words
 
     allocation, unit = found.allocation, posed.unit
     of = "of the most there is to reach" if found.measure == "share" else "accuracy"

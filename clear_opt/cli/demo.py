@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, predict_texts, working
+from clear_opt.cli.common import DEFAULT_PREDICTOR, predict_texts, working
 from clear_opt.defaults import MOST_SEED, MOST_TOKENS
 
 _MOST = 100_000  # questions: predicting their curves takes minutes
 
 if TYPE_CHECKING:
-    from clear_opt.demo import DemoQuery, Study
+    from clear_opt.cli.demo_study import Study
+    from clear_opt.datasets import DemoQuery
 
 
 def demo(
@@ -42,8 +43,9 @@ def demo(
 
     `clear-opt demo --out-dir demo-output --tokens-per-query 150`
     """
-    from clear_opt.demo import make_queries, study
-    from clear_opt.files import make_folder
+    from clear_opt.cli.demo_study import study
+    from clear_opt.datasets import make_queries
+    from clear_opt.io import make_folder
 
     make_folder(out_dir)
     made = make_queries(queries, seed)
@@ -60,7 +62,7 @@ def demo(
 def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
     import pyarrow as pa
 
-    from clear_opt.files import replacing, write_table
+    from clear_opt.io import replacing, write_table
     from clear_opt.plots import plot_frontier
 
     ids, texts = ([query[i] for query in made] for i in range(2))
@@ -73,7 +75,7 @@ def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
 def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:
     from rich.console import Console
 
-    from clear_opt.cli import report
+    from clear_opt.cli import allocation_report
 
     console = Console(highlight=False)
     console.print(
@@ -81,6 +83,6 @@ def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:
         f" (budget {found.best.budget:,.0f})\n"
         "Accuracy is what to expect on the predicted curves; no model was run."
     )
-    console.print(report.policies(found.answers))
-    console.print(report.facts(found.best, found.check))
-    console.print(report.abandoned(made, found.best))
+    console.print(allocation_report.policies(found.answers))
+    console.print(allocation_report.facts(found.best, found.check))
+    console.print(allocation_report.abandoned(made, found.best))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.options import BasisOption
-from clear_opt.cli.steps import (
+from clear_opt.cli.common import (
     DEFAULT_BUDGETS,
     Budgets,
     Features,
@@ -22,6 +21,7 @@ from clear_opt.cli.steps import (
     read_table,
     working,
 )
+from clear_opt.cli.options import BasisOption
 from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def evaluate(
     if report is not None and spend:
         raise typer.BadParameter("--report shows the reserved basis only; use --json for figures")
     if report is not None:
-        from clear_opt.files import check_output
-        from clear_opt.report import check_installed
+        from clear_opt.io import check_output
+        from clear_opt.plots.report import check_installed
 
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
@@ -137,7 +137,7 @@ def evaluate(
     for sentence in found.notes:
         note(sentence)
     if report is not None:
-        from clear_opt.report import write_report
+        from clear_opt.plots.report import write_report
 
         with working("Writing the report"):
             write_report(found, report)
@@ -149,7 +149,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(plain(found), allow_nan=False))
     else:
-        from clear_opt.cli.scores import print_evaluation
+        from clear_opt.cli.evaluation_report import print_evaluation
 
         print_evaluation(found)
     if report is not None:
@@ -167,7 +167,7 @@ def _learner(predictor: str | None, tracking_uri: str | None, seed: int) -> Surg
 def _compare_spend(
     table: Rollouts, learner: SurgePredictor, asked: dict[str, Any], *, as_json: bool
 ) -> None:
-    from clear_opt.cli.scores import print_spend
+    from clear_opt.cli.evaluation_report import print_spend
     from clear_opt.evaluation import evaluate_spend
 
     if os.environ.get("MLFLOW_RUN_ID"):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clear_opt.cli.options import Asked
-from clear_opt.cli.steps import (
+from clear_opt.cli.common import (
     DEFAULT_PREDICTOR,
     described_by,
     load_learned,
@@ -19,18 +18,18 @@ from clear_opt.cli.steps import (
     predict_in_chunks,
     working,
 )
+from clear_opt.cli.options import Asked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clear_opt.plans import Forecast, Plan, PlannedOffer
+    from clear_opt.inputs import Forecast, Plan, PlannedOffer, QueryTable
     from clear_opt.predictors import SurgePredictor
-    from clear_opt.tables import QueryTable
 
 
 def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forecast]:
     """Give the forecast of each offer, and note what was not used or had to be assumed."""
-    from clear_opt.plans import PlannedOffer, given
+    from clear_opt.inputs import PlannedOffer, given
 
     source = _Predictions(table, asked)
     offers = plan.offers or (PlannedOffer(name=asked.model or "model", model=asked.model),)
@@ -101,7 +100,7 @@ class _Predictions:
 
 def _table_of(offer: PlannedOffer, table: QueryTable, asked: Asked) -> QueryTable:
     """Give the table with an offer's curves: one of its own, or that of the queries."""
-    from clear_opt.tables import read_queries
+    from clear_opt.inputs import read_queries
 
     if offer.curves is None:
         if asked.plan is not None and len(table) and (offer.model or offer.predictor):

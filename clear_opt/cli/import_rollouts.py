@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.steps import names_in, working
+from clear_opt.cli.common import names_in, working
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -137,7 +137,7 @@ def import_rollouts(
             raise typer.BadParameter(f"{option} is of no use with --format {format_.value}")
     if format_ is Format.OPENAI_BATCH and grades is None:
         raise typer.BadParameter("--format openai-batch needs --grades: who was right?")
-    from clear_opt.files import check_output
+    from clear_opt.io import check_output
     from clear_opt.rollouts import write_rollouts
 
     check_output(out, source=source)
@@ -177,7 +177,7 @@ def _columns(mapping: list[str]) -> dict[str, str]:
 def _print(found: Imported) -> None:
     from rich.console import Console
 
-    from clear_opt.cli.report import labelled, printable
+    from clear_opt.cli.allocation_report import labelled, printable
 
     rollouts = found.rollouts
     truncated = 0 if rollouts.truncated is None else int(rollouts.truncated.sum())
@@ -204,7 +204,7 @@ def _reasons(found: Imported) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from clear_opt.cli.report import printable
+    from clear_opt.cli.allocation_report import printable
 
     table = Table(box=SIMPLE)
     table.add_column("refused", justify="right", no_wrap=True)

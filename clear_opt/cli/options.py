@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, ModelName, TrackingUri
+from clear_opt.cli.common import DEFAULT_PREDICTOR, ModelName, TrackingUri
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Asked:
 
     def check(self) -> None:
         """Refuse what cannot work before anything is read."""
-        from clear_opt.files import check_output
+        from clear_opt.io import check_output
 
         if self.out is not None:
             check_output(self.out, source=self.queries)
@@ -157,7 +157,7 @@ def deliver(
     show: Callable[[], None],
 ) -> None:
     """Write the rows where a file is wanted, and print the answer in the form that is wanted."""
-    from clear_opt.files import write_table
+    from clear_opt.io import write_table
 
     written = None
     if asked.out is not None:

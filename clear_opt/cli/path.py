@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.amounts import written
+from clear_opt._numerics.formatting import written
+from clear_opt.cli.common import working
 from clear_opt.cli.options import Asked, deliver, with_shared_options
 from clear_opt.cli.problems import Posed, read_problem
-from clear_opt.cli.steps import working
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
-    from clear_opt.whatif import BudgetPath
+    from clear_opt.sensitivity import BudgetPath
 
 _POINTS = 20
 
@@ -77,7 +77,7 @@ def path(
 
 def _path(posed: Posed, budgets: list[float] | None, points: int) -> BudgetPath:
     from clear_opt.problem import AllocationProblem
-    from clear_opt.whatif import budget_path, budget_sweep
+    from clear_opt.sensitivity import budget_path, budget_sweep
 
     if budgets is None and isinstance(posed.problem, AllocationProblem):
         return budget_path(posed.problem, budget_sweep(posed.problem, points))
@@ -101,7 +101,7 @@ def _read(given: str) -> list[float]:
 
 
 def _as_json(found: BudgetPath, posed: Posed, seconds: float) -> dict[str, Any]:
-    from clear_opt.cli.report import whole
+    from clear_opt.cli.allocation_report import whole
 
     rows = found.to_table().to_pylist()
     for row in rows:

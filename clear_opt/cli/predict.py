@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, ModelName, TrackingUri, predict_table, working
+from clear_opt.cli.common import DEFAULT_PREDICTOR, ModelName, TrackingUri, predict_table, working
 
 
 def predict(
@@ -36,8 +36,8 @@ def predict(
 
     `clear-opt predict queries.jsonl --out curves.parquet`
     """
-    from clear_opt.files import check_output, write_table
-    from clear_opt.tables import curve_table, read_queries
+    from clear_opt.inputs import curve_table, read_queries
+    from clear_opt.io import check_output, write_table
 
     check_output(out, source=queries)
     with working("Reading queries"):

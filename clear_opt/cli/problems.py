@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from clear_opt.cli.common import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
 from clear_opt.cli.options import Asked
-from clear_opt.cli.steps import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from clear_opt.allocation import Allocation
     from clear_opt.curves import ShiftedSurge
-    from clear_opt.plans import Plan
-    from clear_opt.problem import AllocationProblem
-    from clear_opt.program import Program
-    from clear_opt.tables import QueryTable
+    from clear_opt.inputs import Plan, QueryTable
+    from clear_opt.problem import AllocationProblem, Program
+    from clear_opt.problem.allocation import Allocation
 
 BUDGET = "budget"
 """Name of the limit that --budget sets."""
@@ -37,7 +35,7 @@ class Posed(NamedTuple):
     @property
     def unit(self) -> str:
         """What the budget counts."""
-        from clear_opt.program import Program
+        from clear_opt.problem import Program
 
         one = self.problem
         return one.budget.resource if isinstance(one, Program) else "tokens"
@@ -66,7 +64,7 @@ def read_problem(asked: Asked, budget: float | None, *, varies: bool = False) ->
     varies
         Whether the budget is what is asked for: then any will do, and the first limit varies.
     """
-    from clear_opt.tables import read_queries
+    from clear_opt.inputs import read_queries
 
     plan = _plan(asked, budget, varies)
     if plan is None and budget is None and not varies:
@@ -83,7 +81,7 @@ def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
     """Give the plan with what the options change of it."""
     if not asked.counts_otherwise:
         return None
-    from clear_opt.plans import Plan, PlannedLimit, read_plan
+    from clear_opt.inputs import Plan, PlannedLimit, read_plan
 
     plan = Plan() if asked.plan is None else read_plan(asked.plan)
     if plan.offers and asked.model is not None:
@@ -132,7 +130,7 @@ def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
 def _naming(path: Path | None) -> Iterator[None]:
     """Name the plan in errors that are about no query."""
     from clear_opt.errors import InvalidInputError
-    from clear_opt.files import TableError
+    from clear_opt.io import TableError
 
     try:
         yield

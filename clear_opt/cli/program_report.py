@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clear_opt.allocation import row_in_words
-from clear_opt.amounts import written
+from clear_opt._numerics.formatting import written
+from clear_opt.problem.allocation import row_in_words
 
 if TYPE_CHECKING:
-    from clear_opt.allocation import Allocation
-    from clear_opt.plans import Plan
+    from clear_opt.inputs import Plan
+    from clear_opt.problem.allocation import Allocation
 
 
 def program_as_json(allocation: Allocation, plan: Plan) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.steps import DEFAULT_BUDGETS, Budgets, read_budgets, read_table, working
+from clear_opt.cli.common import DEFAULT_BUDGETS, Budgets, read_budgets, read_table, working
 from clear_opt.cli.train import tell
 from clear_opt.defaults import MOST_SEED
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.steps import (
+from clear_opt.cli.common import (
     DEFAULT_BUDGETS,
     Budgets,
     Features,
@@ -177,7 +177,7 @@ def tell(
         typer.echo(json.dumps(whole, allow_nan=False))
         return
     if made is not None:
-        from clear_opt.cli.scores import print_evaluation
+        from clear_opt.cli.evaluation_report import print_evaluation
 
         print_evaluation(made.evaluation)
         typer.echo()
@@ -216,7 +216,7 @@ def _predictor(learner: LearnerOption, seed: int) -> SurgePredictor:
 
 def _check_folder(out: Path) -> None:
     """Refuse a place for the predictor that holds something else, before any work is done."""
-    from clear_opt.files import check_folder
+    from clear_opt.io import check_folder
 
     check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / _INDEX).is_file():

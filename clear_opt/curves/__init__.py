@@ -13,6 +13,7 @@ from clear_opt.curves.quadratic import Quadratic
 from clear_opt.curves.surge import ShiftedSurge
 from clear_opt.curves.tabular import TabularCurve
 from clear_opt.curves.triangular import Triangular
+from clear_opt.curves.uncertain import UncertainCurves
 
 __all__ = [
     "Curve",
@@ -22,4 +23,5 @@ __all__ = [
     "ShiftedSurge",
     "TabularCurve",
     "Triangular",
+    "UncertainCurves",
 ]

@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.curves.numerics import Array, as_one_kind, is_traced, namespace, numbers_or_traced
-from clear_opt.curves.rows import STATIC as STATIC
-from clear_opt.curves.rows import PerQuery, array_fields
+from clear_opt._numerics.array_namespace import (
+    Array,
+    as_one_kind,
+    is_traced,
+    namespace,
+    numbers_or_traced,
+)
+from clear_opt._numerics.batched import STATIC as STATIC
+from clear_opt._numerics.batched import PerQuery, array_fields
 from clear_opt.errors import InvalidInputError
 
 _LAST_DIGITS = 1e-6  # by which a height rebuilt from parameters in 32 bits may exceed 1
@@ -46,7 +52,7 @@ class Curve(PerQuery, ABC):
 
         ``price`` is success per token, a scalar or of shape (n,), at least zero. The largest
         maximiser, tokens, shape (n,). Whether the query pays its way at all is the envelope's
-        question (``clear_opt.envelope``).
+        question (``clear_opt.envelopes.concave``).
         """
 
     @abstractmethod

@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.arrays import is_repeated, once, read_only
+from clear_opt._numerics.array_namespace import (
+    Array,
+    as_one_kind,
+    is_traced,
+    namespace,
+    numbers_or_traced,
+)
+from clear_opt._numerics.arrays import is_repeated, once, read_only
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, as_one_kind, is_traced, namespace, numbers_or_traced
 from clear_opt.errors import InvalidInputError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clear_opt._numerics.array_namespace import Array, logistic, namespace
 from clear_opt.curves.base import require, require_height, settle
-from clear_opt.curves.numerics import Array, logistic, namespace
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from clear_opt.curves.lambertw import lambertw0
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.lambertw import lambertw0
 from clear_opt.curves.threshold import ThresholdCurve
 
 

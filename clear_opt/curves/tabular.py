@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.upper_hull import Hull, upper_hull
 from clear_opt.curves.base import Curve, require
 from clear_opt.curves.grids import as_tables, with_origin
-from clear_opt.curves.hull import Hull, upper_hull
-from clear_opt.curves.numerics import Array, namespace
 
 
 @dataclass(frozen=True, eq=False, repr=False)

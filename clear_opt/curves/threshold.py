@@ -8,7 +8,8 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from clear_opt.arrays import once, read_only
+from clear_opt._numerics.array_namespace import Array, is_traced, namespace, select
+from clear_opt._numerics.arrays import once, read_only
 from clear_opt.curves.base import (
     STATIC,
     Curve,
@@ -18,7 +19,6 @@ from clear_opt.curves.base import (
     require_height,
     settle,
 )
-from clear_opt.curves.numerics import Array, is_traced, namespace, select
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clear_opt.curves.numerics import Array, namespace
+from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt.curves.threshold import ThresholdCurve
 
 

@@ -1,6 +1,5 @@
 """Evaluation: what an allocation is worth on rollouts that have already happened."""
 
-from clear_opt.evaluation.account import describe
 from clear_opt.evaluation.calibration import (
     Calibration,
     LengthCalibration,
@@ -15,17 +14,24 @@ from clear_opt.evaluation.comparison import (
     compare_policies,
     query_folds,
 )
+from clear_opt.evaluation.cross_validation import (
+    Batch,
+    CurvePredictor,
+    cross_validated,
+    pooled,
+    predicted,
+)
 from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
-from clear_opt.evaluation.held_out import Batch, CurvePredictor, cross_validated, pooled, predicted
-from clear_opt.evaluation.realised import (
+from clear_opt.evaluation.provenance import describe
+from clear_opt.evaluation.realised_spend import (
     RealisedFrontier,
     accuracy_at_spend,
     oracle_realised,
     realised_frontier,
     uniform_realised,
 )
-from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.recorded_outcomes import Recorded
 from clear_opt.evaluation.replay import Replay, replay
 from clear_opt.evaluation.resampling import Intervals, ModelIntervals, bootstrap
 from clear_opt.evaluation.scores import ModelScores, Regret

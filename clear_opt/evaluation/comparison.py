@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.recorded_outcomes import Recorded
 from clear_opt.policies import oracle, proportional, spread_leftover, uniform
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers import solve

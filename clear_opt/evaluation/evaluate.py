@@ -9,12 +9,9 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.account import columns_for, described, notes_on
 from clear_opt.evaluation.calibration import Calibration, calibrate
 from clear_opt.evaluation.comparison import Comparison, compare_budgets
-from clear_opt.evaluation.evaluation import Evaluation
-from clear_opt.evaluation.forecasts import Forecasts
-from clear_opt.evaluation.held_out import (
+from clear_opt.evaluation.cross_validation import (
     Batch,
     CurvePredictor,
     chosen_models,
@@ -22,7 +19,10 @@ from clear_opt.evaluation.held_out import (
     pooled,
     predicted,
 )
-from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.evaluation import Evaluation
+from clear_opt.evaluation.forecasts import Forecasts
+from clear_opt.evaluation.provenance import columns_for, described, notes_on
+from clear_opt.evaluation.recorded_outcomes import Recorded
 from clear_opt.evaluation.resampling import DRAWS, LEVEL, bootstrap
 from clear_opt.evaluation.scores import joined
 

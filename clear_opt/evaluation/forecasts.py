@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr
 
-from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.recorded_outcomes import Recorded
 
 if TYPE_CHECKING:
-    from clear_opt.evaluation.held_out import Batch
+    from clear_opt.evaluation.cross_validation import Batch
 
 _LEAST_SPREAD = 1e-9  # of log lengths: a prediction without any spread is a step
 

@@ -13,7 +13,7 @@ from clear_opt.curves import Curve
 from clear_opt.errors import InvalidInputError
 from clear_opt.policies import POLICIES, Policy
 from clear_opt.problem import AllocationProblem
-from clear_opt.solvers.dual import DualSolver
+from clear_opt.solvers.budget.dual import DualSolver
 
 CLEAR = "clear"
 """Name of the solver's own answer among the policies."""

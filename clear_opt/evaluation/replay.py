@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded import Recorded
+from clear_opt.evaluation.recorded_outcomes import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,7 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.account import columns_for, described, notes_on
-from clear_opt.evaluation.evaluate import Step, check_alone, check_budgets
-from clear_opt.evaluation.held_out import (
+from clear_opt.evaluation.cross_validation import (
     Batch,
     CurvePredictor,
     chosen_models,
@@ -20,14 +18,17 @@ from clear_opt.evaluation.held_out import (
     pooled,
     predicted,
 )
-from clear_opt.evaluation.realised import (
+from clear_opt.evaluation.evaluate import Step, check_alone, check_budgets
+from clear_opt.evaluation.provenance import columns_for, described, notes_on
+from clear_opt.evaluation.realised_spend import (
     RealisedFrontier,
     oracle_realised,
     realised_frontier,
     uniform_realised,
 )
-from clear_opt.evaluation.recorded import Recorded
-from clear_opt.program import Limit, Offer, Program
+from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.problem import Limit, Offer, Program
+from clear_opt.solvers.program import unlimited_lanes
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
@@ -203,7 +204,7 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
 
 def _swept(program: Program) -> Iterable[np.ndarray]:
     """Give the caps at each price of a token: the best answer to whatever budget they use."""
-    (lane,), n = program.unlimited_lanes, len(program)
+    (lane,), n = unlimited_lanes(program), len(program)
     highest = float(lane.entry_price.max(initial=0.0))
     if highest <= 0:
         return

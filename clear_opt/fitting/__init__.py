@@ -1,11 +1,10 @@
 """Curve fitting: from the rollouts of each query to its utility curve and how sure it is."""
 
 from clear_opt.fitting.censoring import Outcomes, expected_outcomes
-from clear_opt.fitting.completion import Completion
 from clear_opt.fitting.fit import fit_curves
 from clear_opt.fitting.fitted import FittedCurves, SurgeParameters, surge_draws
 from clear_opt.fitting.prior import Prior
-from clear_opt.fitting.surge_shape import SurgeShape, curve_shape, surge_shape
+from clear_opt.fitting.surge_shape import Completion, SurgeShape, curve_shape, surge_shape
 
 __all__ = [
     "Completion",

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.special import expit, logit
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting.completion import Completion
 from clear_opt.fitting.fitted import FittedCurves, predictive
 from clear_opt.fitting.likelihood import Evidence
 from clear_opt.fitting.posterior import posterior
 from clear_opt.fitting.prior import Prior, flat_prior, learn_prior, start_of
+from clear_opt.fitting.surge_shape import Completion
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

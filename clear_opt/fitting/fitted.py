@@ -12,8 +12,7 @@ from scipy.special import expit, ndtr, ndtri
 from clear_opt.curves import ShiftedSurge
 from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.errors import InvalidInputError
-from clear_opt.fitting.completion import Completion
-from clear_opt.fitting.surge_shape import curve_shape
+from clear_opt.fitting.surge_shape import Completion, curve_shape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -28,6 +28,18 @@ _GRID = 61  # spreads fitted; interpolation between them errs by less than 0.02 
 _CAPS = 400  # caps per fit
 
 
+class Completion(NamedTuple):
+    """Success and length of the completions of each query, arrays of shape (n,).
+
+    ``success`` is the probability of a right answer under no cap, ``median`` the median length of
+    right answers in tokens, ``spread`` the standard deviation of their log length.
+    """
+
+    success: np.ndarray
+    median: np.ndarray
+    spread: np.ndarray
+
+
 class SurgeShape(NamedTuple):
     """Curves for completion curves of median 1 and height 1, all arrays of one shape.
 

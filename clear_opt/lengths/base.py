@@ -12,8 +12,8 @@ import jax.scipy.special
 import numpy as np
 import scipy.special
 
-from clear_opt.curves.numerics import Array, namespace
-from clear_opt.curves.rows import PerQuery
+from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.batched import PerQuery
 from clear_opt.errors import InvalidInputError
 
 

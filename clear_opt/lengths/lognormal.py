@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt.curves.base import require, settle
-from clear_opt.curves.numerics import Array, namespace
 from clear_opt.lengths.base import Lengths, aligned, special
 
 _NARROW = 1e-3  # below, a series is more precise than differences of normal probabilities

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clear_opt.arrays import per_query
+from clear_opt._numerics.array_namespace import Array, is_traced, namespace
+from clear_opt._numerics.arrays import per_query
 from clear_opt.curves.base import require
-from clear_opt.curves.numerics import Array, is_traced, namespace
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths.base import Lengths, aligned
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt.curves import ShiftedSurge
-from clear_opt.curves.numerics import Array, namespace
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths.base import Lengths, aligned, special
 

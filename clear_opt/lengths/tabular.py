@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt.curves.base import require
 from clear_opt.curves.grids import as_tables, with_origin
-from clear_opt.curves.numerics import Array, namespace
 from clear_opt.lengths.base import Lengths, aligned
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from clear_opt.curves import Curve
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
-from clear_opt.plots.shapes import CurveShape, curve_shape
-from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.data import CurveShape, curve_shape
+from clear_opt.plots.labels import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def plot_curve(
     price: float | None = None,
     path: str | Path | BinaryIO | None = None,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw one query's curve, its concave envelope, and where the two touch.
 
@@ -75,23 +75,23 @@ def plot_curve(
         If matplotlib is not installed.
     """
     shape = curve_shape(curves, row, floor, ceiling, weight, price)
-    figure, (axes,) = canvas.new_figure(width)
+    figure, (axes,) = matplotlib_figure.new_figure(width)
     handles = _draw(axes, shape)
     if price is not None:
         handles += _draw_price(axes, shape)
     axes.set_xlim(0, shape.tokens[-1])
-    canvas.label(
+    matplotlib_figure.label(
         axes,
         "cap [tokens]",
         worth(shape),
         headline(shape) if title is None else title,
     )
-    canvas.tokens_axis(axes.xaxis)
+    matplotlib_figure.tokens_axis(axes.xaxis)
     if shape.weight == 1:
-        canvas.per_cent(axes.yaxis)
+        matplotlib_figure.per_cent(axes.yaxis)
     axes.set_ylim(-0.02 * shape.top, shape.top)  # the line at zero keeps its whole width
-    canvas.legend_below(figure, handles)
-    return canvas.saved(figure, path)
+    matplotlib_figure.legend_below(figure, handles)
+    return matplotlib_figure.saved(figure, path)
 
 
 def _draw(axes: Axes, shape: CurveShape) -> list[Any]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
-from clear_opt.amounts import written
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.shapes import demand_shape
-from clear_opt.plots.words import price_in_words
+from clear_opt._numerics.formatting import written
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.data import demand_shape
+from clear_opt.plots.labels import price_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def plot_demand(
     allocation: Allocation | None = None,
     path: str | Path | BinaryIO | None = None,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw the tokens that all queries ask for against the price, and the price that clears.
 
@@ -68,7 +68,7 @@ def plot_demand(
         If matplotlib is not installed.
     """
     shape = demand_shape(problem, allocation)
-    figure, (axes,) = canvas.new_figure(width)
+    figure, (axes,) = matplotlib_figure.new_figure(width)
     handles = axes.plot(shape.price, shape.tokens, color=BLUE, linewidth=2, label="demand")
     if len(shape.jumps):
         # One line with gaps: as many jumps as queries would be slow to draw one by one.
@@ -96,18 +96,18 @@ def plot_demand(
             markerfacecolor="white", markeredgewidth=1.8, linestyle="-.", zorder=5,
             label=f"clearing price, {shape.clearing_price:.3g} per token",
         )  # fmt: skip
-    canvas.label(
+    matplotlib_figure.label(
         axes,
         unit(problem),
         "demand [tokens]",
         TITLE if title is None else title,
     )
-    canvas.log_axis(axes, shape.price[0], shape.price[-1])
+    matplotlib_figure.log_axis(axes, shape.price[0], shape.price[-1])
     top = 1.06 * max(shape.budget, float(np.nanmax(shape.tokens)))
     axes.set_ylim(-0.015 * top, top)  # the line at zero keeps its whole width
-    canvas.tokens_axis(axes.yaxis)
+    matplotlib_figure.tokens_axis(axes.yaxis)
     weighted = bool((problem.weight != 1).any())
-    canvas.legend_below(
+    matplotlib_figure.legend_below(
         figure, handles, columns=2, heading=price_in_words(shape.clearing_price, weighted=weighted)
     )
-    return canvas.saved(figure, path)
+    return matplotlib_figure.saved(figure, path)

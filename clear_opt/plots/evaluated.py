@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, HELP, LOOKS, VERMILLION
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.styles import BLUE, HELP, LOOKS, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def plot_accuracy(
     *,
     path: str | Path | BinaryIO | None = None,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw accuracy against tokens per query, averaged over the models, with interval bands.
 
@@ -49,7 +49,7 @@ def plot_accuracy(
     MissingExtraError
         If matplotlib is not installed.
     """
-    figure, (axes,) = canvas.new_figure(width)
+    figure, (axes,) = matplotlib_figure.new_figure(width)
     handles = []
     for policy in SHOWN:
         look = LOOKS[policy]
@@ -61,19 +61,19 @@ def plot_accuracy(
             low, high = found.intervals.mean.accuracy[policy].T
             axes.fill_between(found.budgets, low, high, color=look.colour, alpha=0.2, linewidth=0)
     budgets = np.asarray(found.budgets, dtype=np.float64).tolist()
-    canvas.log_axis(axes, budgets[0] / 1.05, budgets[-1] * 1.05, budgets)
+    matplotlib_figure.log_axis(axes, budgets[0] / 1.05, budgets[-1] * 1.05, budgets)
     best = max(float(found.accuracy(policy).max()) for policy in SHOWN)
-    canvas.share_axis(axes, min(1.02, 1.15 * best + 0.02))
-    canvas.label(
+    matplotlib_figure.share_axis(axes, min(1.02, 1.15 * best + 0.02))
+    matplotlib_figure.label(
         axes,
         "budget [tokens per query, logarithmic]",
         "accuracy [share right]",
         "Accuracy on recorded answers, mean of the models" if title is None else title,
     )
-    canvas.legend_below(
+    matplotlib_figure.legend_below(
         figure, handles, columns=2, heading=f"bands: {found.intervals.level:.0%} intervals"
     )
-    return canvas.saved(figure, path)
+    return matplotlib_figure.saved(figure, path)
 
 
 def plot_calibration(
@@ -81,7 +81,7 @@ def plot_calibration(
     *,
     path: str | Path | BinaryIO | None = None,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw the reliability of success, the place of correct lengths, and success within caps.
 
@@ -108,7 +108,7 @@ def plot_calibration(
     """
     from clear_opt.evaluation.calibration import BINS, within_table
 
-    figure, (success, length, within) = canvas.new_figure(width, 0.4, panels=3)
+    figure, (success, length, within) = matplotlib_figure.new_figure(width, 0.4, panels=3)
     filled = calibration.success.count > 0
     wanted = success.axline((0, 0), slope=1, color=HELP, linestyle="--", linewidth=1.2,
                             label="as it should be")  # fmt: skip
@@ -119,15 +119,17 @@ def plot_calibration(
     for axes in (success, length):
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.5, 1])
-        canvas.per_cent(axes.xaxis)
-    canvas.share_axis(success)
-    canvas.label(success, "predicted success", "observed success", title or "")
+        matplotlib_figure.per_cent(axes.xaxis)
+    matplotlib_figure.share_axis(success)
+    matplotlib_figure.label(success, "predicted success", "observed success", title or "")
     if calibration.lengths is not None:
         edges = np.arange(BINS) / BINS
         length.bar(edges, calibration.lengths.pit, width=0.95 / BINS, align="edge", color=BLUE)
         length.axhline(1 / BINS, color=HELP, linestyle="--", linewidth=1.2)
-        canvas.share_axis(length, 1.15 * max(float(calibration.lengths.pit.max()), 1.3 / BINS))
-    canvas.label(length, "place in the predicted lengths", "share of correct lengths")
+        matplotlib_figure.share_axis(
+            length, 1.15 * max(float(calibration.lengths.pit.max()), 1.3 / BINS)
+        )
+    matplotlib_figure.label(length, "place in the predicted lengths", "share of correct lengths")
     rows = within_table(calibration)
     caps = [row["cap"] for row in rows]
     handles = []
@@ -139,8 +141,8 @@ def plot_calibration(
             caps, [row[name] for row in rows], color=colour, marker=marker, markersize=6,
             markerfacecolor="white", markeredgewidth=1.4, linestyle=line, label=name,
         )  # fmt: skip
-    canvas.log_axis(within, caps[0] / 1.1, caps[-1] * 1.1, caps)
-    canvas.share_axis(within)
-    canvas.label(within, "cap [tokens]", "right within the cap")
-    canvas.legend_below(figure, [*handles, wanted], columns=3)
-    return canvas.saved(figure, path)
+    matplotlib_figure.log_axis(within, caps[0] / 1.1, caps[-1] * 1.1, caps)
+    matplotlib_figure.share_axis(within)
+    matplotlib_figure.label(within, "cap [tokens]", "right within the cap")
+    matplotlib_figure.legend_below(figure, [*handles, wanted], columns=3)
+    return matplotlib_figure.saved(figure, path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import SHADE, look_of
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.styles import SHADE, look_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def plot_frontier(
     path: str | Path | BinaryIO | None = None,
     *,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw expected accuracy against tokens per query, for each policy and the dual bound.
 
@@ -47,7 +47,7 @@ def plot_frontier(
     MissingExtraError
         If matplotlib is not installed.
     """
-    figure, (axes,) = canvas.new_figure(width)
+    figure, (axes,) = matplotlib_figure.new_figure(width)
     tokens = frontier.tokens_per_query
     impossible = axes.fill_between(
         tokens, frontier.bound, 1.0, color=SHADE, linewidth=0,
@@ -72,18 +72,18 @@ def plot_frontier(
             markerfacecolor=look.colour if own else "white",
             zorder=3 if own else 4,
         )
-    canvas.label(
+    matplotlib_figure.label(
         axes,
         "budget [tokens per query, logarithmic]",
         "expected accuracy [share right]",
         f"{TITLE}, {NOTE}" if title is None else title,
     )
     if tokens[0] > 0 and tokens[-1] > tokens[0]:
-        ticks = apart(tokens.tolist(), 7 if canvas.is_narrow(width) else 11)
-        canvas.log_axis(axes, tokens[0] / 1.05, tokens[-1] * 1.05, ticks)
-    canvas.share_axis(axes, min(1.0, 1.12 * float(frontier.bound.max()) + 0.02))
-    canvas.legend_below(figure, [*handles, impossible], columns=2)
-    return canvas.saved(figure, path)
+        ticks = apart(tokens.tolist(), 7 if matplotlib_figure.is_narrow(width) else 11)
+        matplotlib_figure.log_axis(axes, tokens[0] / 1.05, tokens[-1] * 1.05, ticks)
+    matplotlib_figure.share_axis(axes, min(1.0, 1.12 * float(frontier.bound.max()) + 0.02))
+    matplotlib_figure.legend_below(figure, [*handles, impossible], columns=2)
+    return matplotlib_figure.saved(figure, path)
 
 
 def apart(ticks: list[float], most: int) -> list[float]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
-from clear_opt.plots import canvas
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.words import price_in_words
+from clear_opt.plots import matplotlib_figure
+from clear_opt.plots.labels import price_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def plot_funded(
     *,
     path: str | Path | BinaryIO | None = None,
     title: str | None = None,
-    width: float = canvas.FULL,
+    width: float = matplotlib_figure.FULL,
 ) -> Figure:
     """Draw each query as a point, by its threshold and its height: funded or abandoned.
 
@@ -58,7 +58,7 @@ def plot_funded(
         If matplotlib is not installed.
     """
     threshold, height = points(problem, allocation)
-    figure, (axes,) = canvas.new_figure(width)
+    figure, (axes,) = matplotlib_figure.new_figure(width)
     funded = allocation.funded
     crowd = min(1.0, (600 / max(len(problem), 1)) ** 0.5)  # many points are drawn smaller
     for mask, colour, marker, face, words in (
@@ -79,22 +79,22 @@ def plot_funded(
             reach, allocation.price * reach, color=DARK_GREY, linestyle="--", linewidth=1.2,
             label=LINE,
         )  # fmt: skip
-    canvas.label(
+    matplotlib_figure.label(
         axes,
         "emergence threshold [tokens, logarithmic]",
         "height [greatest chance]",
         TITLE if title is None else title,
     )
     if len(positive) == len(threshold) and len(positive):
-        canvas.log_axis(axes, positive.min() / 1.1, positive.max() * 1.1)
+        matplotlib_figure.log_axis(axes, positive.min() / 1.1, positive.max() * 1.1)
     elif len(positive):
         axes.set_xscale("symlog", linthresh=1.0)
-    canvas.share_axis(axes, top)
+    matplotlib_figure.share_axis(axes, top)
     weighted = bool((problem.weight != 1).any())
-    canvas.legend_below(
+    matplotlib_figure.legend_below(
         figure, handles, heading=price_in_words(allocation.price, weighted=weighted)
     )
-    return canvas.saved(figure, path)
+    return matplotlib_figure.saved(figure, path)
 
 
 def points(problem: AllocationProblem, allocation: Allocation) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt.arrays import per_query
+from clear_opt._numerics.arrays import per_query
+from clear_opt._numerics.batched import owned
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
-from clear_opt.curves.rows import owned
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import Lengths
 
@@ -59,7 +59,7 @@ def index_policy(
     success of one query. Nothing needs to be solved, and who comes first never depends on the
     budget. With longer tails a generation that has gone on for long is less and less likely to
     answer; caps inside are then better, and only the envelope finds them
-    (`clear_opt.spend.spend_envelope`).
+    (`clear_opt.envelopes.spend_frontier.spend_envelope`).
     """
     n = len(curves)
     if len(lengths) != n:

@@ -7,11 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.allocation import Allocation, Status
-from clear_opt.policies.claims import as_claims
+from clear_opt._numerics.arrays import as_numbers
+from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.solvers.base import answer
-from clear_opt.solvers.simple import share_out
+from clear_opt.solvers.budget.baselines import share_out
+
+
+def as_claims(column: str, values: Any, n: int) -> np.ndarray:
+    """Read one claim >= 0 for each query, float64, shape (n,).
+
+    Parameters
+    ----------
+    column
+        Name the user knows the claims by.
+    values
+        What was given.
+    n
+        Number of queries.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one number >= 0 for each query.
+    """
+    claims = as_numbers(values, column)
+    if claims.shape != (n,) or not (np.isfinite(claims) & (claims >= 0)).all():
+        raise InvalidInputError(
+            "must be one number >= 0 for each query", column=column, remedy=f"give {n} numbers"
+        )
+    return claims
 
 
 def spread_leftover(

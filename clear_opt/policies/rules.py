@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
-from clear_opt.policies.claims import as_claims
+from clear_opt.policies.leftover import as_claims
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import answer, empty_answer, infeasible_answer
-from clear_opt.solvers.dual import find_price
-from clear_opt.solvers.simple import (
+from clear_opt.solvers.budget.baselines import (
     prefix_tokens,
     proportional_tokens,
     share_out,
     uniform_tokens,
 )
+from clear_opt.solvers.budget.dual import find_price
 
 Policy = Callable[[AllocationProblem], Allocation]
 

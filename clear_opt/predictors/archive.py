@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import parse_json
+from clear_opt.io import parse_json
 
 LARGEST_STATE = 2**29
 """Bytes of a predictor, packed or unpacked: the one that ships with the package has 8 million."""

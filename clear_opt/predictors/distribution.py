@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import logit, ndtri
 
 from clear_opt.curves import ShiftedSurge
+from clear_opt.curves.uncertain import UncertainCurves
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, SurgeParameters, fit_curves, surge_draws
-from clear_opt.uncertain import UncertainCurves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.program import Limit, Offer, Program
+from clear_opt.problem import Limit, Offer, Program
+from clear_opt.solvers.program import unlimited_lanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ def spend_errors(
 def _priced_caps(curves: Curve, lengths: Lengths) -> np.ndarray:
     """Give the caps chosen for budgets of the shares of the largest spend, (shares, n)."""
     program = Program(Offer("model", curves, lengths=lengths), Limit(0), basis="expected")
-    (lane,), n = program.unlimited_lanes, len(program)
+    (lane,), n = unlimited_lanes(program), len(program)
     caps, spend = np.zeros((len(_PRICES), n)), np.zeros(len(_PRICES))
     for k, price in enumerate(_PRICES * lane.entry_price.max(initial=0.0)):
         found = lane.funded(np.full(n, price), np.zeros(n))

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import parse_json, read_bytes
-from clear_opt.files.documents import LARGEST_DOCUMENT
+from clear_opt.io import parse_json, read_bytes
+from clear_opt.io.documents import LARGEST_DOCUMENT
 from clear_opt.predictors.archive import LARGEST_STATE, check_archive
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.difficulty import QueryDifficulty

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
+    from clear_opt.curves.uncertain import UncertainCurves
     from clear_opt.rollouts import Rollouts
-    from clear_opt.uncertain import UncertainCurves
 
 _LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
 

@@ -17,7 +17,7 @@ try:
 except ImportError:
     raise MissingExtraError("pyarrow", "tables") from None
 
-from clear_opt.files import Records, TableError, listed, read_indexed, read_records
+from clear_opt.io import Records, TableError, listed, read_indexed, read_records
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, WORDS
 from clear_opt.rollouts.table import Rollouts
 

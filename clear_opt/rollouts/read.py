@@ -87,7 +87,7 @@ def write_rollouts(rollouts: Rollouts, path: str | Path) -> None:
     MissingExtraError
         If pyarrow is not installed.
     """
-    from clear_opt.files import write_table
+    from clear_opt.io import write_table
     from clear_opt.rollouts.columns import as_arrow
 
     write_table(as_arrow(rollouts), path)

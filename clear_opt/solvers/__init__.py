@@ -8,15 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from clear_opt.allocation import Allocation
 from clear_opt.errors import InvalidInputError
-from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import Solver
-from clear_opt.solvers.dual import DualSolver
+from clear_opt.solvers.budget.dual import DualSolver
 
 if TYPE_CHECKING:
-    from clear_opt.solvers.conic import ConicSolver
+    from clear_opt.solvers.conic.solver import ConicSolver
     from clear_opt.solvers.crosscheck import CrossCheck, cross_check
 
 __all__ = [
@@ -31,7 +30,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "ConicSolver": "clear_opt.solvers.conic",
+    "ConicSolver": "clear_opt.solvers.conic.solver",
     "CrossCheck": "clear_opt.solvers.crosscheck",
     "cross_check": "clear_opt.solvers.crosscheck",
 }
@@ -118,7 +117,7 @@ def _named(solver: str, problem: AllocationProblem | Program) -> Solver:
         case "dual":
             return DualSolver()
         case "conic":
-            from clear_opt.solvers.conic import ConicSolver
+            from clear_opt.solvers.conic.solver import ConicSolver
 
             return ConicSolver()
         case _:

@@ -6,14 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from clear_opt.allocation import Allocation, Reason, Status
-from clear_opt.blocks import each
-from clear_opt.certificate import Certificate, Row
-from clear_opt.curves.numerics import Array, namespace
-from clear_opt.envelope import Envelope
+from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.chunked import each
+from clear_opt.envelopes.concave import Envelope
 from clear_opt.errors import InfeasibleError, SolverError
-from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation, Reason, Status
+from clear_opt.problem.certificate import Certificate, Row
 
 _BREAK_EVEN = 1e-6  # relative; a query this close to the price breaks even, to any solver's digits
 

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
-from clear_opt.certificate import Row
-from clear_opt.problem import AllocationProblem
-from clear_opt.program import Program
-from clear_opt.program.unfunded import bound_of
-from clear_opt.solvers.clearing import PriceTable
-from clear_opt.solvers.conic import ConicSolver
-from clear_opt.solvers.conic_program import relax_program
-from clear_opt.solvers.coupled import in_terms_of
-from clear_opt.solvers.coupled.solver import finish, priced, whole_caps
-from clear_opt.solvers.dual import DualSolver
-from clear_opt.solvers.ladder import ladder_of
+from clear_opt.problem import AllocationProblem, Program
+from clear_opt.problem.allocation import Allocation
+from clear_opt.problem.certificate import Row
+from clear_opt.solvers.budget.clearing_price import PriceTable
+from clear_opt.solvers.budget.demand import ladder_of
+from clear_opt.solvers.budget.dual import DualSolver
+from clear_opt.solvers.conic.program import relax_program
+from clear_opt.solvers.conic.solver import ConicSolver
+from clear_opt.solvers.program import System, in_terms_of, solve_program
+from clear_opt.solvers.program.solver import finish, priced, whole_caps
+from clear_opt.solvers.program.unfunded import bound_of
 
 _NEGLIGIBLE = 1e-6  # prices below this share of the mean success per unit count as zero
 _FLAT = 1e-9  # relative; dual bounds that differ by no more are the same
@@ -213,10 +212,11 @@ def _check_program(program: Program) -> CrossCheck:
         check = cross_check(plain)
         dual, conic = (in_terms_of(program, answer) for answer in (check.dual, check.conic))
         return replace(check, dual=dual, conic=conic)
-    dual = DualSolver().solve(program)
+    compiled = System(program)
+    dual = solve_program(program, system=compiled)
     if len(program) == 0:
         return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)
-    system, _, caps = priced(program)
+    system, _, caps = priced(compiled)
     begun = time.perf_counter()
     found = relax_program(system)
     if program.overrun_probability is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from clear_opt.defaults import BUDGETS
 from clear_opt.evaluation import Evaluation, ModelScores, predicted, score
-from clear_opt.evaluation.account import columns_for
+from clear_opt.evaluation.provenance import columns_for
 from clear_opt.evaluation.resampling import DRAWS, LEVEL
 from clear_opt.evaluation.scores import efficiency
 from clear_opt.rollouts import Rollouts

@@ -14,7 +14,7 @@ import pandas as pd
 from clear_opt import __version__
 from clear_opt.evaluation import Evaluation, as_json
 from clear_opt.evaluation.calibration import LEVELS
-from clear_opt.files import replacing
+from clear_opt.io import replacing
 from clear_opt.plots import plot_accuracy, plot_calibration
 from clear_opt.predictors import save_predictor
 from clear_opt.rollouts import table_digest

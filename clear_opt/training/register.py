@@ -10,7 +10,7 @@ from typing import Any
 from clear_opt import tracking
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import ClearOptError
-from clear_opt.evaluation.account import columns_for
+from clear_opt.evaluation.provenance import columns_for
 from clear_opt.evaluation.resampling import DRAWS
 from clear_opt.predictors import load_predictor
 from clear_opt.rollouts import Rollouts

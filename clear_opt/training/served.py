@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from clear_opt.inputs import curve_table
 from clear_opt.predictors import load_predictor
-from clear_opt.tables import curve_table
 
 OUTPUTS = ("tau", "alpha", "beta", "height", "width")
 """Columns of a served prediction, float64."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.held_out import trained_on
+from clear_opt.evaluation.cross_validation import trained_on
 from clear_opt.rollouts import Rollouts, query_digests
 
 DIGESTS = "query_digests"

@@ -11,9 +11,9 @@ from typing import Any
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import Evaluation, evaluate
-from clear_opt.evaluation.account import columns_for
+from clear_opt.evaluation.cross_validation import trained_on
 from clear_opt.evaluation.evaluate import Step
-from clear_opt.evaluation.held_out import trained_on
+from clear_opt.evaluation.provenance import columns_for
 from clear_opt.predictors import BoostedLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts, choose_features, query_digests
 from clear_opt.rollouts.outcomes import Chosen

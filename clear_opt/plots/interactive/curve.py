@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from clear_opt.curves import Curve
 from clear_opt.plots import curve as drawn
-from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
-from clear_opt.plots.shapes import curve_shape
-from clear_opt.plots.words import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots.data import curve_shape
+from clear_opt.plots.interactive import plotly_figure
+from clear_opt.plots.labels import response_in_words, tangent_in_words, tokens_in_words
+from clear_opt.plots.styles import BLUE, DARK_GREY, GREEN, SHADE, VERMILLION
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -43,7 +43,7 @@ def curve_figure(
     MissingExtraError
         If plotly is not installed.
     """
-    go = sheet.plotly()
+    go = plotly_figure.plotly()
     shape = curve_shape(curves, row, floor, ceiling, weight, price)
     plain = shape.weight == 1
     number = ".1%" if plain else ".3g"
@@ -74,11 +74,11 @@ def curve_figure(
             line={"color": GREEN, "dash": "dashdot", "width": 2}, hoverinfo="skip",
         )  # fmt: skip
     if shape.abandonment_price > 0:
-        sheet.mark(figure, shape.tangent, shape.tangent_value, tangent_in_words(shape),
+        plotly_figure.mark(figure, shape.tangent, shape.tangent_value, tangent_in_words(shape),
                    {"color": VERMILLION, "symbol": "circle-open", "size": 13,
                     "line": {"width": 2}})  # fmt: skip
     if price is not None:
-        sheet.mark(figure, shape.best, shape.best_value, response_in_words(shape),
+        plotly_figure.mark(figure, shape.best, shape.best_value, response_in_words(shape),
                    {"color": GREEN, "symbol": "diamond" if shape.funded else "x",
                     "size": 9})  # fmt: skip
         if shape.funded:
@@ -98,4 +98,4 @@ def curve_figure(
         title_text=drawn.worth(shape),
         tickformat=".0%" if plain else None,
     )
-    return sheet.dressed(figure, drawn.headline(shape) if title is None else title)
+    return plotly_figure.dressed(figure, drawn.headline(shape) if title is None else title)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
-from clear_opt.amounts import written
+from clear_opt._numerics.formatting import written
 from clear_opt.plots import demand as drawn
-from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
-from clear_opt.plots.shapes import DemandShape, demand_shape
+from clear_opt.plots.data import DemandShape, demand_shape
+from clear_opt.plots.interactive import plotly_figure
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -46,7 +46,7 @@ def demand_figure(
     MissingExtraError
         If plotly is not installed.
     """
-    go = sheet.plotly()
+    go = plotly_figure.plotly()
     shape = demand_shape(problem, allocation)
     figure = go.Figure()
     figure.add_scatter(
@@ -72,15 +72,17 @@ def demand_figure(
         line={"color": DARK_GREY, "dash": "dash", "width": 2}, hoverinfo="skip",
     )  # fmt: skip
     if shape.clears:
-        sheet.mark(figure, shape.clearing_price, shape.budget,
+        plotly_figure.mark(figure, shape.clearing_price, shape.budget,
               f"clearing price, {shape.clearing_price:.3g} per token",
               {"color": VERMILLION, "symbol": "circle-open", "size": 13,
                "line": {"width": 3}})  # fmt: skip
     top = 1.06 * max(shape.budget, float(np.nanmax(shape.tokens)))
-    sheet.log(figure, ends, drawn.unit(problem))
+    plotly_figure.log(figure, ends, drawn.unit(problem))
     figure.update_yaxes(range=[-0.015 * top, top], title_text="demand [tokens]", tickformat=",")
-    return sheet.dressed(
-        figure, drawn.TITLE if title is None else title, sheet.price(problem, shape.clearing_price)
+    return plotly_figure.dressed(
+        figure,
+        drawn.TITLE if title is None else title,
+        plotly_figure.price(problem, shape.clearing_price),
     )
 
 
@@ -89,6 +91,6 @@ def _at_jump(problem: AllocationProblem, shape: DemandShape, price: float) -> st
     if len(rows) == 0:
         return "a corner of a query's hull"
     if len(rows) == 1:
-        return f"query {rows[0]}<br>{sheet.standing(shape.allocation, int(rows[0]))}"
+        return f"query {rows[0]}<br>{plotly_figure.standing(shape.allocation, int(rows[0]))}"
     more = ", …" if len(rows) > _NAMED else ""
     return f"queries {', '.join(str(row) for row in rows[:_NAMED])}{more}"

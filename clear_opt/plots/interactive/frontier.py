@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clear_opt.plots import frontier as drawn
-from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import look_of
+from clear_opt.plots.interactive import plotly_figure
+from clear_opt.plots.styles import look_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,7 +31,7 @@ def frontier_figure(frontier: Frontier, *, title: str | None = None) -> go.Figur
     MissingExtraError
         If plotly is not installed.
     """
-    go = sheet.plotly()
+    go = plotly_figure.plotly()
     tokens = frontier.tokens_per_query
     figure = go.Figure()
     for name in sorted(frontier.accuracy, key=lambda name: name != "clear"):
@@ -51,7 +51,7 @@ def frontier_figure(frontier: Frontier, *, title: str | None = None) -> go.Figur
     if tokens[0] > 0 and tokens[-1] > tokens[0]:
         ends = [tokens[0] / 1.05, tokens[-1] * 1.05]
         ticks = drawn.apart(tokens.tolist(), 7)
-        sheet.log(figure, ends, "budget [tokens per query, logarithmic]", ticks)
+        plotly_figure.log(figure, ends, "budget [tokens per query, logarithmic]", ticks)
     else:
         figure.update_xaxes(title_text="budget [tokens per query]")
     top = min(1.0, 1.12 * float(frontier.bound.max()) + 0.02)
@@ -59,4 +59,4 @@ def frontier_figure(frontier: Frontier, *, title: str | None = None) -> go.Figur
         range=[-0.01, top], title_text="expected accuracy [share right]", tickformat=".0%"
     )
     figure.update_layout(hovermode="x unified")
-    return sheet.dressed(figure, drawn.TITLE if title is None else title, drawn.NOTE)
+    return plotly_figure.dressed(figure, drawn.TITLE if title is None else title, drawn.NOTE)

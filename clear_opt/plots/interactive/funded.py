@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.allocation import Allocation
 from clear_opt.plots import funded as drawn
-from clear_opt.plots.interactive import sheet
-from clear_opt.plots.looks import BLUE, DARK_GREY, VERMILLION
+from clear_opt.plots.interactive import plotly_figure
+from clear_opt.plots.styles import BLUE, DARK_GREY, VERMILLION
 from clear_opt.problem import AllocationProblem
+from clear_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -37,7 +37,7 @@ def funded_figure(
     MissingExtraError
         If plotly is not installed.
     """
-    go = sheet.plotly()
+    go = plotly_figure.plotly()
     threshold, height = drawn.points(problem, allocation)
     draw = go.Scattergl if len(problem) > 5000 else go.Scatter
     figure = go.Figure()
@@ -51,7 +51,8 @@ def funded_figure(
                 x=threshold[mask], y=height[mask], mode="markers",
                 name=f"{words}, {len(rows):,} queries",
                 marker={"color": colour, "symbol": symbol, "size": 8, "line": {"width": 2}},
-                customdata=rows, text=[sheet.standing(allocation, row) for row in rows.tolist()],
+                customdata=rows,
+                text=[plotly_figure.standing(allocation, row) for row in rows.tolist()],
                 hovertemplate="query %{customdata}, threshold %{x:,.0f} tokens, height %{y:.1%}"
                 "<br>%{text}<extra></extra>",
             )
@@ -67,10 +68,12 @@ def funded_figure(
         )  # fmt: skip
     if len(positive) == len(threshold) and len(positive):
         ends = [positive.min() / 1.1, positive.max() * 1.1]
-        sheet.log(figure, ends, f"{axis} [tokens, logarithmic]")
+        plotly_figure.log(figure, ends, f"{axis} [tokens, logarithmic]")
     else:
         figure.update_xaxes(title_text=f"{axis} [tokens]", tickformat=",")
     figure.update_yaxes(range=[0, top], title_text="height [greatest chance]", tickformat=".0%")
-    return sheet.dressed(
-        figure, drawn.TITLE if title is None else title, sheet.price(problem, allocation.price)
+    return plotly_figure.dressed(
+        figure,
+        drawn.TITLE if title is None else title,
+        plotly_figure.price(problem, allocation.price),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clear_opt.files import TableError, listed, read_records
+from clear_opt.io import TableError, listed, read_records
 from clear_opt.rollouts.columns import typed_column
 
 _KNOWN = ("custom_id", "query_id", "correct", "sample", "text", "source", "model")

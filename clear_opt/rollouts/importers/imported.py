@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.checks import OPTIONAL, REQUIRED, check
 from clear_opt.rollouts.columns import plain
 from clear_opt.rollouts.importers.caps import fit_caps

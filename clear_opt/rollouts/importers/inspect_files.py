@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_opt.errors import MissingExtraError
-from clear_opt.files import TableError, check_input
+from clear_opt.io import TableError, check_input
 from clear_opt.rollouts.importers.answers import Unusable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.importers.answers import Unusable
 from clear_opt.rollouts.importers.imported import Collector, Imported
 from clear_opt.rollouts.importers.inspect_answers import SampleAnswer, answer_of

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clear_opt.files import TableError
+from clear_opt.io import TableError
 from clear_opt.rollouts.importers.answers import Unusable
 
 if TYPE_CHECKING:

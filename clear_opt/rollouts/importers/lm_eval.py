@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.files import (
+from clear_opt.io import (
     Record,
     Records,
     TableError,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clear_opt.files import Record, TableError, read_records
+from clear_opt.io import Record, TableError, read_records
 from clear_opt.rollouts.importers.answers import Answer, Answers, Unusable, answers_of
 from clear_opt.rollouts.importers.caps import cap_of
 from clear_opt.rollouts.importers.grades import Grade, Grades, read_grades

@@ -1,0 +1,1 @@
+"""The numerical floor: arrays, precision, chunks of queries, hulls, Lambert's W."""

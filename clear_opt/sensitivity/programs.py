@@ -1,0 +1,322 @@
+"""What if, for programs: the first limit varies, in its own unit, and everything else stays.
+
+There is no ladder of demand where several rows are priced together, so each budget is a solve. A
+solve starts from the prices of the budget nearest to it, and no budget is solved twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clear_opt import defaults
+from clear_opt._numerics.formatting import written
+from clear_opt.errors import InfeasibleError, InvalidInputError
+from clear_opt.problem import Program
+from clear_opt.problem.allocation import Allocation, Status
+from clear_opt.problem.offers import TOKENS
+from clear_opt.sensitivity.budget_path import REACHED, BudgetPath, as_budgets, budget_path
+from clear_opt.sensitivity.cheapest_budget import (
+    CheapestBudget,
+    TargetMeasure,
+    cheapest_budget,
+    check_target,
+)
+from clear_opt.sensitivity.entry_budgets import entry_budgets, rows_of, what_would_fund
+from clear_opt.solvers.infeasibility import Conflict, find_conflict
+from clear_opt.solvers.infeasibility.state_families import asked_for
+from clear_opt.solvers.program import System, in_terms_of, solve_program
+from clear_opt.solvers.program.offer_responses import Lane
+
+_POINTS = 20
+_DIGITS = 4  # amounts that are not tokens are searched in steps of the leading digit times 1e-4
+_TANGENTS = 12  # of the dual bound; each is nearer to the target, three or four are the rule
+_ROUNDING = 1e-12  # relative; a sum of many terms may fall short of itself by this much
+_CLOSE = 1e-9  # relative; where the line touches the bound itself
+_SOLVES = 60
+_DOUBLINGS = 40
+_NOTHING = 1e-9  # share of a curve's height that no budget is asked about
+_HALVINGS = 30  # of the logarithm of a spend
+
+
+class _Solves:
+    """Answers of a program by amount of its first limit, each solved once."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.system = System(program)  # what offers can do is compiled once for all budgets
+        self.answers: dict[float, Allocation] = {}
+
+    def at(self, amount: float, *, throw: bool = False) -> Allocation:
+        """Solve for an amount, from the prices of the nearest amount that has an answer."""
+        last = self.answers.get(amount)
+        if last is None or (throw and last.status is Status.INFEASIBLE):
+            known = [k for k, one in self.answers.items() if one.status is not Status.INFEASIBLE]
+            near = min(known, key=lambda other: abs(other - amount), default=None)
+            start = None if near is None else self._prices(self.answers[near])
+            system = self.system.with_budget(amount)
+            self.answers[amount] = solve_program(
+                system.program, throw=throw, start=start, system=system
+            )
+        return self.answers[amount]
+
+    def conflict(self, amount: float) -> Conflict | None:
+        """Find out whether constraints contradict each other at an amount."""
+        system = self.system.with_budget(amount)
+        return find_conflict(system.program, system)
+
+    def value(self, amount: float) -> float:
+        """Give the worth of the caps for an amount, ``-inf`` where there are none."""
+        answer = self.at(amount)
+        has_caps = answer.status not in (Status.INFEASIBLE, Status.UNROUNDED)
+        return answer.expected_utility if has_caps else -math.inf
+
+    def ample(self) -> float:
+        """Give an amount with which all constraints can be kept and next to all be gained."""
+        program, system = self.program, self.system
+        index = program.constraints.index(program.budget)
+        spend = [
+            np.maximum(_plenty(lane), np.minimum(asked_for(system, k), lane.most))
+            for k, lane in enumerate(system.unlimited_lanes)
+        ]
+        used = system.rate[index] * np.stack(spend) + system.fixed[index]
+        amount = float(used.max(axis=0).sum())
+        # Whole blocks round peaks up.
+        amount += program.block * float(system.rate[index].max(axis=0).sum())
+        amount = float(math.ceil(amount)) if program.budget.resource == TOKENS else amount
+        for _ in range(_DOUBLINGS):  # margins come on top of expected spend
+            if program.overrun_probability is None or self.at(float(amount)).price == 0.0:
+                break
+            amount *= 2
+        return float(min(amount, defaults.MOST_TOKENS))
+
+    def step(self, scale: float) -> float:
+        """Give what budgets of about a scale are multiples of: a token, or four digits below."""
+        if self.program.budget.resource == TOKENS:
+            return 1.0
+        return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
+
+    def bound(self, amount: float, answer: Allocation, lanes: tuple[Lane, ...]) -> float:
+        """Give the dual bound at an answer's prices over the states of lanes."""
+        compiled = replace(self.system.choices, free=lanes)
+        system = System(self.program.with_budget(amount), compiled=compiled)
+        return system.bound(self._prices(answer))
+
+    def _prices(self, answer: Allocation) -> np.ndarray:
+        prices = {row.name: row.price for row in answer.rows}  # the first limit leads the rows
+        return np.array([prices[str(row.name)] for row in self.program.constraints])
+
+
+def _plenty(lane: Lane) -> np.ndarray:
+    """Give the spend from which on next to nothing is gained, however far the peak, shape (n,)."""
+    low, high = np.maximum(lane.least, 1.0), np.maximum(lane.most, 1.0)
+    top = lane.utility_at(lane.top_cap)
+    for _ in range(_HALVINGS):
+        middle = low * np.sqrt(high / low)
+        enough = top - lane.utility_at(lane.cap_at(middle)) <= _NOTHING * top
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.minimum(high, lane.most)
+
+
+@budget_path.register
+def _path(program: Program, budgets: Any = None) -> BudgetPath:
+    if (plain := program.plain()) is not None:
+        return budget_path(plain, budgets)
+    solves = _Solves(program)
+    asked = _sweep(solves) if budgets is None else as_budgets(budgets)
+    rising, place = np.unique(asked, return_inverse=True)
+    m, n = len(rising), len(program)
+    price, value, bound = np.zeros(m), np.zeros(m), np.zeros(m)
+    tokens, offers = np.zeros((m, n), np.int64), np.full((m, n), -1)
+    funded = np.zeros((m, n), bool)
+    for k, amount in enumerate(rising.tolist()):
+        try:
+            answer = solves.at(amount, throw=True)
+        except InfeasibleError as error:
+            index = int(np.argmax(asked == amount))
+            detail = str(error).removeprefix("infeasible: ")
+            raise InfeasibleError(
+                f"infeasible: budget {written(amount)} (number {index}): {detail} Or leave that "
+                "budget out."
+            ) from None
+        price[k], bound[k] = answer.price, answer.dual_bound
+        if k and value[k - 1] > answer.expected_utility:  # what less money buys, this buys too
+            value[k], tokens[k] = value[k - 1], tokens[k - 1]
+            offers[k], funded[k] = offers[k - 1], funded[k - 1]
+        else:
+            value[k], tokens[k] = answer.expected_utility, answer.tokens
+            offers[k], funded[k] = answer.offer_codes, answer.funded
+    return BudgetPath(
+        budgets=asked,
+        price=price[place],
+        dual_bound=np.maximum(bound, value)[place],
+        value=value[place],
+        tokens=tokens[place],
+        funded=funded[place],
+        total_weight=float(program.weight.sum()),
+        evaluations=len(solves.answers),
+        offer_codes=offers[place],
+    )
+
+
+def _sweep(solves: _Solves) -> np.ndarray:
+    """Give twenty budgets, evenly spaced from the least that is feasible to nearly ample."""
+    program, high = solves.program, solves.ample()
+    if len(program) == 0:
+        return np.zeros(1)
+    step = solves.step(high)
+    most = solves.at(high, throw=True).expected_utility
+    enough, _ = _proven(solves, REACHED * most, high)
+    top, low = math.ceil(min(enough, high) / step * (1 - _ROUNDING)), 0
+    if solves.conflict(0.0) is not None:
+        below, low = 0, math.ceil(high / step)
+        while low - below > 1:
+            middle = (low + below) // 2
+            feasible = solves.conflict(_amount(middle, step)) is None
+            below, low = (below, middle) if feasible else (middle, low)
+    share = np.arange(1, _POINTS + 1) / _POINTS
+    return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
+
+
+@cheapest_budget.register
+def _cheapest(
+    program: Program, target: float, measure: TargetMeasure = "accuracy"
+) -> CheapestBudget:
+    if (plain := program.plain()) is not None:
+        found = cheapest_budget(plain, target, measure)
+        return replace(found, allocation=in_terms_of(program, found.allocation))
+    check_target(program, target, measure)
+    solves = _Solves(program)
+    ample = solves.ample()
+    solves.at(ample, throw=True)  # what contradicts itself at every budget is told at once
+    most = solves.value(ample)
+    full = float(program.weight.sum()) if measure == "accuracy" else most
+    wanted = target * full
+    if wanted > most * (1 + _ROUNDING):
+        share = math.floor(most / full * 1e6) / 1e6
+        raise InvalidInputError(
+            f"cannot be reached: the most that was found for any budget is {share:.6g}",
+            column="target",
+            value=target,
+            remedy="ask for no more than that",
+        )
+    wanted = min(wanted, most) * (1 - _ROUNDING)
+    least, before = _proven(solves, wanted, ample)
+    step = solves.step(least if least > 0 else ample)
+    high = math.ceil(ample / step * (1 - _ROUNDING))
+    low = min(math.ceil(least / step * (1 - 1e-9)), high)
+    count = _reach(solves, wanted, low, high, step)
+    budget = _amount(count, step)
+    allocation = solves.at(budget)
+    whole = step == 1.0 and program.budget.resource == TOKENS
+    return CheapestBudget(
+        budget=int(budget) if whole else budget,
+        at_least=int(low) if whole else min(least, budget),
+        allocation=allocation,
+        target=float(target),
+        measure=measure,
+        reached=allocation.expected_utility / full if full > 0 else 1.0,
+        solves=len(solves.answers) + before,
+    )
+
+
+def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
+    """Give an amount below which the target is out of reach, and the solves beyond ``solves``.
+
+    At any prices the dual bound is a straight line in the amount, and lies above what any amount
+    is worth. Where the line meets the target is a lower bound, and the next place to draw one. A
+    limit that holds with a probability is at least as tight as one that holds on average, whose
+    lines are drawn instead: margins are not linear.
+    """
+    program, lines = solves.program, solves
+    if program.overrun_probability is not None:
+        lines = _Solves(replace(program, overrun_probability=None))
+    lanes = solves.system.with_budget(ample).free_lanes
+    least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
+    for _ in range(_TANGENTS):
+        answer = lines.at(amount)
+        if answer.status is Status.INFEASIBLE:  # and so is everything below
+            least, amount = max(least, amount), 0.5 * (amount + high)
+            continue
+        bound = lines.bound(amount, answer, lanes)
+        high = min(high, amount) if bound >= wanted else high
+        meets = -math.inf
+        if answer.price > 0:
+            meets = amount + (wanted - bound) / answer.price
+        if meets > least:
+            least = amount = min(meets, ample)
+        elif bound <= wanted * (1 + _CLOSE):
+            break
+        else:  # too far above for the line to say anything
+            amount = 0.5 * (least + high)
+    return least, 0 if lines is solves else len(lines.answers)
+
+
+def _reach(solves: _Solves, wanted: float, low: int, high: int, step: float) -> int:
+    """Give a number of steps that reaches what is wanted; ``high`` is known to.
+
+    One step less does not, unless the search ran out of solves.
+    """
+    if solves.value(_amount(low, step)) >= wanted:
+        return low
+    stride, begun = 1, len(solves.answers)
+    while low + stride < high and len(solves.answers) - begun < _SOLVES:
+        # What is missing at the price of the last answer, or twice as far as before.
+        price, missing = (
+            solves.at(_amount(low, step)).price,
+            wanted - solves.value(_amount(low, step)),
+        )
+        jump = missing / price / step if 0 < price < math.inf and missing < math.inf else 0.0
+        count = low + max(stride, math.ceil(min(jump, high - low - 1)))
+        if solves.value(_amount(count, step)) >= wanted:
+            high = count
+            break
+        low, stride = count, 2 * stride
+    while high - low > 1 and len(solves.answers) - begun < _SOLVES:
+        middle = (low + high) // 2
+        low, high = (
+            (low, middle) if solves.value(_amount(middle, step)) >= wanted else (middle, high)
+        )
+    return high
+
+
+@entry_budgets.register
+def _entry(program: Program, queries: Any = None) -> np.ndarray:
+    if (plain := program.plain()) is not None:
+        return entry_budgets(plain, queries)
+    solves, rows = _Solves(program), rows_of(program, queries)
+    ample = solves.ample() if len(rows) else 0.0
+    return np.array([_first_funded(solves, int(row), ample) for row in rows], dtype=np.float64)
+
+
+@what_would_fund.register
+def _fund(program: Program, query: int) -> float:
+    if (plain := program.plain()) is not None:
+        return what_would_fund(plain, query)
+    row = rows_of(program, [query])
+    solves = _Solves(program)
+    return _first_funded(solves, int(row[0]), solves.ample())
+
+
+def _first_funded(solves: _Solves, row: int, ample: float) -> float:
+    """Give an amount that funds a query, one step above one that does not."""
+    step = solves.step(ample)
+    low, high = -1, math.ceil(ample / step * (1 - _ROUNDING))
+
+    def funds(count: int) -> bool:
+        return bool(solves.at(_amount(count, step)).funded[row])
+
+    if not funds(high):
+        return math.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if funds(middle) else (middle, high)
+    return _amount(high, step)
+
+
+def _amount(count: int, step: float) -> float:
+    """Give a number of steps without the digits that multiplying leaves behind."""
+    return float(f"{count * step:.15g}")

@@ -1,0 +1,216 @@
+"""Which price clears a budget, asked many times of one ladder.
+
+Demand at a few breakpoints is kept in a table that all searches share and add to. Between two
+entries of it the steps are known without looking, and only the smooth growth of what was taken
+before is not; it is assumed to be linear, which says almost exactly where a budget falls. One or
+two evaluations then prove it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from clear_opt.defaults import PRICE_STEPS
+from clear_opt.solvers.budget.demand import LISTED, BlockLadder, Ladder
+
+Measure = Literal["tokens", "value"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_TINY = 1e-300  # prices below are zero
+_SETTLED = 1e-10  # a secant step this small, relative to the price, lands far closer than that
+_PATIENCE = 4  # evaluations after which a bracket must have halved, or is halved
+
+
+class Clearing(NamedTuple):
+    """Where a level of tokens, or of value, falls on a ladder."""
+
+    price: float
+    """The clearing price, weighted success per token, >= 0."""
+    above: int
+    """Steps taken in full: those dearer than the price."""
+    upto: int
+    """Those and the ones at the price itself, which the level need not pay for in full."""
+
+
+class PriceTable:
+    """Clearing prices of many levels of one ladder.
+
+    Parameters
+    ----------
+    ladder
+        Of any problem.
+    measure
+        Whether levels count tokens, or the relaxed problem's value (weighted success).
+    entries
+        Breakpoints to tabulate before the first search; more of them pay off for many searches.
+    """
+
+    def __init__(self, ladder: Ladder, measure: Measure = "tokens", entries: int = 0) -> None:
+        self.ladder = ladder
+        tokens = measure == "tokens"
+        self._amount = ladder.tokens if tokens else ladder.value
+        step = ladder.width if tokens else ladder.rise
+        groups = len(ladder.prices)
+        climbed = np.concatenate([[0.0], np.cumsum(step)])
+        self._jumps = climbed[ladder.counts]  # of all steps dearer than each price
+        self._least = ladder.least if tokens else ladder.least_value
+        self._most = ladder.most if tokens else ladder.most_value
+        # Above the dearest step are the floors alone; below the cheapest, at no price, is it all.
+        self._known, self._above = [0, groups], [self._least, self._most]
+        if entries:
+            for group in np.unique(np.linspace(0, groups, entries + 2).astype(int)[1:-1]):
+                if 0 < group < groups:
+                    self._tabulate(int(group))
+
+    def clear(self, level: float) -> Clearing:
+        """Find the price at which the ladder meets a level, at least that of the floors.
+
+        Where a range of prices does, it is the lowest of them: the choice of `clear_opt.solve`.
+        """
+        ladder = self.ladder
+        if self._most <= level or not len(ladder.prices):
+            return Clearing(0.0, len(ladder.row), len(ladder.row))
+        group, beyond, above, most = self._bracket(level)
+        upto = above + self._jump(group)
+        price = float(ladder.prices[group])
+        if upto >= level:
+            return Clearing(price, int(ladder.counts[group]), int(ladder.counts[group + 1]))
+        count = int(ladder.counts[group + 1])
+        bracket = self._price(beyond), price, most - level, upto - level
+        return Clearing(self._meet(level, count, *bracket), count, count)
+
+    def share(self, level: float, count: int, price: float) -> float:
+        """Find the price, at most the one given, at which some steps alone meet a level.
+
+        The first ``count`` steps are taken and no others; they ask for less than the level at the
+        price given. Where they never meet it, the answer is zero.
+        """
+        at_none = self._amount(count, 0.0) - level
+        at_price = self._amount(count, price) - level
+        if at_none <= 0 or at_price >= 0:
+            return 0.0 if at_none <= 0 else price
+        return self._meet(level, count, 0.0, price, at_none, at_price)
+
+    def _meet(
+        self, level: float, count: int, low: float, high: float, at_low: float, at_high: float
+    ) -> float:
+        """Find the lowest price at which the first ``count`` steps ask for no more than a level."""
+        if isinstance(self.ladder, BlockLadder):
+            return self._meet_in_blocks(self.ladder, level, count, low, high)
+        return _meet(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
+
+    def _meet_in_blocks(
+        self, ladder: BlockLadder, level: float, count: int, low: float, high: float
+    ) -> float:
+        """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
+        asked = ladder.tokens(count, low), ladder.tokens(count, high)
+        while asked[0] - asked[1] > LISTED * ladder.block:
+            middle = _between(low, high)
+            if not low < middle < high:
+                return high
+            within = self._amount(count, middle) <= level
+            low, high = (low, middle) if within else (middle, high)
+            asked = ladder.tokens(count, low), ladder.tokens(count, high)
+        blocks = ladder.blocks_between(count, low, high)
+        step = ladder.block if self._amount == ladder.tokens else blocks.rise
+        reached = self._amount(count, high) + np.cumsum(np.broadcast_to(step, blocks.rise.shape))
+        beyond = np.flatnonzero(reached > level)
+        return float(blocks.prices[beyond[0]]) if len(beyond) else low
+
+    def _bracket(self, level: float) -> tuple[int, int, float, float]:
+        """Find the cheapest price above which the level is not exceeded, and the next one."""
+        known, tries, width = self._known, 0, np.inf
+        while True:
+            place = bisect_right(self._above, level) - 1
+            low, high = known[place], known[place + 1]
+            above, most = self._above[place], self._above[place + 1]
+            if high - low == 1 or above + self._jump(low) > level:
+                return low, high, above, most
+            if high - low <= 0.5 * width:
+                tries, width = 0, high - low
+            tries += 1
+            middle = (low + high) // 2
+            self._tabulate(
+                self._guess(level, low, high, above, most) if tries <= _PATIENCE else middle
+            )
+
+    def _guess(self, level: float, low: int, high: int, above: float, most: float) -> int:
+        """Say at which breakpoint of a bracket the level falls, if the smooth growth is a parabola.
+
+        It goes through the entries at both ends and the nearest one beyond them.
+        """
+        between = slice(low + 1, high)
+        upto = above + self._jump(low)
+        jumps = self._jumps[between] - self._jumps[low + 1]
+        grown = most - upto - self._climb(low + 1, high)
+        fallen = self._price(low) - self.ladder.prices[between]
+        whole = self._price(low) - self._price(high)
+        smooth = grown * fallen / whole
+        place = bisect_right(self._known, low) - 1
+        if place > 0:
+            before = self._known[place - 1]
+            risen = self._price(before) - self._price(low)
+            rate = (above - self._above[place - 1] - self._climb(before, low)) / risen
+            # Newton's form: the chord of the bracket, bent so that it meets the entry before.
+            smooth = smooth - fallen * (whole - fallen) * (grown / whole - rate) / (whole + risen)
+        expected = upto + jumps + np.clip(smooth, 0.0, max(grown, 0.0))
+        beyond = int(np.argmax(expected > level))
+        if expected[beyond] <= level:
+            return high - 1
+        return low + max(beyond, 1)
+
+    def _tabulate(self, group: int) -> None:
+        amount = self._amount(int(self.ladder.counts[group]), float(self.ladder.prices[group]))
+        place = bisect_right(self._known, group)
+        self._known.insert(place, group)
+        # Kept rising whatever the last digits of sums of different length say.
+        amount = min(max(amount, self._above[place - 1]), self._above[place])
+        self._above.insert(place, amount)
+
+    def _jump(self, group: int) -> float:
+        return self._climb(group, group + 1)
+
+    def _climb(self, group: int, other: int) -> float:
+        return float(self._jumps[other] - self._jumps[group])
+
+    def _price(self, group: int) -> float:
+        prices = self.ladder.prices
+        return float(prices[group]) if group < len(prices) else self.ladder.bottom
+
+
+def _meet(
+    excess: Callable[[float], float], low: float, high: float, at_low: float, at_high: float
+) -> float:
+    """Find where a falling function that is above zero at ``low`` and below at ``high`` is zero.
+
+    Secant steps inside the bracket; one that does not halve the last step gives way to bisection.
+    """
+    before, at_before, price, at_price, stride = low, at_low, high, at_high, np.inf
+    for _ in range(PRICE_STEPS):
+        rise = at_price - at_before
+        target = price - at_price * (price - before) / rise if rise != 0 else np.inf
+        step = abs(target - price)
+        inside = low <= target <= high
+        if inside and step <= _SETTLED * price and np.isfinite(stride):  # not the first, wide one
+            return target
+        if high - low <= 4 * _EPS * high or high <= _TINY:
+            break
+        if not (inside and step <= 0.5 * stride):
+            target = _between(low, high)
+        stride = abs(target - price)
+        before, at_before = price, at_price
+        price, at_price = float(target), excess(float(target))
+        if at_price > 0:
+            low = price
+        else:
+            high = price
+    return high
+
+
+def _between(low: float, high: float) -> float:
+    """Halve a bracket of prices by their ratio."""
+    return float(np.sqrt(low) * np.sqrt(high)) if low > 0 else 1e-3 * high

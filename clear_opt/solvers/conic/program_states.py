@@ -1,0 +1,202 @@
+"""The states of a program's queries in cvxpy: how much of each query is in which state.
+
+A query is spread over its states (`clear_opt.solvers.program.System`): at rest, or funded in a
+lane. Each block below holds the shares of many states at once and says what they use of each row
+and what they are worth. Where a lane has finitely many states a share each is all there is; in the
+lane of a surge or a quadratic a funded share comes with its rise above the threshold, and the
+perspective of `cone_forms` makes it exact.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import cvxpy as cp
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from clear_opt.curves import Quadratic, ShiftedSurge, Triangular
+from clear_opt.curves.threshold import ThresholdCurve
+from clear_opt.errors import InvalidInputError
+from clear_opt.solvers.conic.cone_forms import (
+    quadratic_perspective,
+    quadratic_shape,
+    surge_perspective,
+    surge_shape,
+)
+from clear_opt.solvers.conic.cvxpy_terms import at_most, numbers
+from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.offer_responses import CapLane, Lane
+
+
+class Units(NamedTuple):
+    """What counts as one inside the convex program."""
+
+    rows: np.ndarray
+    """Units of each row, shape (m,)."""
+    value: float
+    """Weighted success."""
+
+
+class Block(ABC):
+    """Shares of many states of one kind.
+
+    Attributes
+    ----------
+    query
+        Whose state each is, shape (states,).
+    share
+        The shares, a variable of shape (states,).
+    use
+        What they use of each row together, scaled, shape (m,).
+    value
+        What they are worth together, scaled.
+    constraints
+        What ties the block's own variables to each other.
+    """
+
+    query: np.ndarray
+    share: cp.Variable
+    use: cp.Expression
+    value: cp.Expression
+    constraints: list[cp.Constraint]
+
+    def owner(self, n: int) -> csr_matrix:
+        """Say which state is whose, ones in shape (n, states)."""
+        size = len(self.query)
+        return csr_matrix((np.ones(size), (self.query, np.arange(size))), (n, size))
+
+    @abstractmethod
+    def reached(self) -> float:
+        """Give the solved block's value in weighted success, recomputed from its variables."""
+
+
+class FixedStates(Block):
+    """States with one use and one value each: rests, and points.
+
+    Parameters
+    ----------
+    query
+        Whose state each is, shape (states,).
+    use
+        What a whole share uses of each row, turned round, shape (m, states).
+    worth
+        Weighted success of a whole share, shape (states,).
+    """
+
+    def __init__(self, query: np.ndarray, use: np.ndarray, worth: np.ndarray, unit: Units) -> None:
+        self.query, self.worth = query, worth
+        self.share = cp.Variable(len(query), nonneg=True)
+        self.use = (use / unit.rows[:, None]) @ self.share
+        self.value = (worth / unit.value) @ self.share
+        self.constraints = []
+
+    def reached(self) -> float:
+        """Give the worth of the shares found."""
+        return float(self.worth @ np.clip(numbers(self.share), 0.0, 1.0))
+
+
+class RisingStates(Block):
+    """Funded states of a lane whose curve is a surge or a quadratic: a share and a rise each.
+
+    The rise is the share times the distance above the threshold in widths, y = beta (b - tau). It
+    stays between what the lane's least and most spend allow: where a guarantee or a funded share
+    pays queries to be funded, nothing else would.
+    """
+
+    def __init__(self, system: System, k: int, lane: CapLane, unit: Units) -> None:
+        curves = lane.curves
+        assert isinstance(curves, ThresholdCurve)
+        self.query = query = np.flatnonzero(lane.open)
+        tau, beta = (np.asarray(part)[query] for part in (curves.tau, curves.beta))
+        least = np.clip(beta * (lane.least[query] - tau), 0.0, 1.0)
+        self.most = np.clip(beta * (lane.most[query] - tau), 0.0, 1.0)
+        self.height = lane.weight[query] * np.asarray(curves.height)[query]
+        self.share = cp.Variable(len(query), nonneg=True)
+        self.rise = cp.Variable(len(query), nonneg=True)
+        if isinstance(curves, ShiftedSurge):
+            self._shape = surge_shape
+            gain, shape = surge_perspective(self.share, self.rise, np.exp(-least))
+        else:
+            self._shape = quadratic_shape
+            gain, shape = quadratic_perspective(self.share, self.rise, least)
+        sign = system.sign[:, None] / unit.rows[:, None]
+        rate, fixed = sign * system.rate[:, k, query], sign * system.fixed[:, k, query]
+        self.use = (rate * tau + fixed) @ self.share + (rate / beta) @ self.rise
+        self.value = (self.height / unit.value) @ gain
+        self.constraints = [at_most(self.rise, cp.multiply(self.most, self.share)), *shape]
+
+    def reached(self) -> float:
+        """Give the worth of the shares and rises found."""
+        share = np.clip(numbers(self.share), 1e-300, 1.0)
+        rise = np.clip(numbers(self.rise), 0.0, self.most * share)
+        return float(self.height @ self._shape(share, rise))
+
+
+def blocks_of(system: System, unit: Units) -> list[Block]:
+    """Give all states of all queries.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the family that has no convex program, and what to do.
+    """
+    lanes = system.free_lanes
+    found: list[Block] = [_rests(system, unit)]
+    for k, lane in enumerate(lanes):
+        if isinstance(lane, CapLane) and isinstance(lane.curves, ShiftedSurge | Quadratic):
+            found.append(RisingStates(system, k, lane, unit))
+        else:
+            found.append(_points(system, k, lane, unit))
+    return [block for block in found if len(block.query)]
+
+
+def check_families(system: System) -> None:
+    """Refuse curves without a convex program.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the offer, the family and the remedy.
+    """
+    for offer, lane in zip(system.program.offers, system.free_lanes, strict=True):
+        if not _is_exact(lane):
+            raise InvalidInputError(
+                f"{type(offer.curves).__name__} has no exact convex program where caps count",
+                column=f"curves of {offer.name!r}",
+                remedy="use solver='dual', which takes every family, or tabulate the curve as a "
+                "TabularCurve",
+            )
+
+
+def _is_exact(lane: Lane) -> bool:
+    families = ShiftedSurge | Quadratic | Triangular
+    smooth = isinstance(lane, CapLane) and isinstance(lane.curves, families)
+    return smooth or lane.table is not None
+
+
+def _rests(system: System, unit: Units) -> Block:
+    lane, query = np.nonzero(system.rests)
+    return FixedStates(query, system.rest_use[:, lane, query], system.rest_value[lane, query], unit)
+
+
+def _points(system: System, k: int, lane: Lane, unit: Units) -> Block:
+    """Give the funded states of a lane that has finitely many that matter."""
+    if lane.table is not None:
+        _, spend, variance, value, usable = lane.table
+        # A point may be named twice; once is enough.
+        same = [np.diff(table, axis=1) == 0 for table in (spend, variance, value)]
+        again = np.logical_and.reduce(same) & usable[:, :-1]
+        usable = np.concatenate([usable[:, :1], usable[:, 1:] & ~again], axis=1)
+    else:
+        # A line from the threshold to its peak: funded is funded fully.
+        spend, variance = lane.most[:, None], np.zeros((len(lane.most), 1))
+        value, usable = lane.utility_at(lane.most)[:, None], lane.open[:, None]
+    query, column = np.nonzero(usable)
+    use = (
+        system.rate[:, k, query] * spend[query, column]
+        + system.spread_rate[:, k, query] * variance[query, column]
+        + system.fixed[:, k, query]
+    )
+    return FixedStates(query, system.sign[:, None] * use, value[query, column], unit)

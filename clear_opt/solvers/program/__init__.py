@@ -1,0 +1,41 @@
+"""The dual solver for programs: one price per constraint, then whole caps that keep them all.
+
+A `Program` is data; its compiled form is a `System`, which owns what each offer can do.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from clear_opt.solvers.program.build_responses import ChoiceSets, choice_sets, unlimited_lanes
+from clear_opt.solvers.program.lagrangian import System
+
+if TYPE_CHECKING:
+    from clear_opt.solvers.program.certify import in_terms_of, infeasible_program_answer
+    from clear_opt.solvers.program.solver import solve_program
+
+__all__ = [
+    "ChoiceSets",
+    "System",
+    "choice_sets",
+    "in_terms_of",
+    "infeasible_program_answer",
+    "solve_program",
+    "unlimited_lanes",
+]
+
+# Loaded when first used: they find conflicts, which are found in a `System`.
+_HOME = {
+    "in_terms_of": "clear_opt.solvers.program.certify",
+    "infeasible_program_answer": "clear_opt.solvers.program.certify",
+    "solve_program": "clear_opt.solvers.program.solver",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'clear_opt.solvers.program' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

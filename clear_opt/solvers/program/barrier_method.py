@@ -1,0 +1,247 @@
+"""One price per constraint: the least point of a convex, kinked function of a few variables.
+
+The dual of a program is a sum of maxima over the states of each query (`System`). Each maximum is
+replaced by a soft one, T log sum exp(. / T), and each price is kept positive by a barrier
+-T log y. What results is smooth and convex. Newton's method follows its minimum as T falls, and at
+the end lands on the prices themselves. A handful of steps per temperature do, whatever the number
+of queries. This is the interior-point idea, with the queries' own maxima solved in closed form.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clear_opt.solvers.program.lagrangian import System
+
+_HOTTEST = 0.01  # of the greatest success of a query: the temperature to begin with
+_WARM = 1e-4  # the same where prices of a similar program are known
+_COOLING = 0.2  # the next temperature as a share of the last
+_FASTEST = 1e-3  # the same where the path is straight
+_NEARBY = 1e-6  # of the same: a temperature that will do to choose caps by
+_FEW = 4  # Newton steps that a straight path takes at most
+_SHORT = 0.9  # of what a price would be that falls as fast as the temperature
+COLDEST = 1e-11  # of the greatest success of a query: prices are then exact to about 1e-9
+_COLD = 1e-9  # of the same: prices of such a temperature can be vouched for
+_STEPS = 60  # most Newton steps per temperature; three or four are the rule
+_LINE_STEPS = 40
+_CLOSE = 1e-3  # Newton decrement, in units of the temperature, at which to cool further
+_LAST_CLOSE = 1e-9
+_NEAR, _LEAST = 1e-15, 1e-200  # of the farthest price: how close rounding may come to a barrier
+_DIGITS = 1e-9  # relative; how exactly the least of equally good prices is found
+_LITTLE = 1e-4  # of the greatest success; below, payoffs of that size are known too coarsely
+_FAR = 1e5  # no price is sought beyond this many times what a first unit can be worth
+
+
+class CoupledPrices(NamedTuple):
+    """Prices of a program's constraints."""
+
+    prices: np.ndarray
+    """Weighted success per unit, >= 0, shape (m,)."""
+    converged: bool
+    """Whether the coldest minimum was reached."""
+    evaluations: int
+    """How often all queries were asked."""
+
+
+def coupled_prices(
+    system: System,
+    start: np.ndarray | None = None,
+    *,
+    warm: float = _WARM,
+    coldest: float = COLDEST,
+    enough: float = -np.inf,
+) -> CoupledPrices:
+    """Find the prices that minimise the dual bound of a feasible program.
+
+    Parameters
+    ----------
+    system
+        The program, n >= 1 queries.
+    start
+        Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
+        answer.
+    warm
+        Temperature at which to begin from ``start``, as a share of the greatest success of a query.
+    coldest
+        Temperature at which to end, as a share of the greatest success of a query, or of the bound
+        where that is less.
+    enough
+        Dual bound, weighted success, below which nobody asks how low it can be.
+    """
+    scale = float(max(lane.utility_top for lane in system.free_lanes))
+    if scale == 0:  # nothing can be gained: no unit of anything is worth a price
+        return CoupledPrices(np.zeros(system.m), True, 0)
+    far = _FAR * price_scale(system)
+    temperature, worth = _HOTTEST * scale, scale
+    prices = far / _FAR
+    if start is not None:
+        temperature = warm * scale
+        prices = np.clip(start, 1e-9 * far / _FAR, 0.5 * far)
+    evaluations, converged = 0, False
+    last_prices, last_temperature, cooling = prices, np.inf, _COOLING
+    while True:
+        last = temperature <= coldest * worth
+        if last and worth == scale:
+            # Where limits are so tight that little can be reached, it is that little that counts.
+            worth = min(scale, max(system.bound(prices), _LITTLE * scale))
+            last = temperature <= coldest * worth
+        found, steps, settled = _minimise(
+            system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
+        )
+        evaluations += steps
+        if converged and not settled and temperature <= _COLD * scale:
+            prices = last_prices  # differences drown in rounding from here on
+            break
+        prices, converged = found, settled
+        if last or (enough > -np.inf and system.bound(prices) <= enough):
+            break
+        # The path is nearly straight once it is known who is at a tie: then strides can grow.
+        cooling = max(cooling * _COOLING, _FASTEST) if steps <= _FEW else _COOLING
+        cooler = max(cooling * temperature, coldest * worth)
+        ahead = (temperature - cooler) / (last_temperature - temperature)
+        guess = found + ahead * (found - last_prices)
+        last_prices, last_temperature = found, temperature
+        prices = np.clip(guess, cooler / temperature * _SHORT * found, 0.5 * (found + far))
+        temperature = cooler
+    return CoupledPrices(_without_traces(system, prices), converged, evaluations)
+
+
+def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
+    """Find prices to choose caps by, from those of a similar system: not exact ones, but quickly.
+
+    Parameters
+    ----------
+    system
+        The program, n >= 1 queries; often with few of its states allowed.
+    start
+        Prices of the similar system, shape (m,).
+
+    Returns
+    -------
+    Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
+    """
+    scale = float(max(lane.utility_top for lane in system.free_lanes))
+    if scale == 0:
+        return np.zeros(system.m)
+    usual = price_scale(system)
+    far = _FAR * usual
+    temperature = _NEARBY * scale
+    # A row with room to spare has the price at which the barrier holds it there.
+    room = system.smooth(np.clip(start, 0.0, 0.5 * far), temperature).gradient
+    held = temperature / np.maximum(np.abs(room), temperature / usual)
+    prices = np.clip(np.maximum(start, held), _LEAST * far, 0.5 * far)
+    return _minimise(system, prices, temperature, far, _CLOSE)[0]
+
+
+def price_scale(system: System) -> np.ndarray:
+    """Give what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
+    scale = np.zeros(system.m)
+    for index in range(system.m):
+        for k, lane in enumerate(system.free_lanes):
+            run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
+            gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
+            member = (use > 0) & lane.open
+            worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
+            scale[index] = max(scale[index], worth.max(initial=0.0))
+    usual = scale.max(initial=0.0)
+    return np.where(scale > 0, scale, usual if usual > 0 else 1.0)
+
+
+@np.errstate(all="ignore")
+def _minimise(
+    system: System, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
+) -> tuple[np.ndarray, int, bool]:
+    """Minimise the smoothed dual with barriers at one temperature, from ``prices``.
+
+    At the edges of float64 a step can end in no number: it is not taken.
+    """
+    value, gradient, hessian = _with_barrier(system, prices, temperature, far)
+    for step in range(1, _STEPS + 1):
+        direction = _newton_direction(gradient, hessian)
+        slope = float(gradient @ direction)
+        if -slope <= close * temperature:
+            return prices, step, True
+        reach = _longest(prices, direction, far)
+        for _ in range(_LINE_STEPS):
+            trial = np.clip(prices + reach * direction, _LEAST * far, (1.0 - _NEAR) * far)
+            found = _with_barrier(system, trial, temperature, far)
+            # The sum of many maxima is only known to rounding.
+            noise = 1e-15 * abs(value) * np.sqrt(len(system.program))
+            if found[0] <= value + 1e-4 * reach * slope + noise:
+                break
+            reach *= 0.4
+        else:
+            return prices, step, False
+        if np.allclose(trial, prices, rtol=1e-14, atol=0.0):
+            return trial, step, True
+        prices, (value, gradient, hessian) = trial, found
+    return prices, _STEPS, False
+
+
+def _with_barrier(
+    system: System, prices: np.ndarray, temperature: float, far: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    value, gradient, hessian = system.smooth(prices, temperature)
+    room = far - prices  # never zero: steps stop short of both barriers
+    value -= temperature * float(np.log(prices / far).sum() + np.log(room / far).sum())
+    gradient = gradient - temperature / prices + temperature / room
+    hessian = hessian + np.diag(temperature / prices**2 + temperature / room**2)
+    return value, gradient, hessian
+
+
+def _newton_direction(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """Solve in units in which the Hessian's diagonal is one; it is positive definite."""
+    unit = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    scaled = hessian * unit[:, None] * unit[None, :]
+    scaled[np.diag_indices_from(scaled)] += 1e-14
+    try:
+        return -unit * np.linalg.solve(scaled, unit * gradient)
+    except np.linalg.LinAlgError:
+        return -unit * unit * gradient
+
+
+def _longest(prices: np.ndarray, direction: np.ndarray, far: np.ndarray) -> float:
+    """Give the longest step, at most 1, that stays clear of the barriers."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = np.where(direction < 0, -prices / direction, np.inf)
+        high = np.where(direction > 0, (far - prices) / direction, np.inf)
+    return float(min(1.0, 0.95 * min(low.min(), high.min())))
+
+
+def _without_traces(system: System, prices: np.ndarray) -> np.ndarray:
+    """Take off prices what only the barriers keep there: the bound must not rise.
+
+    Close to zero that is a trace. Far above what a first unit can be worth it is a stretch of
+    prices that are all as good, because a row leaves no choice: the least of them is what one unit
+    more would gain.
+    """
+    prices, bound = prices.copy(), system.bound(prices)
+    usual = price_scale(system)
+    for index in np.argsort(prices * np.abs(system.amount)):
+        found = _lowered(system, prices, bound, index, 0.0)
+        if found is not None:
+            prices[index], bound = 0.0, min(found, bound)
+        elif prices[index] > usual[index]:
+            low = 0.0
+            while prices[index] - low > _DIGITS * prices[index]:
+                middle = 0.5 * (low + float(prices[index]))
+                found = _lowered(system, prices, bound, index, middle)
+                if found is None:
+                    low = middle
+                else:
+                    prices[index], bound = middle, found
+    return prices
+
+
+def _lowered(
+    system: System, prices: np.ndarray, bound: float, index: int, price: float
+) -> float | None:
+    """Give the bound at a lower price of one row, ``None`` if it rises."""
+    other = prices.copy()
+    other[index] = price
+    found = system.bound(other)
+    # What large prices add and take away again is only known to its own rounding.
+    noise = 1e-12 * abs(bound) + 1e-14 * float(prices @ np.abs(system.limits))
+    return found if found <= bound + noise else None

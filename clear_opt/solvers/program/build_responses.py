@@ -1,0 +1,186 @@
+"""The lanes of an offer, from its curves and lengths: whole caps, or a grid where spend counts.
+
+A `Program` is data; `choice_sets` compiles what each of its offers can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from clear_opt import defaults
+from clear_opt.curves import Curve
+from clear_opt.envelopes.concave import concave_envelope
+from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
+from clear_opt.lengths import Lengths
+from clear_opt.problem.constraints import Limit
+from clear_opt.problem.offers import Offer
+from clear_opt.problem.program import Program, units_over
+from clear_opt.solvers.program.funded_points import Points
+from clear_opt.solvers.program.offer_responses import CapLane, Lane, PointLane
+
+_ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
+
+
+@dataclass(frozen=True, eq=False)
+class ChoiceSets:
+    """What each offer of a program can do: one `Lane` per offer.
+
+    Attributes
+    ----------
+    unlimited
+        Without constraints, on which they do not depend.
+    free
+        Within the limits.
+    pinned
+        Queries that must be funded whatever the price, booleans of shape (n,).
+    """
+
+    unlimited: tuple[Lane, ...]
+    free: tuple[Lane, ...]
+    pinned: np.ndarray
+
+    @cached_property
+    def committed(self) -> tuple[Lane, ...]:
+        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
+        return tuple(lane.committed(self.pinned) for lane in self.free)
+
+
+def choice_sets(program: Program, unlimited: tuple[Lane, ...] | None = None) -> ChoiceSets:
+    """Compile what each offer of a program can do.
+
+    Parameters
+    ----------
+    program
+        Any program.
+    unlimited
+        Its lanes without constraints, where they are at hand: see `unlimited_lanes`.
+    """
+    unlimited = unlimited_lanes(program) if unlimited is None else unlimited
+    free = tuple(
+        lane.within(_ROOM * _affordable(program, offer))
+        for offer, lane in zip(program.offers, unlimited, strict=True)
+    )
+    return ChoiceSets(unlimited, free, program.pinned)
+
+
+def unlimited_lanes(program: Program) -> tuple[Lane, ...]:
+    """Compile what each offer could do without constraints, on which it does not depend."""
+    return tuple(_lane(program, offer) for offer in program.offers)
+
+
+def _affordable(program: Program, offer: Offer) -> np.ndarray:
+    """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
+    most = np.full(len(program), np.inf)
+    for row, members in zip(program.constraints, program.members, strict=True):
+        if isinstance(row, Limit):
+            rate = np.where(members, offer.rate_of(row.resource), 0.0)
+            room = np.maximum(row.amount - offer.fixed_of(row.resource), 0.0)
+            most = np.minimum(most, units_over(room, rate))
+    return most
+
+
+def _lane(program: Program, offer: Offer) -> Lane:
+    whole = np.floor(offer.ceiling / program.block) * program.block
+    ceiling = np.minimum(program.ceiling, whole)
+    shared = (program.floor, ceiling, program.weight, program.block, offer.available)
+    if program.basis == "expected":
+        assert offer.lengths is not None
+        below = 0 if program.overrun_probability is None else defaults.POINTS_BELOW
+        return spend_lane(offer.curves, offer.lengths, *shared, below=below)
+    return cap_lane(offer.curves, *shared)
+
+
+def cap_lane(
+    curves: Curve,
+    floor: np.ndarray,
+    ceiling: np.ndarray,
+    weight: np.ndarray,
+    block: int,
+    available: np.ndarray,
+) -> CapLane:
+    """Give the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
+    rests = available & (floor <= ceiling)
+    high = np.maximum(floor, ceiling)
+    envelope = concave_envelope(curves, floor, high, weight)
+    tangent, most = np.asarray(envelope.tangent), np.asarray(envelope.end)
+    # A curve that is concave from its floor on breaks even at once: funded is one block at least.
+    least = np.minimum(np.maximum(tangent, floor + block), most)
+    run = np.where(least > tangent, least - floor, 1.0)
+    chord = (np.asarray(envelope.value(least)) - np.asarray(envelope.start_value)) / run
+    price = np.where(least > tangent, chord, np.asarray(envelope.abandonment_price))
+    return CapLane(
+        open=rests & (price > 0),
+        rests=rests,
+        start=floor,
+        start_variance=np.zeros(len(floor)),
+        start_value=np.asarray(envelope.start_value),
+        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
+        least=least,
+        most=most,
+        entry_cap=np.minimum(np.ceil(least / block) * block, high),
+        entry_price=price,
+        top_cap=np.minimum(np.ceil(most / block) * block, high),
+        curves=curves,
+        envelope=envelope,
+        weight=weight,
+        block=block,
+    )
+
+
+def spend_lane(
+    curves: Curve,
+    lengths: Lengths,
+    floor: np.ndarray,
+    ceiling: np.ndarray,
+    weight: np.ndarray,
+    block: int,
+    available: np.ndarray,
+    *,
+    below: int = 0,
+) -> PointLane:
+    """Give the lane in which expected spend counts, over a grid of caps for each query.
+
+    ``below`` is how many caps to add between the threshold and the first that may break even.
+    """
+    rests = available & (floor <= ceiling)
+    grid = cap_grid(curves, lengths, floor, np.maximum(floor, ceiling), block=block)
+    if below:
+        grid = np.sort(np.concatenate([grid, _below(curves, grid, below, block)], axis=1), axis=1)
+    caps, spend, value = map(np.asarray, spend_points(curves, lengths, grid, weight))
+    opened = rests & (value.max(axis=1) > value[:, 0])
+    # Break-even is the steepest chord from the floor, the farthest of equals.
+    run, rise = spend - spend[:, :1], value - value[:, :1]
+    slope = np.where(run > 0, rise / np.where(run > 0, run, 1.0), 0.0)
+    steepest = slope.max(axis=1)
+    entry = slope.shape[1] - 1 - np.argmax(slope[:, ::-1] >= steepest[:, None], axis=1)
+    columns = np.arange(caps.shape[1])
+    usable = (columns >= entry[:, None]) & (rise > 0) & opened[:, None]
+    points = Points(caps, spend, np.asarray(lengths.spend_variance(caps)), value, usable)
+    top = np.argmax(value >= value.max(axis=1, keepdims=True), axis=1)
+    return PointLane(
+        open=opened,
+        rests=rests,
+        start=spend[:, 0],
+        start_variance=points.variance[:, 0],
+        start_value=value[:, 0],
+        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
+        least=points.at(spend, entry),
+        most=points.at(spend, top),
+        entry_cap=points.at(caps, entry),
+        entry_price=np.where(opened, steepest, 0.0),
+        top_cap=points.at(caps, top),
+        points=points,
+    )
+
+
+def _below(curves: Curve, grid: np.ndarray, count: int, block: int) -> np.ndarray:
+    """Give caps between each threshold and the first cap of a grid above it, shape (n, count)."""
+    low = np.maximum(np.asarray(curves.threshold), grid[:, 0])
+    above = np.where(grid > low[:, None], grid, np.inf).min(axis=1)
+    high = np.where(np.isfinite(above), above, grid[:, 0])
+    share = np.arange(1, count + 1) / (count + 1)
+    caps = np.ceil((low[:, None] + share * (high - low)[:, None]) / block) * block
+    return np.clip(caps, grid[:, :1], np.maximum(high, grid[:, 0])[:, None])

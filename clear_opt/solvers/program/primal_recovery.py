@@ -1,0 +1,178 @@
+"""From the prices of a program to whole caps that keep every constraint.
+
+At the prices almost every query has one best state. With m constraints at most m queries need be
+split between two (Shapley-Folkman; the mathematics, section 10). Those nearest to a tie are tried
+both ways (`marginal_sets`), and are decided together with a few more by a small integer program
+over their best states; the others keep theirs. What is left of each limit then goes to whoever
+gains most from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clear_opt.solvers.program.assignment import IDLE, Assignment
+from clear_opt.solvers.program.branch_and_bound import decide
+from clear_opt.solvers.program.candidates import (
+    Table,
+    caps_that_fit,
+    centres_of,
+    families_of,
+    responses,
+    rungs_to_decide,
+    states_in,
+    table_around,
+)
+from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.local_search import settle, swap
+from clear_opt.solvers.program.marginal_sets import Spent, kept, spend_on, spent_on_patterns
+from clear_opt.solvers.program.ties import best_choice
+
+_WINDOW = 24  # queries nearest to a tie that are decided together, at least
+_PER_ROW = 4  # and at least this many for each row
+_NODES, _FEW_NODES = 40, 4  # linear programs for them: more where the gap is still
+_WIDE = 2e-3  # of the bound or above
+_TWICE = 100  # queries of a batch in which the two best candidates are polished, else one
+
+_TURNS = 12  # at most, of three kinds by turns
+_LAST = 4  # exchanges at the end, whatever they gain
+_NEGLIGIBLE = 1e-8  # of the bound: a gap that nobody would look for
+_WORTHWHILE = 1e-3  # of the gap: gains for which another round is tried
+_TOGETHER = 24  # queries that are decided together,
+_POLISH_NODES = 4  # by so many linear programs
+
+
+def recover(system: System, prices: np.ndarray) -> Assignment | None:
+    """Turn prices into an assignment that keeps every row.
+
+    Parameters
+    ----------
+    system
+        A program whose relaxation is feasible, n >= 1 queries.
+    prices
+        Of its rows, shape (m,).
+
+    Returns
+    -------
+    Assignment
+        The best one found, ``None`` where no whole caps were found that keep every row.
+    """
+    bound, polished = system.bound(prices), 2 if len(system.program) <= _TWICE else 1
+    candidates = spent_on_patterns(system, prices)
+    best = max((spent.value for spent in candidates), default=-np.inf)
+    nodes = _NODES if bound - best > _WIDE * abs(bound) else _FEW_NODES
+    candidates += _spent_on_window(system, prices, nodes)
+    candidates.sort(key=lambda spent: -spent.value)
+    found = [polish(spent, bound) for spent in candidates[:polished]]
+    return max(found, key=lambda one: one.utility().sum(), default=None)
+
+
+def _spent_on_window(system: System, prices: np.ndarray, nodes: int) -> list[Spent]:
+    """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
+    table = table_around(system, responses(system, prices))
+    n = len(system.program)
+    choice = best_choice(system, prices)
+    order = choice.nearest(n)
+    order = np.concatenate([order, np.setdiff1d(np.arange(n), order)])
+    rungs = rungs_to_decide(table, system)
+    size = max(_WINDOW, _PER_ROW * system.m)
+    while True:
+        chosen = decide(table, system.limits, choice.first, order[:size], rungs, nodes)
+        if chosen is not None or size >= n:
+            break
+        size *= 4
+    settled = None if chosen is None else settle(table, system.limits, chosen, prices)
+    if settled is None:
+        return []
+    found = kept(table.assignment(system, settled), prices)
+    return [] if found is None else [found]
+
+
+def best_states(system: System, prices: np.ndarray) -> Assignment:
+    """Give each query's best state in whole caps; rows may be over."""
+    payoff, funded = system.price_states(prices)
+    k = len(system.free_lanes)
+    best = payoff.argmax(axis=0)
+    floored = system.program.floor > 0
+    lane, caps = np.where(floored, 0, IDLE), system.program.floor.copy()
+    for index, (state, own) in enumerate(zip(funded, system.free_lanes, strict=True)):
+        cap = np.maximum(own.cap_at(state.spend), own.entry_cap)
+        lane, caps = np.where(best == index, index, lane), np.where(best == index, cap, caps)
+        resting = (best == k + index) & floored
+        lane = np.where(resting, index, lane)
+    return Assignment(system, lane, caps)
+
+
+def polish(spent: Spent, bound: float) -> Assignment:
+    """Improve an answer in three ways, one after the other, until none of them gains.
+
+    Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
+    others are funded now than the limits were spent on, they are spent anew.
+
+    Parameters
+    ----------
+    spent
+        What to improve.
+    bound
+        What no answer exceeds, weighted success: it tells what is worth a try.
+    """
+    best, failed, families = spent, 0, families_of(spent.assignment)
+    for turn in range(_TURNS):
+        if failed == 3 or bound - best.value <= _NEGLIGIBLE * abs(bound):
+            break
+        way = (_exchange, _together, _respend)[turn % 3]
+        if way is _respend:
+            now = families_of(best.assignment)
+            found = None if (now == families).all() else _respend(best)
+            families = now
+        else:
+            found = way(best)
+        least = _WORTHWHILE * (bound - best.value)
+        failed = 0 if found is not None and found.value > best.value + least else failed + 1
+        if found is not None and found.value > best.value:
+            best = found
+    for _ in range(_LAST):
+        found = _exchange(best)
+        if found is None or found.value <= best.value:
+            break
+        best = found
+    return best.assignment
+
+
+def _exchange(spent: Spent) -> Spent | None:
+    """Let two queries at a time change their caps and offers."""
+    table, state = _table_of(spent)
+    system = spent.assignment.system
+    state = swap(table, system.limits, state, spent.prices)
+    return kept(table.assignment(system, state), spent.prices)
+
+
+def _respend(spent: Spent) -> Spent | None:
+    """Spend the limits anew on those who are funded."""
+    found = spent.assignment
+    return spend_on(found.system, families_of(found), spent.prices)
+
+
+def _together(spent: Spent) -> Spent | None:
+    """Decide the queries nearest to a tie together."""
+    table, state = _table_of(spent)
+    system = spent.assignment.system
+    rungs = rungs_to_decide(table, system)
+    net = table.value - np.tensordot(spent.prices, table.use, 1)
+    net[state, np.arange(len(state))] = -np.inf
+    salient = 5 * len(system.free_lanes)
+    nearest = np.argsort(-net[:salient].max(axis=0), kind="stable")[:_TOGETHER]
+    rungs = np.union1d(rungs, state[nearest])
+    state = decide(table, system.limits, state, nearest, rungs, _POLISH_NODES)
+    if state is None:
+        return None
+    state = settle(table, system.limits, state, spent.prices)
+    return None if state is None else kept(table.assignment(system, state), spent.prices)
+
+
+def _table_of(spent: Spent) -> tuple[Table, np.ndarray]:
+    """List the states around an assignment, and find it among them."""
+    found = spent.assignment
+    others = responses(found.system, spent.prices)
+    table = table_around(found.system, centres_of(found, others), caps_that_fit(found))
+    return table, states_in(found, table)

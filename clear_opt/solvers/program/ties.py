@@ -1,0 +1,99 @@
+"""The best state of each query at prices, and which one where several are equally good.
+
+Of identical queries all have the same best state, and all of them in it use far more or far less
+than the rows allow. Those at a tie are shared out by a vertex of the relaxed program, where at most
+as many are split as there are rows (Shapley-Folkman; the mathematics, section 10).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from clear_opt.solvers.program.branch_and_bound import relaxed_choice
+from clear_opt.solvers.program.lagrangian import Priced, System
+
+_TIE = 1e-7  # of the greatest success; states closer than this count as tied
+_FEW = 8  # tied queries of which all choices are tried anyway
+_ROOM = 1e-6  # by how much rows may be exceeded, relative: responses are exact to the prices only
+
+
+class Choice(NamedTuple):
+    """The best two states of each query, indices into the 2 K states of `System`, shape (n,)."""
+
+    first: np.ndarray
+    second: np.ndarray
+    loss: np.ndarray
+    """Success net of prices that the second costs, ``inf`` where there is none, shape (n,)."""
+    use: np.ndarray
+    """What every state uses of each row, turned round, shape (m, 2 K, n)."""
+    give: np.ndarray
+    """How fast the use of each row falls in its price, shape (m,): what others can give."""
+
+    def nearest(self, count: int) -> np.ndarray:
+        """Give the queries whose choice costs least to change, at most ``count``.
+
+        Of those at a tie all kinds come first, and then again: what many of one kind can do, few
+        of them can.
+        """
+        query = np.arange(len(self.first))
+        change = self.use[:, self.second, query] - self.use[:, self.first, query]
+        kinds = np.stack([self.first, self.second, self.loss, *change])
+        _, kind = np.unique(kinds, axis=1, return_inverse=True)
+        kind = kind.ravel()
+        order = np.argsort(kind, kind="stable")
+        rank = np.empty(len(kind), dtype=np.int64)
+        begin = np.searchsorted(kind[order], kind[order])
+        rank[order] = query - begin
+        order = np.lexsort((rank, self.loss))[:count]
+        return order[np.isfinite(self.loss[order])]
+
+
+def best_choice(system: System, prices: np.ndarray) -> Choice:
+    """Give the best two states of each query at prices; of many tied ones a vertex's.
+
+    Parameters
+    ----------
+    system
+        A program whose relaxation is feasible, n >= 1 queries.
+    prices
+        Of its rows, shape (m,).
+    """
+    priced = system.price_states(prices)
+    payoff, query = priced.payoff, np.arange(priced.payoff.shape[1])
+    use = np.concatenate([system.funded_use(priced.funded), system.rest_use], axis=1)
+    first = _shared_out(system, prices, priced, use)
+    others = payoff.copy()
+    others[first, query] = -np.inf
+    second = others.argmax(axis=0)
+    loss = payoff[first, query] - others[second, query]
+    tie = _TIE * max(lane.utility_top for lane in system.free_lanes)
+    give = np.zeros(system.m)
+    for k, state in enumerate(system.decided().price_states(prices).funded):
+        give += (system.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
+    return Choice(first, second, np.where(loss <= tie, 0.0, loss), use, give)
+
+
+def _shared_out(system: System, prices: np.ndarray, priced: Priced, use: np.ndarray) -> np.ndarray:
+    """Give the best state of each query, those at a tie as in a vertex of the relaxed program."""
+    payoff, best = priced.payoff, priced.payoff.argmax(axis=0)
+    top = payoff.max(axis=0)
+    tied = payoff >= top - _TIE * max(lane.utility_top for lane in system.free_lanes)
+    among = np.flatnonzero(tied.sum(axis=0) > 1)
+    if len(among) <= _FEW:
+        return best
+    owner, state = np.nonzero(tied[:, among].T)
+    alone = np.flatnonzero(tied.sum(axis=0) == 1)
+    left = system.limits - use[:, best[alone], alone].sum(axis=1)
+    uses = use[:, state, among[owner]]
+    worth = payoff[state, among[owner]] + prices @ uses
+    found = relaxed_choice(worth, uses, left, owner, room=_ROOM)
+    if found is None:
+        return best
+    # The largest share of each query, which comes last where shares rise.
+    order = np.lexsort((found[1], owner))
+    last = order[np.searchsorted(owner[order], np.arange(len(among)), side="right") - 1]
+    best = best.copy()
+    best[among] = state[last]
+    return best
