@@ -18,7 +18,7 @@ from clear_opt.solvers.program.barrier_method import nearby_prices
 from clear_opt.solvers.program.candidates import responses, table_around
 from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.local_search import settle
-from clear_opt.solvers.program.ties import best_choice
+from clear_opt.solvers.program.ties import Choice
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
 _PAIRED = 40  # and of which all choices are ranked that change up to three
@@ -43,7 +43,7 @@ def kept(found: Assignment, prices: np.ndarray) -> Spent | None:
     return Spent(found, prices) if found.keeps_all_rows() else None
 
 
-def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
+def spent_on_patterns(system: System, prices: np.ndarray, choice: Choice) -> list[Spent]:
     """Give the best few choices around the margin, each with the limits spent on it.
 
     Parameters
@@ -52,6 +52,8 @@ def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
         A program whose relaxation is feasible, n >= 1 queries.
     prices
         Of its rows, shape (m,).
+    choice
+        The best two states of each query at these prices.
 
     Returns
     -------
@@ -60,7 +62,6 @@ def spent_on_patterns(system: System, prices: np.ndarray) -> list[Spent]:
     """
     if not 1 <= len(system.program) <= _SMALL:
         return []
-    choice = best_choice(system, prices)
     first, second, loss, use, give = choice
     query = np.arange(len(first))
     near = choice.nearest(_PAIRED)

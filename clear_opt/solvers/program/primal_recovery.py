@@ -26,7 +26,7 @@ from clear_opt.solvers.program.candidates import (
 from clear_opt.solvers.program.lagrangian import System
 from clear_opt.solvers.program.local_search import settle, swap
 from clear_opt.solvers.program.marginal_sets import Spent, kept, spend_on, spent_on_patterns
-from clear_opt.solvers.program.ties import best_choice
+from clear_opt.solvers.program.ties import Choice, best_choice
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
@@ -58,20 +58,20 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
         The best one found, ``None`` where no whole caps were found that keep every row.
     """
     bound, polished = system.bound(prices), 2 if len(system.program) <= _TWICE else 1
-    candidates = spent_on_patterns(system, prices)
+    choice = best_choice(system, prices)
+    candidates = spent_on_patterns(system, prices, choice)
     best = max((spent.value for spent in candidates), default=-np.inf)
     nodes = _NODES if bound - best > _WIDE * abs(bound) else _FEW_NODES
-    candidates += _spent_on_window(system, prices, nodes)
+    candidates += _spent_on_window(system, prices, choice, nodes)
     candidates.sort(key=lambda spent: -spent.value)
     found = [polish(spent, bound) for spent in candidates[:polished]]
     return max(found, key=lambda one: one.utility().sum(), default=None)
 
 
-def _spent_on_window(system: System, prices: np.ndarray, nodes: int) -> list[Spent]:
+def _spent_on_window(system: System, prices: np.ndarray, choice: Choice, nodes: int) -> list[Spent]:
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
     table = table_around(system, responses(system, prices))
     n = len(system.program)
-    choice = best_choice(system, prices)
     order = choice.nearest(n)
     order = np.concatenate([order, np.setdiff1d(np.arange(n), order)])
     rungs = rungs_to_decide(table, system)

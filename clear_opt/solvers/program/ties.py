@@ -16,6 +16,7 @@ from clear_opt.solvers.program.lagrangian import Priced, System
 
 _TIE = 1e-7  # of the greatest success; states closer than this count as tied
 _FEW = 8  # tied queries of which all choices are tried anyway
+_MANY = 2_000  # tied queries beyond which the linear program takes longer than all else
 _ROOM = 1e-6  # by how much rows may be exceeded, relative: responses are exact to the prices only
 
 
@@ -37,15 +38,15 @@ class Choice(NamedTuple):
         Of those at a tie all kinds come first, and then again: what many of one kind can do, few
         of them can.
         """
-        query = np.arange(len(self.first))
-        change = self.use[:, self.second, query] - self.use[:, self.first, query]
-        kinds = np.stack([self.first, self.second, self.loss, *change])
-        _, kind = np.unique(kinds, axis=1, return_inverse=True)
-        kind = kind.ravel()
-        order = np.argsort(kind, kind="stable")
-        rank = np.empty(len(kind), dtype=np.int64)
-        begin = np.searchsorted(kind[order], kind[order])
-        rank[order] = query - begin
+        tied, rank = np.flatnonzero(self.loss == 0), np.zeros(len(self.loss), dtype=np.int64)
+        if len(tied) > 1:
+            first, second = self.first[tied], self.second[tied]
+            change = self.use[:, second, tied] - self.use[:, first, tied]
+            kinds = np.stack([first, second, *change])
+            order = np.lexsort(kinds)
+            starts = (np.diff(kinds[:, order], axis=1) != 0).any(axis=0)
+            begin = np.maximum.accumulate(np.append(0, starts * np.arange(1, len(tied))))
+            rank[tied[order]] = np.arange(len(tied)) - begin
         order = np.lexsort((rank, self.loss))[:count]
         return order[np.isfinite(self.loss[order])]
 
@@ -81,7 +82,7 @@ def _shared_out(system: System, prices: np.ndarray, priced: Priced, use: np.ndar
     top = payoff.max(axis=0)
     tied = payoff >= top - _TIE * max(lane.utility_top for lane in system.free_lanes)
     among = np.flatnonzero(tied.sum(axis=0) > 1)
-    if len(among) <= _FEW:
+    if not _FEW < len(among) <= _MANY:
         return best
     owner, state = np.nonzero(tied[:, among].T)
     alone = np.flatnonzero(tied.sum(axis=0) == 1)
