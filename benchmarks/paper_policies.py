@@ -30,7 +30,7 @@ from clear_opt.policies import (
     uniform,
 )
 from clear_opt.rollouts import Rollouts
-from clear_opt.solvers.base import answer
+from clear_opt.solvers.base import build_allocation
 
 UNIFORM, PAPER, SURGE, OURS, ORACLE = "uniform", "paper", "surge", "ours", "oracle"
 RULES = (UNIFORM, "proportional", "self_estimate", "threshold_prefix", "auction")
@@ -103,7 +103,7 @@ def priced(case: Case, curves: Curve, budgets: Sequence[float]) -> list[Scored]:
     for tokens, caps, price in zip(path.budgets, path.tokens, path.price, strict=True):
         if caps.sum() < tokens:  # else there is nothing to hand out
             problem = AllocationProblem(curves, tokens)
-            given = answer(problem, caps, float(price), solver="path")
+            given = build_allocation(problem, caps, float(price), solver="path")
             caps = spread_leftover(problem, given).tokens
         found.append(Scored(_right(case, caps), float(np.mean(price > abandonment_price))))
     return found

@@ -26,7 +26,7 @@ from clear_opt import cross_check
 from clear_opt.datasets import FAMILIES, random_problem, random_program
 from clear_opt.problem import Program
 from clear_opt.solvers import CrossCheck
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 
 CONIC_FAMILIES = ("surge", "quadratic", "triangular", "tabular")
 PRICE = 1e-3  # relative; a larger difference must be one of prices that are not unique
@@ -79,9 +79,9 @@ def draw_program(seed: int, n: int | None = None) -> Program:
 def compare_on(program: Program) -> ProgramParity:
     """Solve a program by both solvers, and look at a vertex of its relaxation."""
     check = cross_check(program)
-    system = System(program)
+    dual = LagrangianDual.of(program)
     prices = np.array([check.dual.prices[str(row.name)] for row in program.constraints])
-    vertex = relaxed_vertex(system, prices)
+    vertex = relaxed_vertex(dual, prices)
     bound = check.dual.dual_bound
     error = abs(vertex.value - bound) / max(bound, 1e-300) if bound > 0 else 0.0
     seconds = check.dual.solve_seconds, check.conic.solve_seconds

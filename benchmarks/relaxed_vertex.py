@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 _TIE = 1e-7  # of the greatest success or the bound; best states closer than this count as tied
 _ROOMS = (1e-9, 1e-7, 1e-5)  # relative; responses are exact to the prices' own digits only
@@ -39,27 +39,27 @@ class _States(NamedTuple):
     use: np.ndarray  # (m, states)
 
 
-def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
+def relaxed_vertex(dual: LagrangianDual, prices: np.ndarray) -> Vertex:
     """Find a vertex of the relaxed program over its nearly best states.
 
     Parameters
     ----------
-    system
+    dual
         A feasible program of n >= 1 queries.
     prices
         Optimal prices of its rows, shape (m,).
     """
-    states = _nearly_best(system, prices)
-    n, count = len(system.program), len(states.query)
+    states = _nearly_best(dual, prices)
+    n, count = len(dual.program), len(states.query)
     owner = csr_matrix((np.ones(count), (states.query, np.arange(count))), (n, count))
-    size = np.maximum(np.abs(system.limits), np.abs(states.use).max(axis=1, initial=0.0))
+    size = np.maximum(np.abs(dual.limits), np.abs(states.use).max(axis=1, initial=0.0))
     unit = np.where(size > 0, size, 1.0)
     top = max(float(np.abs(states.worth).max(initial=0.0)), 1e-300)
     for room in _ROOMS:
         found = linprog(
             -states.worth / top,
             A_ub=csr_matrix(states.use / unit[:, None]),
-            b_ub=system.limits / unit + room,
+            b_ub=dual.limits / unit + room,
             A_eq=owner,
             b_eq=np.ones(n),
             bounds=(0, 1),
@@ -73,25 +73,25 @@ def relaxed_vertex(system: System, prices: np.ndarray) -> Vertex:
     return Vertex(-float(found.fun) * top, int(np.unique(states.query[inner]).size))
 
 
-def _nearly_best(system: System, prices: np.ndarray) -> _States:
-    payoff, funded = system.price_states(prices)
-    top, bound = max(lane.utility_top for lane in system.free_lanes), system.bound(prices)
-    lanes, tie = len(system.free_lanes), _TIE * min(top, max(bound, 0.0))
+def _nearly_best(dual: LagrangianDual, prices: np.ndarray) -> _States:
+    payoff, funded = dual.price_states(prices)
+    top, bound = max(lane.utility_top for lane in dual.free_lanes), dual.bound(prices)
+    lanes, tie = len(dual.free_lanes), _TIE * min(top, max(bound, 0.0))
     least = payoff.max(axis=0) - tie
     found = []
-    for k, (lane, state) in enumerate(zip(system.free_lanes, funded, strict=True)):
+    for k, (lane, state) in enumerate(zip(dual.free_lanes, funded, strict=True)):
         rests = np.flatnonzero(payoff[lanes + k] >= least)
-        found.append(_States(rests, system.rest_value[k, rests], system.rest_use[:, k, rests]))
+        found.append(_States(rests, dual.idle_value[k, rests], dual.idle_use[:, k, rests]))
         if lane.table is None:
             spend, variance, exists = state.spend[:, None], state.variance[:, None], lane.open
             value, exists = lane.utility_at(state.spend)[:, None], exists[:, None]
         else:
             _, spend, variance, value, exists = lane.table
         query, column = np.nonzero(exists)
-        use = system.sign[:, None] * (
-            system.rate[:, k, query] * spend[query, column]
-            + system.spread_rate[:, k, query] * variance[query, column]
-            + system.fixed[:, k, query]
+        use = dual.sign[:, None] * (
+            dual.rate[:, k, query] * spend[query, column]
+            + dual.variance_rate[:, k, query] * variance[query, column]
+            + dual.fixed[:, k, query]
         )
         worth = value[query, column]
         near = worth - prices @ use >= least[query]

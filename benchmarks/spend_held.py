@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.base import clone
 
 from clear_opt import Lengths, Limit, Offer, Program, ShiftedSurge, TabularCurve
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.evaluation import query_folds
 from clear_opt.predictors import SurgePredictor
 from clear_opt.problem.program import Basis
 from clear_opt.rollouts import Rollouts
-from clear_opt.solvers.program import unlimited_lanes
+from clear_opt.solvers.program import LagrangianDual, LinearReserve, caps_at_prices
 
 FOLDS = 5
 
@@ -86,9 +87,7 @@ def priced(program: Program, prices: np.ndarray, rate: float = 0.0) -> np.ndarra
     They are the best answer to whatever budget they use, so a sweep of prices needs no solves.
     ``rate`` is what variance costs, tokens per squared token.
     """
-    (lane,), n = unlimited_lanes(program), len(program)
-    caps = np.zeros((len(prices), n))
-    for k, price in enumerate(prices):
-        found = lane.funded(np.full(n, price), np.full(n, price * rate))
-        caps[k] = np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
-    return caps
+    dual = LagrangianDual.of(program.with_budget(MOST_TOKENS))
+    if rate:
+        dual = dual.under(LinearReserve(rate=np.array([rate]), constant=np.zeros(1)))
+    return caps_at_prices(dual, prices[:, None]).tokens

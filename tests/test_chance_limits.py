@@ -17,7 +17,7 @@ from clear_opt import (
     Status,
     solve,
 )
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
 
 BLOCK = 20
@@ -75,7 +75,10 @@ def best_of_all(program):
     """Give the value of the best choice of whole caps that keeps every limit."""
     every = np.array(list(product(*[states_of(program, i) for i in range(len(program))])))
     total = every.sum(axis=1).T
-    largest, kept = System(program).largest_excess, np.ones(len(every), dtype=bool)
+    largest, kept = (
+        LagrangianDual.of(program).compiled.largest_excess,
+        np.ones(len(every), dtype=bool),
+    )
     for index, row in enumerate(program.constraints):
         mean, variance = total[1 + 2 * index : 3 + 2 * index]
         kept &= mean + program.kept_back(row, variance, largest[index]) <= row.amount + 1e-9
@@ -171,10 +174,10 @@ def test_what_was_not_found_is_told_by_the_constraints_that_are_there():
 @given(ends=st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)), share=st.floats(0, 1))
 def test_chords_lie_below_what_is_kept_back_and_tangents_above(ends, share):
     for bound in ("normal", "bernstein"):
-        system = System(draw(0, 2, bound))
+        dual = LagrangianDual.of(draw(0, 2, bound))
         low, high = np.full(2, min(ends)), np.full(2, max(ends))
         between = low + share * (high - low)
-        kept = reserves(system, between)
-        assert (chords(system, low, high).at(between) <= kept * (1 + 1e-9) + 1e-9).all()
+        kept = reserves(dual, between)
+        assert (chords(dual, low, high).at(between) <= kept * (1 + 1e-9) + 1e-9).all()
         if low.all():  # at zero the tangent is vertical
-            assert (tangents(system, low).at(between) >= kept * (1 - 1e-9) - 1e-9).all()
+            assert (tangents(dual, low).at(between) >= kept * (1 - 1e-9) - 1e-9).all()

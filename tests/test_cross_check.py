@@ -18,7 +18,7 @@ from clear_opt import (
     cross_check,
 )
 from clear_opt.datasets import random_problem
-from clear_opt.solvers.base import answer
+from clear_opt.solvers.base import build_allocation
 
 
 def round_problem(kind, seed):
@@ -102,7 +102,7 @@ def test_a_price_beyond_the_optimal_ones_is_an_alarm(family, factor):
     assert check.agrees()
     ends = check.optimal_prices
     wrong = factor * ends[factor > 1]
-    conic = answer(problem, check.conic.tokens, wrong, solver="conic")
+    conic = build_allocation(problem, check.conic.tokens, wrong, solver="conic")
     middle = 0.5 * (check.dual.price + wrong)
     between = problem.certify(problem.floor, middle).dual_bound
     assert not replace(check, conic=conic, bound_between=between).agrees(bound_tolerance=1e-3)

@@ -21,6 +21,7 @@ from clear_opt import (
 )
 from clear_opt.datasets import INSTANCES, Instance, named_instance
 from clear_opt.policies import index_policy, uniform
+from clear_opt.solvers.reduction import SingleBudget
 from tests.instance_truth import SmoothDual, best_whole, names, relaxed, unique_prices
 
 DIGITS = 2e-10  # stored values and bounds have ten decimals
@@ -28,7 +29,10 @@ PRICE = 1e-8  # stored prices have nine digits
 
 
 def plain_of(problem):
-    return problem if isinstance(problem, AllocationProblem) else problem.plain()
+    if isinstance(problem, AllocationProblem):
+        return problem
+    reduction = SingleBudget.apply(problem)
+    return None if reduction is None else reduction.problem
 
 
 PLAIN = [name for name in INSTANCES if plain_of(named_instance(name).problem) is not None]

@@ -33,7 +33,7 @@ from clear_opt.datasets import random_program
 from clear_opt.solvers import choose_solver
 from clear_opt.solvers.conic import program as conic_program
 from clear_opt.solvers.conic.program import relax_program
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.barrier_method import coupled_prices
 
 BOUND, PRICE = 1e-6, 1e-3  # relative; the issue's own tolerances
@@ -91,16 +91,16 @@ def test_two_solvers_agree_on_bounds_and_every_price():
     """A share of the 200 programs that ``python -m benchmarks.parity --programs`` runs."""
     several = 0
     for seed in range(36):
-        system = System(draw(seed))
-        dual, conic = coupled_prices(system), relax_program(system)
+        dual = LagrangianDual.of(draw(seed))
+        dual, conic = coupled_prices(dual), relax_program(dual)
         assert dual.converged
         assert conic.converged
-        bounds = [system.bound(prices) for prices in (dual.prices, conic.prices)]
+        bounds = [dual.bound(prices) for prices in (dual.prices, conic.prices)]
         assert bounds[1] == pytest.approx(bounds[0], rel=BOUND), seed
         assert conic.value == pytest.approx(bounds[0], rel=BOUND), seed
-        between = system.bound(0.5 * (dual.prices + conic.prices))
+        between = dual.bound(0.5 * (dual.prices + conic.prices))
         flat = np.ptp([*bounds, between]) <= 1e-9 * abs(between)
-        negligible = 1e-6 * bounds[0] / np.maximum(np.abs(system.limits), 1e-300)
+        negligible = 1e-6 * bounds[0] / np.maximum(np.abs(dual.limits), 1e-300)
         for one, other, least in zip(dual.prices, conic.prices, negligible, strict=True):
             assert flat or abs(one - other) <= PRICE * max(one, other, least), seed
         several += (dual.prices > 0).sum() >= 2
@@ -122,11 +122,11 @@ def test_a_vertex_of_the_relaxation_splits_at_most_one_query_for_each_constraint
     split = 0
     for seed in range(60, 90):
         program = draw(seed)
-        system = System(program)
-        prices = coupled_prices(system).prices
-        vertex = relaxed_vertex(system, prices)
+        dual = LagrangianDual.of(program)
+        prices = coupled_prices(dual).prices
+        vertex = relaxed_vertex(dual, prices)
         assert vertex.split <= (prices > 0).sum()
-        assert vertex.value == pytest.approx(system.bound(prices), rel=2e-6)
+        assert vertex.value == pytest.approx(dual.bound(prices), rel=2e-6)
         split = max(split, vertex.split)
     assert split >= 2  # or nothing was tried
 
@@ -223,8 +223,8 @@ NAMES = ("dual", "conic")
 
 
 def bound_of(program):
-    system = System(program)
-    return system.bound(coupled_prices(system).prices)
+    dual = LagrangianDual.of(program)
+    return dual.bound(coupled_prices(dual).prices)
 
 
 @many_solves
@@ -305,7 +305,7 @@ def test_units_of_money_and_tokens_are_the_users_own(seed):
     assert back.dual_bound == pytest.approx(there.dual_bound, rel=1e-8)
     # Prices in the new units are as good as the old ones in theirs.
     prices = np.array([back.prices[row.name] for row in rows]) * unit
-    assert System(program).bound(prices) == pytest.approx(there.dual_bound, rel=1e-8)
+    assert LagrangianDual.of(program).bound(prices) == pytest.approx(there.dual_bound, rel=1e-8)
 
 
 @many_solves
@@ -313,9 +313,9 @@ def test_units_of_money_and_tokens_are_the_users_own(seed):
 @given(SEEDS)
 def test_relaxing_a_row_gains_its_price_or_less_and_tightening_costs_it_or_more(seed):
     program = random_program(seed=seed, n=SIZES[seed % 3], families=CONIC)
-    system = System(program)
-    prices = coupled_prices(system).prices
-    bound = system.bound(prices)
+    dual = LagrangianDual.of(program)
+    prices = coupled_prices(dual).prices
+    bound = dual.bound(prices)
     index = seed % len(program.constraints)
     row = program.constraints[index]
     if isinstance(row, FundedShare):
@@ -340,9 +340,9 @@ def test_prices_are_slopes_of_the_bound_where_it_is_smooth():
     checked = 0
     for seed in range(4):
         program = random_program(seed=[seed, 7], n=100, families=["surge"], smooth=True)
-        system = System(program)
-        prices = coupled_prices(system).prices
-        bound = system.bound(prices)
+        dual = LagrangianDual.of(program)
+        prices = coupled_prices(dual).prices
+        bound = dual.bound(prices)
         for index, row in enumerate(program.constraints):
             step = 1e-5 * row.amount
             either = []
@@ -486,7 +486,7 @@ def test_a_backend_that_fails_is_told(monkeypatch):
 def test_another_backend_gives_the_same_prices():
     program = Program(Offer("only", surges(5)), [Limit(500), Limit(250, group=[0, 1], name="two")])
     clarabel = solve(program, "conic")
-    scs = conic_program.relax_program(System(program), "SCS")
+    scs = conic_program.relax_program(LagrangianDual.of(program), "SCS")
     assert scs.value == pytest.approx(clarabel.dual_bound, rel=1e-2)
 
 
@@ -510,4 +510,4 @@ def test_tokens_past_a_peak_within_a_block_grant_nothing():
     assert answer.rows[1].used == 51
     prices = np.array([answer.prices[row.name] for row in rows])
     assert prices[1] > 0
-    assert answer.dual_bound == pytest.approx(System(program).bound(prices), rel=1e-9)
+    assert answer.dual_bound == pytest.approx(LagrangianDual.of(program).bound(prices), rel=1e-9)

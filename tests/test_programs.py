@@ -23,7 +23,7 @@ from clear_opt import (
     solve,
 )
 from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 
 
 def surges(rng, n, height=1.0):
@@ -352,9 +352,9 @@ def test_weights_scale_values_and_prices():
 def test_another_budget_starts_from_the_same_lanes():
     rng = np.random.default_rng(13)
     program = Program(offers_of(rng, 40, 2), [Limit(500, "cents"), Limit(4000)])
-    system = System(program)
-    other = system.with_budget(300)
-    assert other.unlimited_lanes is system.unlimited_lanes
+    dual = LagrangianDual.of(program)
+    other = dual.with_budget(300)
+    assert other.compiled.choices.unlimited is dual.compiled.choices.unlimited
     assert other.program.budget.amount == 300
     fresh = Program(program.offers, [Limit(300, "cents"), Limit(4000)])
     assert solve(other.program).expected_utility == solve(fresh).expected_utility

@@ -18,7 +18,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import LogNormalLengths
 from clear_opt.problem import Constraint, FundedShare, Guarantee, Limit, Offer, Program
 from clear_opt.problem.program import Basis
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.assignment import IDLE, Assignment
 
 _MOST_QUERIES = 400
@@ -82,10 +82,10 @@ def random_program(
     weight = 10 ** rng.uniform(-0.5, 0.5, n)
     rows = _rows(rng, n, smooth)
     draft = Program(offers, rows, weight=weight, basis=basis, **shown)
-    chosen = _some_caps(rng, System(draft))
+    chosen = _some_caps(rng, LagrangianDual.of(draft))
     # Only queries that these caps fund can be pinned without a second thought.
     pinned = chosen.funded() & (rng.random(n) < (0.0 if smooth else 0.05))
-    used = chosen.system.sign * chosen.use().sum(axis=1)
+    used = chosen.dual.sign * chosen.use().sum(axis=1)
     settled = [
         _settled(rng, row, float(amount), int(members.sum()))
         for row, amount, members in zip(rows, used, draft.members, strict=True)
@@ -145,23 +145,23 @@ def _rows(rng: np.random.Generator, n: int, smooth: bool) -> list[Constraint]:
     return rows
 
 
-def _some_caps(rng: np.random.Generator, system: System) -> Assignment:
+def _some_caps(rng: np.random.Generator, dual: LagrangianDual) -> Assignment:
     """Draw an offer and a cap for some of the queries; the others are at their floors."""
-    program = system.program
+    program = dual.program
     n = len(program)
-    opened = np.stack([lane.open for lane in system.free_lanes])
+    opened = np.stack([lane.open for lane in dual.free_lanes])
     lane = np.argmax(opened * rng.random(opened.shape), axis=0)
     able, taken = opened.any(axis=0), rng.random(n) < rng.uniform(0.05, 1.0)
     taken[np.argmax(able * rng.random(n))] = True  # at least one
     taken &= able
-    resting = np.where(program.floor > 0, np.argmax(system.rests, axis=0), IDLE)
+    resting = np.where(program.floor > 0, np.argmax(dual.can_idle, axis=0), IDLE)
     caps = program.floor.copy()
     part = rng.random(n) ** 2
-    for k, one in enumerate(system.free_lanes):
+    for k, one in enumerate(dual.free_lanes):
         here = taken & (lane == k)
         wanted = one.cap_at(one.least + part * (one.most - one.least))
         caps[here] = np.maximum(wanted, one.entry_cap)[here]
-    return Assignment(system, np.where(taken, lane, resting), caps)
+    return Assignment(dual, np.where(taken, lane, resting), caps)
 
 
 def _settled(rng: np.random.Generator, row: Constraint, used: float, members: int) -> Constraint:

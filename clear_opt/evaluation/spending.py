@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clear_opt.defaults import BUDGETS
+from clear_opt.defaults import BUDGETS, MOST_TOKENS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.cross_validation import (
     Batch,
@@ -28,7 +28,7 @@ from clear_opt.evaluation.realised_spend import (
 )
 from clear_opt.evaluation.recorded_outcomes import Recorded
 from clear_opt.problem import Limit, Offer, Program
-from clear_opt.solvers.program import unlimited_lanes
+from clear_opt.solvers.program import LagrangianDual, caps_at_prices
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
@@ -191,9 +191,9 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
     assert batch.chances is not None
     # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
     # used costs nothing and the whole completion curve is wanted.
-    reserved = Program(Offer("model", batch.curves), Limit(0))
+    reserved = Program(Offer("model", batch.curves), Limit(MOST_TOKENS))
     offer = Offer("model", batch.chances, lengths=batch.lengths)
-    expected = Program(offer, Limit(0), basis="expected")
+    expected = Program(offer, Limit(MOST_TOKENS), basis="expected")
     return {
         "uniform": uniform_realised(recorded),
         "reserved": realised_frontier(_swept(reserved), recorded),
@@ -204,10 +204,9 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
 
 def _swept(program: Program) -> Iterable[np.ndarray]:
     """Give the caps at each price of a token: the best answer to whatever budget they use."""
-    (lane,), n = unlimited_lanes(program), len(program)
-    highest = float(lane.entry_price.max(initial=0.0))
+    dual = LagrangianDual.of(program)
+    highest = float(dual.compiled.abandonment_price.max(initial=0.0))
     if highest <= 0:
         return
     for price in np.geomspace(highest, _CHEAPEST * highest, _PRICES):
-        found = lane.funded(np.full(n, price), np.zeros(n))
-        yield np.where(found.payoff > 0, lane.cap_at(found.spend), 0.0)
+        yield caps_at_prices(dual, [price]).tokens

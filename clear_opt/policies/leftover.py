@@ -11,7 +11,7 @@ from clear_opt._numerics.arrays import as_numbers
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation, Status
-from clear_opt.solvers.base import answer
+from clear_opt.solvers.base import build_allocation
 from clear_opt.solvers.budget.baselines import share_out
 
 
@@ -95,7 +95,7 @@ def spread_leftover(
         share = np.where(loses, 0.0, share)
     if (tokens == allocation.tokens).all():
         return allocation
-    spread = answer(
+    spread = build_allocation(
         problem,
         tokens,
         allocation.price,

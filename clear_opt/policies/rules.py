@@ -14,7 +14,7 @@ import numpy as np
 from clear_opt.policies.leftover import as_claims
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation
-from clear_opt.solvers.base import answer, empty_answer, infeasible_answer
+from clear_opt.solvers.base import build_allocation, trivial_allocation
 from clear_opt.solvers.budget.baselines import (
     prefix_tokens,
     proportional_tokens,
@@ -134,8 +134,7 @@ POLICIES: dict[str, Policy] = {
 def _certified(
     problem: AllocationProblem, name: str, rule: Callable[[AllocationProblem], np.ndarray]
 ) -> Allocation:
-    if len(problem) == 0:
-        return empty_answer(problem, solver=name)
-    if not problem.feasible:
-        return infeasible_answer(problem, solver=name, throw=True)
-    return answer(problem, rule(problem), find_price(problem), solver=name, policy=True)
+    trivial = trivial_allocation(problem, solver=name, throw=True)
+    if trivial is not None:
+        return trivial
+    return build_allocation(problem, rule(problem), find_price(problem), solver=name, policy=True)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clear_opt.defaults import MOST_TOKENS
 from clear_opt.problem import Limit, Offer, Program
-from clear_opt.solvers.program import unlimited_lanes
+from clear_opt.solvers.program import LagrangianDual, caps_at_prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,13 +85,11 @@ def spend_errors(
 
 def _priced_caps(curves: Curve, lengths: Lengths) -> np.ndarray:
     """Give the caps chosen for budgets of the shares of the largest spend, (shares, n)."""
-    program = Program(Offer("model", curves, lengths=lengths), Limit(0), basis="expected")
-    (lane,), n = unlimited_lanes(program), len(program)
-    caps, spend = np.zeros((len(_PRICES), n)), np.zeros(len(_PRICES))
-    for k, price in enumerate(_PRICES * lane.entry_price.max(initial=0.0)):
-        found = lane.funded(np.full(n, price), np.zeros(n))
-        paid = np.where(found.payoff >= 0, found.spend, 0.0)
-        caps[k], spend[k] = np.where(paid > 0, lane.cap_at(paid), 0.0), paid.sum()
+    offer = Offer("model", curves, lengths=lengths)
+    dual = LagrangianDual.of(Program(offer, Limit(MOST_TOKENS), basis="expected"))
+    highest = dual.compiled.abandonment_price.max(initial=0.0)
+    caps = caps_at_prices(dual, highest * _PRICES[:, None]).tokens
+    spend = np.asarray(lengths.expected_spend(caps.T)).sum(axis=0)
     away = np.abs(spend - _SHARES[:, None] * spend[0])
     # Of few queries none may be worth a high price: nothing spent tells nothing.
     return caps[np.where(spend > 0, away, np.inf).argmin(axis=1)]

@@ -47,6 +47,10 @@ class Status(Enum):
         return self not in (Status.NOT_CONVERGED, Status.INFEASIBLE, Status.UNROUNDED)
 
 
+IDLE = -1
+"""The offer code of a query that no offer answers."""
+
+
 class Reason(IntEnum):
     """Why a query got its cap; `Allocation.reasons` writes each out with its numbers."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -136,10 +136,26 @@ class AllocationProblem:
         budget
             Tokens.
         """
-        limits = self.floor[rows], self.ceiling[rows], self.weight[rows]
-        part = AllocationProblem(self.curves.take(rows), budget, *limits, self.block)
-        part.__dict__["envelope"] = self.envelope.take(rows)  # where cached_property keeps it
-        return part
+        return self._derived(
+            budget=as_budget(budget),
+            curves=self.curves.take(rows),
+            floor=self.floor[rows],
+            ceiling=self.ceiling[rows],
+            weight=self.weight[rows],
+            envelope=self.envelope.take(rows),
+        )
+
+    def with_budget(self, budget: float) -> AllocationProblem:
+        """Return the same problem with another budget, tokens; the envelope is built once."""
+        return self._derived(budget=as_budget(budget), envelope=self.envelope)
+
+    def _derived(self, **changed: Any) -> AllocationProblem:
+        """Return a problem with some attributes changed, none of which needs to be checked."""
+        other = object.__new__(AllocationProblem)
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in {**kept, **changed}.items():
+            object.__setattr__(other, name, value)
+        return other
 
     @property
     def spendable(self) -> int:
@@ -160,11 +176,6 @@ class AllocationProblem:
     def utility(self, tokens: Any) -> np.ndarray:
         """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
         return each(_utility, (self.curves, self.weight, self._caps(tokens)))
-
-    @saturating
-    def best_response(self, price: float) -> np.ndarray:
-        """Give each query's best cap if it must be funded at ``price``, tokens, shape (n,)."""
-        return each(_best_response, self.envelope, price)
 
     @saturating
     def surplus(self, price: float) -> np.ndarray:

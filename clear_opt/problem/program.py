@@ -28,7 +28,7 @@ from clear_opt.problem.constraints import (
     as_members,
     members_of,
 )
-from clear_opt.problem.offers import TOKENS, Offer
+from clear_opt.problem.offers import Offer
 
 Basis = Literal["reserved", "expected"]
 
@@ -229,25 +229,6 @@ class Program:
     def members(self) -> np.ndarray:
         """Group of each constraint, booleans of shape (constraints, n)."""
         return read_only(np.stack([members_of(row, len(self)) for row in self.constraints]))
-
-    def plain(self) -> AllocationProblem | None:
-        """Give the one-offer problem that this program is, or ``None`` if it is more than that."""
-        offer, row = self.offers[0], self.constraints[0]
-        simple = (
-            len(self.offers) == len(self.constraints) == 1
-            and row.resource == TOKENS
-            and bool(self.members.all())
-            and not offer.fixed_of(TOKENS).any()
-            and bool(offer.available.all() and np.isposinf(offer.ceiling).all())
-            and self.basis == "reserved"
-            and not self.pinned.any()
-            and row.amount <= defaults.MOST_TOKENS
-        )
-        if not simple:
-            return None
-        return AllocationProblem(
-            offer.curves, row.amount, self.floor, self.ceiling, self.weight, self.block
-        )
 
     def __repr__(self) -> str:
         names = ", ".join(offer.name for offer in self.offers)

@@ -13,7 +13,6 @@ from clear_opt import defaults
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
-from clear_opt.sensitivity.path_caps import with_budget
 from clear_opt.solvers import solve
 from clear_opt.solvers.budget.clearing_price import PriceTable
 from clear_opt.solvers.budget.demand import Ladder, ladder_of
@@ -162,7 +161,7 @@ class _Search:
 
     def value(self, blocks: int) -> float:
         if blocks not in self.answers:
-            other = with_budget(self.problem, float(blocks * self.problem.block))
+            other = self.problem.with_budget(float(blocks * self.problem.block))
             self.answers[blocks] = solve(other)
         return self.answers[blocks].expected_utility
 

@@ -12,7 +12,7 @@ from clear_opt import defaults
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
-from clear_opt.sensitivity.path_caps import past_threshold, with_budget
+from clear_opt.sensitivity.path_caps import past_threshold
 from clear_opt.solvers import solve
 from clear_opt.solvers.budget.demand import ladder_of
 
@@ -146,7 +146,7 @@ def _(problem: AllocationProblem, query: int) -> float:
     most = defaults.MOST_TOKENS // block
 
     def funds(blocks: int) -> bool:
-        return bool(solve(with_budget(problem, float(blocks * block))).funded[row[0]])
+        return bool(solve(problem.with_budget(float(blocks * block))).funded[row[0]])
 
     if not entry <= most * block:
         return math.inf

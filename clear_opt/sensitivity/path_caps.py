@@ -10,7 +10,6 @@ either, as in a batch of a few queries, the caps are those of `clear_opt.solve`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +59,7 @@ def point_at(table: PriceTable, budget: float) -> Point:
     tokens = _rounded(ladder, taken, at.price, budget)
     value = -np.inf if tokens is None else float(ladder.problem.utility(tokens).sum())
     if tokens is None or bound - value > _NEGLIGIBLE * bound:
-        problem = with_budget(ladder.problem, budget)
+        problem = ladder.problem.with_budget(budget)
         for other in _with_the_remainder(table, taken, count, at.price, budget):
             tokens, value = _better(problem, tokens, value, round_to_blocks(problem, other))
         if bound - value > _WORTH_A_SOLVE * bound:
@@ -74,13 +73,6 @@ def _better(
 ) -> tuple[np.ndarray | None, float]:
     worth = float(problem.utility(other).sum())
     return (other, worth) if worth > value or tokens is None else (tokens, value)
-
-
-def with_budget(problem: AllocationProblem, budget: float) -> AllocationProblem:
-    """Give the same problem with another budget; the envelope is built once for both."""
-    other = replace(problem, budget=budget)
-    other.__dict__["envelope"] = problem.envelope  # where cached_property keeps it
-    return other
 
 
 def past_threshold(problem: AllocationProblem) -> np.ndarray:

@@ -7,7 +7,9 @@ solve starts from the prices of the budget nearest to it, and no budget is solve
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,11 @@ from clear_opt.sensitivity.cheapest_budget import (
 from clear_opt.sensitivity.entry_budgets import entry_budgets, rows_of, what_would_fund
 from clear_opt.solvers.infeasibility import Conflict, find_conflict
 from clear_opt.solvers.infeasibility.state_families import asked_for
-from clear_opt.solvers.program import System, in_terms_of, solve_program
+from clear_opt.solvers.program import LagrangianDual, solve_program
+from clear_opt.solvers.program.compiled import CompiledProgram
+from clear_opt.solvers.program.coupling_rows import CouplingRows
 from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.reduction import SingleBudget
 
 _POINTS = 20
 _DIGITS = 4  # amounts that are not tokens are searched in steps of the leading digit times 1e-4
@@ -42,12 +47,32 @@ _NOTHING = 1e-9  # share of a curve's height that no budget is asked about
 _HALVINGS = 30  # of the logarithm of a spend
 
 
+def _registered(question: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a question's answer for programs; those of one budget are reduced to it first."""
+
+    def register(answer: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(answer)
+        def reduced(program: Program, *arguments: Any, **options: Any) -> Any:
+            reduction = SingleBudget.apply(program)
+            if reduction is None:
+                return answer(program, *arguments, **options)
+            found = question(reduction.problem, *arguments, **options)
+            if isinstance(found, CheapestBudget):
+                return replace(found, allocation=reduction.invert(found.allocation))
+            return found
+
+        question.register(Program, reduced)
+        return answer
+
+    return register
+
+
 class _Solves:
     """Answers of a program by amount of its first limit, each solved once."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.system = System(program)  # what offers can do is compiled once for all budgets
+        self.dual = LagrangianDual.of(program)  # compiled once for all budgets
         self.answers: dict[float, Allocation] = {}
 
     def at(self, amount: float, *, throw: bool = False) -> Allocation:
@@ -57,16 +82,14 @@ class _Solves:
             known = [k for k, one in self.answers.items() if one.status is not Status.INFEASIBLE]
             near = min(known, key=lambda other: abs(other - amount), default=None)
             start = None if near is None else self._prices(self.answers[near])
-            system = self.system.with_budget(amount)
-            self.answers[amount] = solve_program(
-                system.program, throw=throw, start=start, system=system
-            )
+            dual = self.dual.with_budget(amount)
+            self.answers[amount] = solve_program(dual.program, throw=throw, start=start, dual=dual)
         return self.answers[amount]
 
     def conflict(self, amount: float) -> Conflict | None:
         """Find out whether constraints contradict each other at an amount."""
-        system = self.system.with_budget(amount)
-        return find_conflict(system.program, system)
+        dual = self.dual.with_budget(amount)
+        return find_conflict(dual.program, dual)
 
     def value(self, amount: float) -> float:
         """Give the worth of the caps for an amount, ``-inf`` where there are none."""
@@ -76,16 +99,16 @@ class _Solves:
 
     def ample(self) -> float:
         """Give an amount with which all constraints can be kept and next to all be gained."""
-        program, system = self.program, self.system
+        program, dual = self.program, self.dual
         index = program.constraints.index(program.budget)
         spend = [
-            np.maximum(_plenty(lane), np.minimum(asked_for(system, k), lane.most))
-            for k, lane in enumerate(system.unlimited_lanes)
+            np.maximum(_plenty(lane), np.minimum(asked_for(dual, k), lane.most))
+            for k, lane in enumerate(dual.compiled.choices.unlimited)
         ]
-        used = system.rate[index] * np.stack(spend) + system.fixed[index]
+        used = dual.rate[index] * np.stack(spend) + dual.fixed[index]
         amount = float(used.max(axis=0).sum())
         # Whole blocks round peaks up.
-        amount += program.block * float(system.rate[index].max(axis=0).sum())
+        amount += program.block * float(dual.rate[index].max(axis=0).sum())
         amount = float(math.ceil(amount)) if program.budget.resource == TOKENS else amount
         for _ in range(_DOUBLINGS):  # margins come on top of expected spend
             if program.overrun_probability is None or self.at(float(amount)).price == 0.0:
@@ -101,9 +124,9 @@ class _Solves:
 
     def bound(self, amount: float, answer: Allocation, lanes: tuple[Lane, ...]) -> float:
         """Give the dual bound at an answer's prices over the states of lanes."""
-        compiled = replace(self.system.choices, free=lanes)
-        system = System(self.program.with_budget(amount), compiled=compiled)
-        return system.bound(self._prices(answer))
+        choices = replace(self.dual.compiled.choices, free=lanes)
+        compiled = CompiledProgram(self.program.with_budget(amount), choices)
+        return LagrangianDual(CouplingRows(compiled)).bound(self._prices(answer))
 
     def _prices(self, answer: Allocation) -> np.ndarray:
         prices = {row.name: row.price for row in answer.rows}  # the first limit leads the rows
@@ -121,10 +144,8 @@ def _plenty(lane: Lane) -> np.ndarray:
     return np.minimum(high, lane.most)
 
 
-@budget_path.register
+@_registered(budget_path)
 def _path(program: Program, budgets: Any = None) -> BudgetPath:
-    if (plain := program.plain()) is not None:
-        return budget_path(plain, budgets)
     solves = _Solves(program)
     asked = _sweep(solves) if budgets is None else as_budgets(budgets)
     rising, place = np.unique(asked, return_inverse=True)
@@ -181,13 +202,10 @@ def _sweep(solves: _Solves) -> np.ndarray:
     return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
 
 
-@cheapest_budget.register
+@_registered(cheapest_budget)
 def _cheapest(
     program: Program, target: float, measure: TargetMeasure = "accuracy"
 ) -> CheapestBudget:
-    if (plain := program.plain()) is not None:
-        found = cheapest_budget(plain, target, measure)
-        return replace(found, allocation=in_terms_of(program, found.allocation))
     check_target(program, target, measure)
     solves = _Solves(program)
     ample = solves.ample()
@@ -234,7 +252,7 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
     program, lines = solves.program, solves
     if program.overrun_probability is not None:
         lines = _Solves(replace(program, overrun_probability=None))
-    lanes = solves.system.with_budget(ample).free_lanes
+    lanes = solves.dual.with_budget(ample).free_lanes
     least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
     for _ in range(_TANGENTS):
         answer = lines.at(amount)
@@ -283,19 +301,15 @@ def _reach(solves: _Solves, wanted: float, low: int, high: int, step: float) -> 
     return high
 
 
-@entry_budgets.register
+@_registered(entry_budgets)
 def _entry(program: Program, queries: Any = None) -> np.ndarray:
-    if (plain := program.plain()) is not None:
-        return entry_budgets(plain, queries)
     solves, rows = _Solves(program), rows_of(program, queries)
     ample = solves.ample() if len(rows) else 0.0
     return np.array([_first_funded(solves, int(row), ample) for row in rows], dtype=np.float64)
 
 
-@what_would_fund.register
+@_registered(what_would_fund)
 def _fund(program: Program, query: int) -> float:
-    if (plain := program.plain()) is not None:
-        return what_would_fund(plain, query)
     row = rows_of(program, [query])
     solves = _Solves(program)
     return _first_funded(solves, int(row[0]), solves.ample())

@@ -13,6 +13,7 @@ from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.base import Solver
 from clear_opt.solvers.budget.dual import DualSolver
+from clear_opt.solvers.reduction import SingleBudget
 
 if TYPE_CHECKING:
     from clear_opt.solvers.conic.solver import ConicSolver
@@ -66,9 +67,10 @@ def choose_solver(problem: AllocationProblem | Program) -> Choice:
     >>> choose_solver(problem).solver.name
     'dual'
     """
-    if isinstance(problem, Program) and problem.plain() is None:
-        return Choice(DualSolver(), "one price per constraint, whatever the number of queries")
-    return Choice(DualSolver(), "one budget row: the price has a closed-form response")
+    reason = "one budget row: the price has a closed-form response"
+    if isinstance(problem, Program) and SingleBudget.apply(problem) is None:
+        reason = "one price per constraint, whatever the number of queries"
+    return Choice(DualSolver(), reason)
 
 
 def solve(

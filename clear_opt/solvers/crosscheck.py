@@ -15,9 +15,10 @@ from clear_opt.solvers.budget.demand import ladder_of
 from clear_opt.solvers.budget.dual import DualSolver
 from clear_opt.solvers.conic.program import relax_program
 from clear_opt.solvers.conic.solver import ConicSolver
-from clear_opt.solvers.program import System, in_terms_of, solve_program
+from clear_opt.solvers.program import LagrangianDual, solve_program
 from clear_opt.solvers.program.solver import finish, priced, whole_caps
 from clear_opt.solvers.program.unfunded import bound_of
+from clear_opt.solvers.reduction import SingleBudget
 
 _NEGLIGIBLE = 1e-6  # prices below this share of the mean success per unit count as zero
 _FLAT = 1e-9  # relative; dual bounds that differ by no more are the same
@@ -207,22 +208,22 @@ def _optimal_prices(problem: AllocationProblem) -> tuple[float, float]:
 
 
 def _check_program(program: Program) -> CrossCheck:
-    plain = program.plain()
-    if plain is not None:
-        check = cross_check(plain)
-        dual, conic = (in_terms_of(program, answer) for answer in (check.dual, check.conic))
+    reduction = SingleBudget.apply(program)
+    if reduction is not None:
+        check = cross_check(reduction.problem)
+        dual, conic = map(reduction.invert, (check.dual, check.conic))
         return replace(check, dual=dual, conic=conic)
-    compiled = System(program)
-    dual = solve_program(program, system=compiled)
+    rows = LagrangianDual.of(program)
+    dual = solve_program(program, dual=rows)
     if len(program) == 0:
         return CrossCheck(dual, ConicSolver().solve(program), 0.0, 0.0)
-    system, _, caps = priced(compiled)
+    rows, _, caps = priced(rows)
     begun = time.perf_counter()
-    found = relax_program(system)
+    found = relax_program(rows)
     if program.overrun_probability is None:
-        caps = whole_caps(system, found.prices)
+        caps = whole_caps(rows, found.prices)
     conic = finish(
-        system,
+        rows,
         found.prices,
         caps,
         solver=ConicSolver().name,
@@ -232,9 +233,9 @@ def _check_program(program: Program) -> CrossCheck:
         begun=begun,
     )
     prices = np.array([dual.prices[str(row.name)] for row in program.constraints])
-    between = bound_of(system, 0.5 * (prices + found.prices))
+    between = bound_of(rows, 0.5 * (prices + found.prices))
     # The convex program has no caps below break-even, which bounds under chance limits allow for.
-    below = bound_of(system, found.prices) - system.bound(found.prices)
+    below = bound_of(rows, found.prices) - rows.bound(found.prices)
     return CrossCheck(dual, conic, found.value + below, between)
 
 

@@ -23,9 +23,9 @@ from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers.conic.cvxpy_terms import at_most, duals_of, numbers, total
 from clear_opt.solvers.conic.program_states import Units, blocks_of, check_families
 from clear_opt.solvers.infeasibility.conflict import find_conflict
-from clear_opt.solvers.program import System
+from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.barrier_method import CoupledPrices
-from clear_opt.solvers.program.certify import infeasible_program_answer
+from clear_opt.solvers.program.certify import infeasible_program_allocation
 from clear_opt.solvers.program.solver import finish, priced, solve_program
 
 _TOLERANCES = (1e-11, 1e-9, 1e-7)  # the next where an interior point breaks down short of one
@@ -66,22 +66,22 @@ def solve_by_cones(program: Program, backend: str, *, throw: bool = True) -> All
         If ``throw``, as for the dual solver.
     """
     begun = time.perf_counter()
-    system = System(program)
-    check_families(system)
+    dual = LagrangianDual.of(program)
+    check_families(dual)
     if len(program) == 0:
-        return replace(solve_program(program, throw=throw, system=system), solver="conic")
+        return replace(solve_program(program, throw=throw, dual=dual), solver="conic")
     built = time.perf_counter()
-    conflict = find_conflict(program, system)
+    conflict = find_conflict(program, dual)
     if conflict is not None:
-        return infeasible_program_answer(system, conflict, solver="conic", throw=throw)
+        return infeasible_program_allocation(dual, conflict, solver="conic", throw=throw)
 
-    def find(system: System, _: np.ndarray | None) -> CoupledPrices:
-        found = relax_program(system, backend)
+    def find(dual: LagrangianDual, _: np.ndarray | None) -> CoupledPrices:
+        found = relax_program(dual, backend)
         return CoupledPrices(found.prices, found.converged, 1)
 
-    system, found, caps = priced(system, None, find)
+    dual, found, caps = priced(dual, None, find)
     return finish(
-        system,
+        dual,
         found.prices,
         caps,
         solver="conic",
@@ -92,12 +92,12 @@ def solve_by_cones(program: Program, backend: str, *, throw: bool = True) -> All
     )
 
 
-def relax_program(system: System, backend: str = "CLARABEL") -> RelaxedProgram:
+def relax_program(dual: LagrangianDual, backend: str = "CLARABEL") -> RelaxedProgram:
     """Solve the convex relaxation of a feasible program of n >= 1 queries.
 
     Parameters
     ----------
-    system
+    dual
         The program's rows and states.
     backend
         A cvxpy solver that handles the cones.
@@ -107,23 +107,23 @@ def relax_program(system: System, backend: str = "CLARABEL") -> RelaxedProgram:
     InvalidInputError
         If an offer's curves have no exact convex program.
     """
-    check_families(system)
+    check_families(dual)
     begun = time.perf_counter()
-    n, unit = len(system.program), _units(system)
-    blocks = blocks_of(system, unit)
-    rows = at_most(total(block.use for block in blocks), system.limits / unit.rows)
+    n, unit = len(dual.program), _units(dual)
+    blocks = blocks_of(dual, unit)
+    rows = at_most(total(block.use for block in blocks), dual.limits / unit.rows)
     spread = total(block.owner(n) @ block.share for block in blocks) == np.ones(n)
     worth = cp.Maximize(total(block.value for block in blocks))
     own = [one for block in blocks for one in block.constraints]
     program = cp.Problem(worth, [rows, spread, *own])
     built = time.perf_counter()
-    best = np.zeros(system.m), -np.inf, np.inf
+    best = np.zeros(dual.m), -np.inf, np.inf
     for tolerance in _TOLERANCES:
         if not _run(program, backend, tolerance):
             continue
-        prices = _prices(rows, system, unit)
+        prices = _prices(rows, dual, unit)
         value = sum(block.reached() for block in blocks)
-        error = abs(system.bound(prices) - value)
+        error = abs(dual.bound(prices) - value)
         if error < best[2]:
             best = prices, value, error
         # An interior point that stalled has told all it knows if its value meets the bound.
@@ -139,7 +139,7 @@ def relax_program(system: System, backend: str = "CLARABEL") -> RelaxedProgram:
     )
 
 
-def _prices(rows: Inequality, system: System, unit: Units) -> np.ndarray:
+def _prices(rows: Inequality, dual: LagrangianDual, unit: Units) -> np.ndarray:
     """Give the solved rows' duals in success per unit.
 
     Where there is something to spare, an interior point leaves a small positive number: it becomes
@@ -147,26 +147,26 @@ def _prices(rows: Inequality, system: System, unit: Units) -> np.ndarray:
     keeps out is worth little beside what could be had without it.
     """
     prices = duals_of(rows) * unit.value / unit.rows
-    bound, spare = system.bound(prices), -numbers(rows.expr)
-    loose = spare > _SPARE * np.maximum(np.abs(system.limits / unit.rows), 1.0)
+    bound, spare = dual.bound(prices), -numbers(rows.expr)
+    loose = spare > _SPARE * np.maximum(np.abs(dual.limits / unit.rows), 1.0)
     for index in np.flatnonzero(loose & (prices > 0)):
         without = prices.copy()
         without[index] = 0.0
-        lower = system.bound(without)
+        lower = dual.bound(without)
         if lower <= bound + _SAME * abs(bound):
             prices, bound = without, min(lower, bound)
     return prices
 
 
-def _units(system: System) -> Units:
+def _units(dual: LagrangianDual) -> Units:
     """Give units in which rows are about as large as their number of queries."""
-    n = len(system.program)
-    usual = np.zeros(system.m)
-    for k, lane in enumerate(system.free_lanes):
-        used = system.rate[:, k] * lane.least + system.fixed[:, k]
+    n = len(dual.program)
+    usual = np.zeros(dual.m)
+    for k, lane in enumerate(dual.free_lanes):
+        used = dual.rate[:, k] * lane.least + dual.fixed[:, k]
         usual = np.maximum(usual, np.where(lane.open, used, 0.0).sum(axis=1))
-    rows = np.where(system.limits != 0, np.abs(system.limits), usual) / n
-    top = max(lane.utility_top for lane in system.free_lanes)
+    rows = np.where(dual.limits != 0, np.abs(dual.limits), usual) / n
+    top = max(lane.utility_top for lane in dual.free_lanes)
     return Units(np.where(rows > 0, rows, 1.0), top if top > 0 else 1.0)
 
 

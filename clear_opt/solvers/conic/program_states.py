@@ -1,10 +1,9 @@
 """The states of a program's queries in cvxpy: how much of each query is in which state.
 
-A query is spread over its states (`clear_opt.solvers.program.System`): at rest, or funded in a
-lane. Each block below holds the shares of many states at once and says what they use of each row
-and what they are worth. Where a lane has finitely many states a share each is all there is; in the
-lane of a surge or a quadratic a funded share comes with its rise above the threshold, and the
-perspective of `cone_forms` makes it exact.
+A query is spread over its states (`LagrangianDual`): idle, or funded by an offer. Each block below
+holds the shares of many states at once and says what they use of each row and what they are worth.
+Of finitely many states a share each is all there is; with a surge or a quadratic a funded share
+comes with its rise above the threshold, and the perspective of `cone_forms` makes it exact.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from clear_opt.solvers.conic.cone_forms import (
     surge_shape,
 )
 from clear_opt.solvers.conic.cvxpy_terms import at_most, numbers
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.offer_responses import CapLane, Lane
 
 
@@ -80,7 +79,7 @@ class FixedStates(Block):
     query
         Whose state each is, shape (states,).
     use
-        What a whole share uses of each row, turned round, shape (m, states).
+        What a whole share uses of each row, sign-normalised, shape (m, states).
     worth
         Weighted success of a whole share, shape (states,).
     """
@@ -105,7 +104,7 @@ class RisingStates(Block):
     pays queries to be funded, nothing else would.
     """
 
-    def __init__(self, system: System, k: int, lane: CapLane, unit: Units) -> None:
+    def __init__(self, dual: LagrangianDual, k: int, lane: CapLane, unit: Units) -> None:
         curves = lane.curves
         assert isinstance(curves, ThresholdCurve)
         self.query = query = np.flatnonzero(lane.open)
@@ -121,8 +120,8 @@ class RisingStates(Block):
         else:
             self._shape = quadratic_shape
             gain, shape = quadratic_perspective(self.share, self.rise, least)
-        sign = system.sign[:, None] / unit.rows[:, None]
-        rate, fixed = sign * system.rate[:, k, query], sign * system.fixed[:, k, query]
+        sign = dual.sign[:, None] / unit.rows[:, None]
+        rate, fixed = sign * dual.rate[:, k, query], sign * dual.fixed[:, k, query]
         self.use = (rate * tau + fixed) @ self.share + (rate / beta) @ self.rise
         self.value = (self.height / unit.value) @ gain
         self.constraints = [at_most(self.rise, cp.multiply(self.most, self.share)), *shape]
@@ -134,7 +133,7 @@ class RisingStates(Block):
         return float(self.height @ self._shape(share, rise))
 
 
-def blocks_of(system: System, unit: Units) -> list[Block]:
+def blocks_of(dual: LagrangianDual, unit: Units) -> list[Block]:
     """Give all states of all queries.
 
     Raises
@@ -142,17 +141,17 @@ def blocks_of(system: System, unit: Units) -> list[Block]:
     InvalidInputError
         Naming the family that has no convex program, and what to do.
     """
-    lanes = system.free_lanes
-    found: list[Block] = [_rests(system, unit)]
+    lanes = dual.free_lanes
+    found: list[Block] = [_rests(dual, unit)]
     for k, lane in enumerate(lanes):
         if isinstance(lane, CapLane) and isinstance(lane.curves, ShiftedSurge | Quadratic):
-            found.append(RisingStates(system, k, lane, unit))
+            found.append(RisingStates(dual, k, lane, unit))
         else:
-            found.append(_points(system, k, lane, unit))
+            found.append(_points(dual, k, lane, unit))
     return [block for block in found if len(block.query)]
 
 
-def check_families(system: System) -> None:
+def check_families(dual: LagrangianDual) -> None:
     """Refuse curves without a convex program.
 
     Raises
@@ -160,7 +159,7 @@ def check_families(system: System) -> None:
     InvalidInputError
         Naming the offer, the family and the remedy.
     """
-    for offer, lane in zip(system.program.offers, system.free_lanes, strict=True):
+    for offer, lane in zip(dual.program.offers, dual.free_lanes, strict=True):
         if not _is_exact(lane):
             raise InvalidInputError(
                 f"{type(offer.curves).__name__} has no exact convex program where caps count",
@@ -176,12 +175,12 @@ def _is_exact(lane: Lane) -> bool:
     return smooth or lane.table is not None
 
 
-def _rests(system: System, unit: Units) -> Block:
-    lane, query = np.nonzero(system.rests)
-    return FixedStates(query, system.rest_use[:, lane, query], system.rest_value[lane, query], unit)
+def _rests(dual: LagrangianDual, unit: Units) -> Block:
+    lane, query = np.nonzero(dual.can_idle)
+    return FixedStates(query, dual.idle_use[:, lane, query], dual.idle_value[lane, query], unit)
 
 
-def _points(system: System, k: int, lane: Lane, unit: Units) -> Block:
+def _points(dual: LagrangianDual, k: int, lane: Lane, unit: Units) -> Block:
     """Give the funded states of a lane that has finitely many that matter."""
     if lane.table is not None:
         _, spend, variance, value, usable = lane.table
@@ -195,8 +194,8 @@ def _points(system: System, k: int, lane: Lane, unit: Units) -> Block:
         value, usable = lane.utility_at(lane.most)[:, None], lane.open[:, None]
     query, column = np.nonzero(usable)
     use = (
-        system.rate[:, k, query] * spend[query, column]
-        + system.spread_rate[:, k, query] * variance[query, column]
-        + system.fixed[:, k, query]
+        dual.rate[:, k, query] * spend[query, column]
+        + dual.variance_rate[:, k, query] * variance[query, column]
+        + dual.fixed[:, k, query]
     )
-    return FixedStates(query, system.sign[:, None] * use, value[query, column], unit)
+    return FixedStates(query, dual.sign[:, None] * use, value[query, column], unit)

@@ -32,13 +32,12 @@ from clear_opt.defaults import (
 )
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
-from clear_opt.solvers.base import answer, checked, empty_answer, infeasible_answer
+from clear_opt.solvers.base import ReducingSolver, build_allocation
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.conic.cone_forms import ConicForm, PointsForm, ThresholdForm, form_of
 from clear_opt.solvers.conic.presolve import presolved, spread_sample
 from clear_opt.solvers.conic.program import solve_by_cones
 from clear_opt.solvers.conic.tangent_cuts import CutProgram, Window
-from clear_opt.solvers.program import in_terms_of
 
 _LOCK = threading.RLock()  # compiled programs hold their numbers, so one solve at a time
 _TOLERANCES = (1e-12, 1e-9)  # the second where an interior point breaks down short of the first
@@ -72,7 +71,7 @@ class Relaxation(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ConicSolver:
+class ConicSolver(ReducingSolver):
     """Solve the convex hull of the problem by cvxpy, then recover whole tokens.
 
     Shifted surges become exponential cones, quadratics second-order cones, triangular and tabular
@@ -107,38 +106,17 @@ class ConicSolver:
         """Name in results and messages."""
         return "conic"
 
-    @saturating
-    def solve(self, problem: AllocationProblem | Program, *, throw: bool = True) -> Allocation:
-        """Allocate the budget; parameters, result and errors as for `DualSolver.solve`.
+    def _solve_budget(self, problem: AllocationProblem) -> Allocation:
+        return self.finish(problem, self.relax(problem))
 
-        Raises
-        ------
-        InfeasibleError
-            If the floors exceed the budget, or the constraints of a program contradict each other.
-        InvalidInputError
-            If curves of a program with several offers or constraints have no exact convex program
-            (`Hill`, `Logistic` where caps count): the dual solver takes them.
-        SolverError
-            If the convex program's value does not meet the dual bound at its own price.
-        """
-        if isinstance(problem, Program):
-            plain = problem.plain()
-            if plain is None:
-                return solve_by_cones(problem, self.backend, throw=throw)
-            return in_terms_of(problem, self.solve(plain, throw=throw))
-        if len(problem) == 0:
-            return empty_answer(problem, solver=self.name)
-        if not problem.feasible:
-            return infeasible_answer(problem, solver=self.name, throw=throw)
-        return self.finish(problem, self.relax(problem), throw=throw)
+    def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        return solve_by_cones(program, self.backend, throw=throw)
 
-    def finish(
-        self, problem: AllocationProblem, relaxation: Relaxation, *, throw: bool = True
-    ) -> Allocation:
+    def finish(self, problem: AllocationProblem, relaxation: Relaxation) -> Allocation:
         """Turn the relaxation's price into whole tokens and certify them."""
         begun = time.perf_counter()
         tokens = recover(problem, relaxation.price)
-        allocation = answer(
+        return build_allocation(
             problem,
             tokens,
             relaxation.price,
@@ -147,7 +125,6 @@ class ConicSolver:
             build_seconds=relaxation.build_seconds,
             solve_seconds=relaxation.solve_seconds + time.perf_counter() - begun,
         )
-        return checked(allocation, throw=throw)
 
     @saturating
     def relax(self, problem: AllocationProblem) -> Relaxation:

@@ -19,7 +19,8 @@ from scipy.sparse import csr_matrix
 
 from clear_opt.solvers.infeasibility.pricing import CheapestStates
 from clear_opt.solvers.infeasibility.state_families import Family
-from clear_opt.solvers.program.lagrangian import Margin, System
+from clear_opt.solvers.program.coupling_rows import LinearReserve
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.reserve_lines import chords
 
 _WITHIN = 1e-9  # of a row's amount; what rounding may be taken for
@@ -66,24 +67,24 @@ class Relaxation:
 
     Attributes
     ----------
-    system
+    dual
         The program's rows. What chance bounds keep back is not taken from it but underestimated
         here: the margin is concave in the variance, so a chord lies below it.
     families
         The states.
     """
 
-    system: System
+    dual: LagrangianDual
     families: list[Family]
 
     @cached_property
     def _states(self) -> CheapestStates:
-        return CheapestStates(self.system, self.families)
+        return CheapestStates(self.dual, self.families)
 
     @cached_property
     def _unit(self) -> np.ndarray:
         """Give what a violation is measured in: the amount, or else the use of one query, (m,)."""
-        amount = self.system.amount
+        amount = self.dual.amount
         size = np.where(amount > 0, amount, self._states.largest())
         return np.where(size > 0, size, 1.0)
 
@@ -115,7 +116,7 @@ class Relaxation:
             if kept & bit and self._proven(weights, kept & ~bit) > _WITHIN:
                 kept &= ~bit
         rows = np.flatnonzero(weights > 0)
-        adds = (weights * np.abs(self.system.amount))[rows]
+        adds = (weights * np.abs(self.dual.amount))[rows]
         return Proof(tuple(rows[np.argsort(adds, kind="stable")].tolist()), kept)
 
     def _proven(self, weights: np.ndarray, kept: int) -> float:
@@ -125,7 +126,7 @@ class Relaxation:
 
     def _elastic(self, rows: tuple[int, ...]) -> np.ndarray:
         """Let some rows give way, in their units, shape (m,)."""
-        elastic = np.zeros(self.system.m)
+        elastic = np.zeros(self.dual.m)
         elastic[list(rows)] = self._unit[list(rows)]
         return elastic
 
@@ -143,13 +144,13 @@ class Relaxation:
 
         Nothing that is kept back against overruns is in it.
         """
-        weights = np.zeros(self.system.m)
+        weights = np.zeros(self.dual.m)
         weights[row] = 1.0
-        return float(self._states.pick(weights, kept, np.zeros(self.system.m)).weighted.sum())
+        return float(self._states.pick(weights, kept, np.zeros(self.dual.m)).weighted.sum())
 
     def _groups(self, rows: tuple[int, ...]) -> np.ndarray:
         """Give the group of each query, by the rows that it is a member of, shape (n,)."""
-        members = self.system.program.members[list(rows)]
+        members = self.dual.program.members[list(rows)]
         n = members.shape[1]
         if n <= _GROUPS:
             return np.arange(n)
@@ -173,7 +174,7 @@ class Relaxation:
         limits, spread = self._limits(kept), self._margin(kept).rate
         chosen, size = np.array(rows), int(groups.max()) + 1
         if columns is None:
-            columns = _Columns(np.zeros((self.system.m, 0)), np.zeros(0, dtype=np.int64))
+            columns = _Columns(np.zeros((self.dual.m, 0)), np.zeros(0, dtype=np.int64))
         weights = np.where(elastic > 0, 1.0 / np.where(elastic > 0, elastic, 1.0), 0.0)
         weights /= max(int((elastic > 0).sum()), 1)
         best, proof, violation, known = -np.inf, weights, np.inf, np.full(size, np.inf)
@@ -199,29 +200,29 @@ class Relaxation:
                 break
             if violation - best <= _EXACT * max(1.0, abs(violation)) * (1.0 if exact else 1e-3):
                 break
-            weights = np.zeros(self.system.m)
+            weights = np.zeros(self.dual.m)
             weights[chosen] = duals
         return _Mixture(violation, proof, best, columns)
 
     def _limits(self, kept: int) -> np.ndarray:
         """Give the rows' right-hand sides less what chance bounds keep back anyway, (m,)."""
-        return self.system.sign * self.system.amount - self._margin(kept).constant
+        return self.dual.sign * self.dual.amount - self._margin(kept).constant
 
     def reserve(self, row: int, kept: int) -> float:
         """Give the least that a chance bound keeps back of a row, in units."""
         rate, constant = self._margin(kept)
         return float(constant[row] + rate[row] * self._states.variance(kept)[0][row])
 
-    def _margin(self, kept: int) -> Margin:
+    def _margin(self, kept: int) -> LinearReserve:
         """Give a line below what is kept back of each row."""
-        if self.system.program.overrun_probability is None:
-            return Margin(np.zeros(self.system.m), np.zeros(self.system.m))
+        if self.dual.program.overrun_probability is None:
+            return LinearReserve(np.zeros(self.dual.m), np.zeros(self.dual.m))
         if kept not in self._lines:
-            self._lines[kept] = chords(self.system, *self._states.variance(kept))
+            self._lines[kept] = chords(self.dual, *self._states.variance(kept))
         return self._lines[kept]
 
     @cached_property
-    def _lines(self) -> dict[int, Margin]:
+    def _lines(self) -> dict[int, LinearReserve]:
         return {}
 
 

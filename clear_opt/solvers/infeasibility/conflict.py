@@ -20,7 +20,7 @@ from clear_opt.problem.program import Program
 from clear_opt.solvers.infeasibility.column_generation import Relaxation
 from clear_opt.solvers.infeasibility.explanation import Part, parts_of, remedies
 from clear_opt.solvers.infeasibility.state_families import families_of, rules_in_force
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 _TOLD = 3  # parts that a message names from either end of a long list
 _CHECKS = 150  # most linear programs that the search for a smaller set may take
@@ -86,14 +86,14 @@ class Conflict:
         return f"{clash}{gap and f' by {gap}'}{doubt}; {remedies(shown)}"
 
 
-def find_conflict(program: Program, system: System | None = None) -> Conflict | None:
+def find_conflict(program: Program, dual: LagrangianDual | None = None) -> Conflict | None:
     """Find the smallest set of constraints that cannot be kept together.
 
     Parameters
     ----------
     program
         Any program.
-    system
+    dual
         Its rows, where they are at hand.
 
     Returns
@@ -107,28 +107,25 @@ def find_conflict(program: Program, system: System | None = None) -> Conflict | 
     To drop floors means here that queries need not get them; to drop ceilings, that more may be
     given. What counts as funded stays as it is.
     """
-    if system is None:
-        system = System(program)
-    elif system.margin is not None:
-        system = System(program, compiled=system.choices)
-    rules, rows = rules_in_force(program), tuple(range(system.m))
-    if _rests_do(system):
+    dual = LagrangianDual.of(program) if dual is None else dual.under(None)
+    rules, rows = rules_in_force(program), tuple(range(dual.m))
+    if _rests_do(dual):
         return None
-    if Relaxation(system, families_of(system)).proof_against(rows, rules) is None:
+    if Relaxation(dual, families_of(dual)).proof_against(rows, rules) is None:
         return None
-    search = _Search(Relaxation(system, families_of(system, loose=True)), rows, rules)
+    search = _Search(Relaxation(dual, families_of(dual, loose=True)), rows, rules)
     found, smallest = search.smallest()
     return Conflict(parts_of(search.relaxation, *search.split(found)), smallest)
 
 
-def _rests_do(system: System) -> bool:
+def _rests_do(dual: LagrangianDual) -> bool:
     """Whether every row is kept when nobody is funded: then there is nothing to look for."""
-    program = system.program
-    if program.overrun_probability is not None or not system.rests.any(axis=0).all():
+    program = dual.program
+    if program.overrun_probability is not None or not dual.can_idle.any(axis=0).all():
         return False
-    first = system.rests.argmax(axis=0)
-    use = np.take_along_axis(system.rest_use, first[None, None, :], axis=1).sum(axis=(1, 2))
-    return bool((use <= system.limits).all())
+    first = dual.can_idle.argmax(axis=0)
+    use = np.take_along_axis(dual.idle_use, first[None, None, :], axis=1).sum(axis=(1, 2))
+    return bool((use <= dual.limits).all())
 
 
 @dataclass(eq=False)

@@ -96,7 +96,7 @@ def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple
     """
     if not rows:
         return _without_state(relaxation, rules)
-    program = relaxation.system.program
+    program = relaxation.dual.program
     asking = [index for index in rows if not isinstance(program.constraints[index], Limit)]
     limits = [index for index in rows if index not in asking]
     gaps = {
@@ -121,10 +121,10 @@ def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple
 
 def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
     """Describe a guarantee or a share."""
-    system, row = relaxation.system, relaxation.system.rows[index]
-    amount, name = float(system.amount[index]), repr(str(row.name))
+    dual, row = relaxation.dual, relaxation.dual.rows[index]
+    amount, name = float(dual.amount[index]), repr(str(row.name))
     if isinstance(row, FundedShare):
-        members = int(system.program.members[index].sum())
+        members = int(dual.program.members[index].sum())
         left = max(np.floor(amount - gap + _ROUND), 0.0)
         numbers = f"at least {amount:,.0f} of {members:,} queries funded"
         remedy = f"lower {name} to {left:,.0f} of {members:,} queries"
@@ -140,10 +140,10 @@ def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
 
 
 def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
-    row = relaxation.system.rows[index]
+    row = relaxation.dual.rows[index]
     amount, unit = float(row.amount), unit_of(row)
     numbers = f"at most {_stated(amount, unit)}"
-    program = relaxation.system.program
+    program = relaxation.dual.program
     if program.overrun_probability is not None:
         kept = _amount(relaxation.reserve(index, rules), unit)
         numbers += f", {kept} of them kept back against overruns"
@@ -159,7 +159,7 @@ def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
 def _floors(
     relaxation: Relaxation, limits: list[int], gaps: dict[int, float], concerned: np.ndarray
 ) -> Part:
-    program = relaxation.system.program
+    program = relaxation.dual.program
     for index in limits:
         concerned = concerned & program.members[index]
     floored = (program.floor > 0) & concerned
@@ -189,7 +189,7 @@ def _availability(program: Program, concerned: np.ndarray) -> Part:
 
 def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
     """Describe rules that leave a query nothing that may be done with it."""
-    program = relaxation.system.program
+    program = relaxation.dual.program
     stuck = relaxation.stateless(rules)
     row = int(np.argmax(stuck))
     told = []

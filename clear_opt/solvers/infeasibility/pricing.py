@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.infeasibility.state_families import Family
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 
 class Pick(NamedTuple):
@@ -36,17 +36,17 @@ class _Entries(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CheapestStates:
-    """States to choose from, with what they use in turned-round units (`System`).
+    """States to choose from, with what they use in sign-normalised units (`LagrangianDual`).
 
     Attributes
     ----------
-    system
+    dual
         The program's rows.
     families
         The states.
     """
 
-    system: System
+    dual: LagrangianDual
     families: list[Family]
 
     def pick(self, weights: np.ndarray, kept: int, spread: np.ndarray) -> Pick:
@@ -61,8 +61,8 @@ class CheapestStates:
         spread
             Units of each row per squared unit of variance, shape (m,).
         """
-        n = len(self.system.program)
-        signed, risky = self.system.sign * weights, bool(spread.any())
+        n = len(self.dual.program)
+        signed, risky = self.dual.sign * weights, bool(spread.any())
         least, best, place = np.full(n, np.inf), np.zeros(n, np.int64), np.zeros(n, np.int64)
         for index, (family, entries, allowed) in enumerate(
             zip(self.families, self._entries, self._allowed(kept), strict=True)
@@ -85,7 +85,7 @@ class CheapestStates:
     def totals(self, pick: Pick, groups: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Add up what the states of each group use, shape (m, groups)."""
         size = int(groups.max()) + 1
-        total = np.zeros(self.system.m * size)
+        total = np.zeros(self.dual.m * size)
         for index, (family, entries) in enumerate(zip(self.families, self._entries, strict=True)):
             here = pick.family[entries.query] == index
             row, query, rate = entries.row[here], entries.query[here], entries.rate[here]
@@ -94,7 +94,7 @@ class CheapestStates:
             if spread.any():
                 used += spread[row] * rate**2 * family.variance[query, column]
             total += np.bincount(row * size + groups[query], used, len(total))
-        return self.system.sign[:, None] * total.reshape(-1, size)
+        return self.dual.sign[:, None] * total.reshape(-1, size)
 
     def stateless(self, kept: int) -> np.ndarray:
         """Say which queries have no state that keeps the rules of a mask, shape (n,)."""
@@ -102,7 +102,7 @@ class CheapestStates:
 
     def largest(self) -> np.ndarray:
         """Give the most that one query can use of each row in any state, shape (m,)."""
-        most = np.zeros(self.system.m)
+        most = np.zeros(self.dual.m)
         for family, entries in zip(self.families, self._entries, strict=True):
             spend = np.where(family.exists, family.spend, 0.0).max(axis=1)
             used = entries.rate * spend[entries.query] + entries.once
@@ -111,10 +111,10 @@ class CheapestStates:
 
     def variance(self, kept: int) -> tuple[np.ndarray, np.ndarray]:
         """Give the least and greatest variance of each row's use, (m,) each."""
-        m, n = self.system.m, len(self.system.program)
+        m, n = self.dual.m, len(self.dual.program)
         low, high = np.full((m, n), np.inf), np.zeros((m, n))
         for family, allowed in zip(self.families, self._allowed(kept), strict=True):
-            square = self.system.rate[:, family.offer] ** 2
+            square = self.dual.rate[:, family.offer] ** 2
             least = np.where(allowed, family.variance, np.inf).min(axis=1)
             most = np.where(allowed, family.variance, 0.0).max(axis=1)
             some = allowed.any(axis=1)
@@ -126,7 +126,7 @@ class CheapestStates:
     def _entries(self) -> list[_Entries]:
         found = []
         for family in self.families:
-            rate = self.system.rate[:, family.offer]
+            rate = self.dual.rate[:, family.offer]
             row, query = np.nonzero((rate != 0) | (family.once != 0))
             found.append(_Entries(row, query, rate[row, query], family.once[row, query]))
         return found

@@ -15,7 +15,7 @@ import numpy as np
 from clear_opt.problem.constraints import FundedShare, Guarantee
 from clear_opt.problem.program import Program, units_over
 from clear_opt.solvers.program.build_responses import unlimited_lanes
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.offer_responses import Lane, PointLane
 
 FLOORS, CEILINGS, PINS, AVAILABILITY = 1, 2, 4, 8
@@ -72,18 +72,18 @@ def rules_in_force(program: Program) -> int:
     )
 
 
-def families_of(system: System, *, loose: bool = False) -> list[Family]:
+def families_of(dual: LagrangianDual, *, loose: bool = False) -> list[Family]:
     """List the states of a program.
 
     Parameters
     ----------
-    system
+    dual
         The program's rows.
     loose
         Whether to list states that break something as well: without floors, above ceilings, at rest
         though pinned, with offers that are not available.
     """
-    program = system.program
+    program = dual.program
     force = rules_in_force(program) if loose else 0
     n = len(program)
     nothing, floored = np.zeros((n, 1)), program.floor > 0
@@ -94,20 +94,20 @@ def families_of(system: System, *, loose: bool = False) -> list[Family]:
             nothing,
             nothing,
             np.ones((n, 1), dtype=bool),
-            np.zeros((system.m, n)),
+            np.zeros((dual.m, n)),
             resting | np.where(floored, FLOORS, 0),
         )
     ]
     for broken in _subsets(force & (FLOORS | CEILINGS)):
         changed = _without(program, broken) if force & (broken | AVAILABILITY) else program
-        lanes = system.unlimited_lanes if changed is program else unlimited_lanes(changed)
+        lanes = dual.compiled.choices.unlimited if changed is program else unlimited_lanes(changed)
         for k, lane in enumerate(lanes):
             unavailable = np.where(program.offers[k].available, 0, AVAILABILITY)
             breaks = np.full(n, broken) | unavailable
             if not broken & FLOORS and floored.any():
                 pinned = np.where(lane.past_threshold, 0, resting)
-                found.append(_resting(system, k, lane, floored, breaks | pinned))
-            found.append(_funded(system, k, lane, breaks))
+                found.append(_resting(dual, k, lane, floored, breaks | pinned))
+            found.append(_funded(dual, k, lane, breaks))
     return found
 
 
@@ -131,24 +131,26 @@ def _without(program: Program, broken: int) -> Program:
     )
 
 
-def _resting(system: System, k: int, lane: Lane, floored: np.ndarray, breaks: np.ndarray) -> Family:
-    once = system.fixed[:, k].copy()
-    for index, row in enumerate(system.rows):
+def _resting(
+    dual: LagrangianDual, k: int, lane: Lane, floored: np.ndarray, breaks: np.ndarray
+) -> Family:
+    once = dual.fixed[:, k].copy()
+    for index, row in enumerate(dual.rows):
         if isinstance(row, FundedShare):
             once[index] *= lane.past_threshold
-    exists = (lane.rests & floored)[:, None]
+    exists = (lane.can_idle & floored)[:, None]
     return Family(k, lane.start[:, None], lane.start_variance[:, None], exists, once, breaks)
 
 
-def _funded(system: System, k: int, lane: Lane, breaks: np.ndarray) -> Family:
-    once, lane = system.fixed[:, k], lane.within(asked_for(system, k))
+def _funded(dual: LagrangianDual, k: int, lane: Lane, breaks: np.ndarray) -> Family:
+    once, lane = dual.fixed[:, k], lane.within(asked_for(dual, k))
     if not isinstance(lane, PointLane):
         # Whole caps: what they cannot do is no use, and what they can must not be missed.
         spend = np.stack([lane.entry_cap, np.maximum(lane.entry_cap, lane.top_cap)], axis=1)
         exists = np.repeat(lane.open[:, None], 2, axis=1)
         return Family(k, spend, np.zeros_like(spend), exists, once, breaks)
     points = lane.points
-    if system.program.overrun_probability is not None:
+    if dual.program.overrun_probability is not None:
         return Family(k, points.spend, points.variance, points.usable, once, breaks)
     # Where variance costs nothing, the points in between are mixtures of these two.
     low = np.where(points.usable, points.spend, np.inf).min(axis=1)
@@ -158,14 +160,14 @@ def _funded(system: System, k: int, lane: Lane, breaks: np.ndarray) -> Family:
     return Family(k, spend, np.zeros_like(spend), exists, once, breaks)
 
 
-def asked_for(system: System, k: int) -> np.ndarray:
+def asked_for(dual: LagrangianDual, k: int) -> np.ndarray:
     """Give the spend with which a query alone meets every guarantee of its groups, shape (n,).
 
     To spend more helps no row, whatever the limits.
     """
-    most = np.zeros(len(system.program))
-    for index, row in enumerate(system.rows):
+    most = np.zeros(len(dual.program))
+    for index, row in enumerate(dual.rows):
         if isinstance(row, Guarantee):
-            enough = units_over(system.amount[index], system.rate[index, k])
-            most = np.maximum(most, np.where(system.rate[index, k] > 0, enough, 0.0))
+            enough = units_over(dual.amount[index], dual.rate[index, k])
+            most = np.maximum(most, np.where(dual.rate[index, k] > 0, enough, 0.0))
     return most

@@ -1,6 +1,6 @@
 """The dual solver for programs: one price per constraint, then whole caps that keep them all.
 
-A `Program` is data; its compiled form is a `System`, which owns what each offer can do.
+A `Program` is data; its compiled form is a `LagrangianDual`, which owns what each offer can do.
 """
 
 from __future__ import annotations
@@ -9,26 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clear_opt.solvers.program.build_responses import ChoiceSets, choice_sets, unlimited_lanes
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.coupling_rows import LinearReserve
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 if TYPE_CHECKING:
-    from clear_opt.solvers.program.certify import in_terms_of, infeasible_program_answer
+    from clear_opt.solvers.program.certify import infeasible_program_allocation
+    from clear_opt.solvers.program.priced_caps import PricedCaps, caps_at_prices
     from clear_opt.solvers.program.solver import solve_program
 
 __all__ = [
     "ChoiceSets",
-    "System",
+    "LagrangianDual",
+    "LinearReserve",
+    "PricedCaps",
+    "caps_at_prices",
     "choice_sets",
-    "in_terms_of",
-    "infeasible_program_answer",
+    "infeasible_program_allocation",
     "solve_program",
     "unlimited_lanes",
 ]
 
-# Loaded when first used: they find conflicts, which are found in a `System`.
+# Loaded when first used: they find conflicts, which are found in a `LagrangianDual`.
 _HOME = {
-    "in_terms_of": "clear_opt.solvers.program.certify",
-    "infeasible_program_answer": "clear_opt.solvers.program.certify",
+    "PricedCaps": "clear_opt.solvers.program.priced_caps",
+    "caps_at_prices": "clear_opt.solvers.program.priced_caps",
+    "infeasible_program_allocation": "clear_opt.solvers.program.certify",
     "solve_program": "clear_opt.solvers.program.solver",
 }
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clear_opt.problem.allocation import IDLE
 from clear_opt.problem.constraints import FundedShare, Guarantee
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.offer_responses import Lane
 from clear_opt.solvers.program.reserve_lines import reserves
-
-IDLE = -1
-"""The lane of a query that is not asked at all."""
 
 _WITHIN = 1e-12  # relative; what a sum of fractions of money may exceed a limit by in rounding
 
@@ -24,7 +22,7 @@ class Assignment:
 
     Attributes
     ----------
-    system
+    dual
         The program's rows and states.
     lane
         Index of the offer, `IDLE` for none, int64, shape (n,).
@@ -32,68 +30,68 @@ class Assignment:
         Tokens, shape (n,): at least the floor; 0 where idle.
     """
 
-    system: System
+    dual: LagrangianDual
     lane: np.ndarray
     caps: np.ndarray
 
     def utility(self) -> np.ndarray:
         """Give the weighted success of each query, shape (n,)."""
         found = np.zeros(len(self.lane))
-        for k, lane in enumerate(self.system.free_lanes):
+        for k, lane in enumerate(self.dual.free_lanes):
             here = self.lane == k
             if here.any():
                 found[here] = lane.utility_at(self.caps)[here]
         # An idle query has what no tokens bring, by its first offer.
         idle = self.lane == IDLE
-        found[idle] = self.system.rest_value[0][idle]
+        found[idle] = self.dual.idle_value[0][idle]
         return found
 
     def funded(self) -> np.ndarray:
         """Say which queries have at least their break-even cap, or pass it by their floor, (n,)."""
         found = np.zeros(len(self.lane), dtype=bool)
-        for k, lane in enumerate(self.system.free_lanes):
+        for k, lane in enumerate(self.dual.free_lanes):
             found |= (self.lane == k) & _funded(lane, self.caps)
         return found
 
     def use(self) -> np.ndarray:
-        """Give what each query uses of each row, turned round as in `System`, shape (m, n)."""
-        found = np.zeros((self.system.m, len(self.lane)))
-        for k in range(len(self.system.free_lanes)):
+        """Give what each query uses of each row, sign-normalised, shape (m, n)."""
+        found = np.zeros((self.dual.m, len(self.lane)))
+        for k in range(len(self.dual.free_lanes)):
             here = self.lane == k
             if here.any():
-                found = np.where(here, use_of(self.system, k, self.caps), found)
+                found = np.where(here, use_of(self.dual, k, self.caps), found)
         return found
 
     def variance(self) -> np.ndarray:
         """Give the variance of what is used of each row, in squared units, shape (m,)."""
-        system, found = self.system, np.zeros(self.system.m)
-        for k, lane in enumerate(system.free_lanes):
+        dual, found = self.dual, np.zeros(self.dual.m)
+        for k, lane in enumerate(dual.free_lanes):
             own = np.where(self.lane == k, lane.variance_at(self.caps), 0.0)
-            found += (system.rate[:, k] ** 2) @ own
+            found += (dual.rate[:, k] ** 2) @ own
         return found
 
     def slack(self) -> np.ndarray:
         """Give how much of each row is left, in its units; negative where it is broken; (m,).
 
-        What chance bounds keep back is counted as it is, whatever line the system has for it.
+        What chance bounds keep back is counted as it is, whatever line the dual has for it.
         """
-        left = self.system.limits - self.use().sum(axis=1)
-        if self.system.program.overrun_probability is not None:
+        left = self.dual.limits - self.use().sum(axis=1)
+        if self.dual.program.overrun_probability is not None:
             left += self.charged() - self.reserve()
         return left
 
     def reserve(self) -> np.ndarray:
         """Give what chance bounds keep back of each row, in its units, shape (m,)."""
-        return reserves(self.system, self.variance())
+        return reserves(self.dual, self.variance())
 
     def charged(self) -> np.ndarray:
-        """Give what the system's line keeps back of each row instead, shape (m,)."""
-        margin = self.system.margin
-        return np.zeros(self.system.m) if margin is None else margin.at(self.variance())
+        """Give what the dual's line keeps back of each row instead, shape (m,)."""
+        margin = self.dual.reserve
+        return np.zeros(self.dual.m) if margin is None else margin.at(self.variance())
 
     def keeps_all_rows(self) -> bool:
         """Whether every row holds, up to the rounding of sums of fractions."""
-        return bool((self.slack() >= -_WITHIN * np.abs(self.system.limits)).all())
+        return bool((self.slack() >= -_WITHIN * np.abs(self.dual.limits)).all())
 
 
 def best_of(found: Iterable[Assignment | None]) -> Assignment | None:
@@ -102,8 +100,8 @@ def best_of(found: Iterable[Assignment | None]) -> Assignment | None:
     return max(there, key=lambda one: one.utility().sum(), default=None)
 
 
-def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:
-    """Give what queries use of each row at caps in one lane, turned round as in `System`.
+def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
+    """Give what queries use of each row at caps in one lane, sign-normalised.
 
     What a guarantee grants counts as far as it can be used: no tokens past a peak that lies within
     a block, and a part only of the fixed use where a cap is below break-even. Else whole caps could
@@ -111,7 +109,7 @@ def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    system
+    dual
         The program's rows.
     k
         Index of the lane.
@@ -122,20 +120,20 @@ def use_of(system: System, k: int, caps: np.ndarray) -> np.ndarray:
     -------
     Shape (m, ..., n).
     """
-    lane, found = system.free_lanes[k], np.empty((system.m, *caps.shape))
+    lane, found = dual.free_lanes[k], np.empty((dual.m, *caps.shape))
     spend = lane.spend_at(caps)
-    for index, row in enumerate(system.rows):
-        rate, fixed = system.rate[index, k], system.fixed[index, k]
+    for index, row in enumerate(dual.rows):
+        rate, fixed = dual.rate[index, k], dual.fixed[index, k]
         if isinstance(row, FundedShare):
             found[index] = _funded(lane, caps) * fixed
         elif isinstance(row, Guarantee):
             found[index] = rate * np.minimum(spend, lane.most)
-            found[index] += fixed * _begun(system, lane, spend)
+            found[index] += fixed * _begun(dual, lane, spend)
         else:
             found[index] = rate * spend + fixed
-            if system.margin is not None:
-                found[index] += system.spread_rate[index, k] * lane.variance_at(caps)
-        found[index] *= system.sign[index]
+            if dual.reserve is not None:
+                found[index] += dual.variance_rate[index, k] * lane.variance_at(caps)
+        found[index] *= dual.sign[index]
     return found
 
 
@@ -143,8 +141,8 @@ def _funded(lane: Lane, caps: np.ndarray) -> np.ndarray:
     return (lane.open & (caps >= lane.entry_cap)) | lane.past_threshold
 
 
-def _begun(system: System, lane: Lane, spend: np.ndarray) -> np.ndarray:
+def _begun(dual: LagrangianDual, lane: Lane, spend: np.ndarray) -> np.ndarray:
     """Give the part of the way to break-even, at most 1; 1 for those with a floor, (..., n)."""
     way = lane.least - lane.start
     part = np.where(way > 0, (spend - lane.start) / np.where(way > 0, way, 1.0), 1.0)
-    return np.where(system.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))
+    return np.where(dual.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))

@@ -1,6 +1,6 @@
 """One price per constraint: the least point of a convex, kinked function of a few variables.
 
-The dual of a program is a sum of maxima over the states of each query (`System`). Each maximum is
+The dual of a program is a sum of maxima over each query's states (`LagrangianDual`). Each is
 replaced by a soft one, T log sum exp(. / T), and each price is kept positive by a barrier
 -T log y. What results is smooth and convex. Newton's method follows its minimum as T falls, and at
 the end lands on the prices themselves. A handful of steps per temperature do, whatever the number
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 _HOTTEST = 0.01  # of the greatest success of a query: the temperature to begin with
 _WARM = 1e-4  # the same where prices of a similar program are known
@@ -46,7 +46,7 @@ class CoupledPrices(NamedTuple):
 
 
 def coupled_prices(
-    system: System,
+    dual: LagrangianDual,
     start: np.ndarray | None = None,
     *,
     warm: float = _WARM,
@@ -57,7 +57,7 @@ def coupled_prices(
 
     Parameters
     ----------
-    system
+    dual
         The program, n >= 1 queries.
     start
         Prices to start from, e.g. of a similar program, shape (m,); they change the work, not the
@@ -70,10 +70,10 @@ def coupled_prices(
     enough
         Dual bound, weighted success, below which nobody asks how low it can be.
     """
-    scale = float(max(lane.utility_top for lane in system.free_lanes))
+    scale = float(max(lane.utility_top for lane in dual.free_lanes))
     if scale == 0:  # nothing can be gained: no unit of anything is worth a price
-        return CoupledPrices(np.zeros(system.m), True, 0)
-    far = _FAR * price_scale(system)
+        return CoupledPrices(np.zeros(dual.m), True, 0)
+    far = _FAR * price_scale(dual)
     temperature, worth = _HOTTEST * scale, scale
     prices = far / _FAR
     if start is not None:
@@ -85,17 +85,17 @@ def coupled_prices(
         last = temperature <= coldest * worth
         if last and worth == scale:
             # Where limits are so tight that little can be reached, it is that little that counts.
-            worth = min(scale, max(system.bound(prices), _LITTLE * scale))
+            worth = min(scale, max(dual.bound(prices), _LITTLE * scale))
             last = temperature <= coldest * worth
         found, steps, settled = _minimise(
-            system, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
+            dual, prices, temperature, far, _LAST_CLOSE if last else _CLOSE
         )
         evaluations += steps
         if converged and not settled and temperature <= _COLD * scale:
             prices = last_prices  # differences drown in rounding from here on
             break
         prices, converged = found, settled
-        if last or (enough > -np.inf and system.bound(prices) <= enough):
+        if last or (enough > -np.inf and dual.bound(prices) <= enough):
             break
         # The path is nearly straight once it is known who is at a tie: then strides can grow.
         cooling = max(cooling * _COOLING, _FASTEST) if steps <= _FEW else _COOLING
@@ -105,43 +105,43 @@ def coupled_prices(
         last_prices, last_temperature = found, temperature
         prices = np.clip(guess, cooler / temperature * _SHORT * found, 0.5 * (found + far))
         temperature = cooler
-    return CoupledPrices(_without_traces(system, prices), converged, evaluations)
+    return CoupledPrices(_without_traces(dual, prices), converged, evaluations)
 
 
-def nearby_prices(system: System, start: np.ndarray) -> np.ndarray:
-    """Find prices to choose caps by, from those of a similar system: not exact ones, but quickly.
+def nearby_prices(dual: LagrangianDual, start: np.ndarray) -> np.ndarray:
+    """Find prices to choose caps by, from those of a similar dual: not exact ones, but quickly.
 
     Parameters
     ----------
-    system
+    dual
         The program, n >= 1 queries; often with few of its states allowed.
     start
-        Prices of the similar system, shape (m,).
+        Prices of the similar dual, shape (m,).
 
     Returns
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = float(max(lane.utility_top for lane in system.free_lanes))
+    scale = float(max(lane.utility_top for lane in dual.free_lanes))
     if scale == 0:
-        return np.zeros(system.m)
-    usual = price_scale(system)
+        return np.zeros(dual.m)
+    usual = price_scale(dual)
     far = _FAR * usual
     temperature = _NEARBY * scale
     # A row with room to spare has the price at which the barrier holds it there.
-    room = system.smooth(np.clip(start, 0.0, 0.5 * far), temperature).gradient
+    room = dual.smooth(np.clip(start, 0.0, 0.5 * far), temperature).gradient
     held = temperature / np.maximum(np.abs(room), temperature / usual)
     prices = np.clip(np.maximum(start, held), _LEAST * far, 0.5 * far)
-    return _minimise(system, prices, temperature, far, _CLOSE)[0]
+    return _minimise(dual, prices, temperature, far, _CLOSE)[0]
 
 
-def price_scale(system: System) -> np.ndarray:
+def price_scale(dual: LagrangianDual) -> np.ndarray:
     """Give what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
-    scale = np.zeros(system.m)
-    for index in range(system.m):
-        for k, lane in enumerate(system.free_lanes):
+    scale = np.zeros(dual.m)
+    for index in range(dual.m):
+        for k, lane in enumerate(dual.free_lanes):
             run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
-            gain, use = lane.entry_price * run, system.rate[index, k] * run + system.fixed[index, k]
+            gain, use = lane.entry_price * run, dual.rate[index, k] * run + dual.fixed[index, k]
             member = (use > 0) & lane.open
             worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
             scale[index] = max(scale[index], worth.max(initial=0.0))
@@ -151,13 +151,13 @@ def price_scale(system: System) -> np.ndarray:
 
 @np.errstate(all="ignore")
 def _minimise(
-    system: System, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
+    dual: LagrangianDual, prices: np.ndarray, temperature: float, far: np.ndarray, close: float
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise the smoothed dual with barriers at one temperature, from ``prices``.
 
     At the edges of float64 a step can end in no number: it is not taken.
     """
-    value, gradient, hessian = _with_barrier(system, prices, temperature, far)
+    value, gradient, hessian = _with_barrier(dual, prices, temperature, far)
     for step in range(1, _STEPS + 1):
         direction = _newton_direction(gradient, hessian)
         slope = float(gradient @ direction)
@@ -166,9 +166,9 @@ def _minimise(
         reach = _longest(prices, direction, far)
         for _ in range(_LINE_STEPS):
             trial = np.clip(prices + reach * direction, _LEAST * far, (1.0 - _NEAR) * far)
-            found = _with_barrier(system, trial, temperature, far)
+            found = _with_barrier(dual, trial, temperature, far)
             # The sum of many maxima is only known to rounding.
-            noise = 1e-15 * abs(value) * np.sqrt(len(system.program))
+            noise = 1e-15 * abs(value) * np.sqrt(len(dual.program))
             if found[0] <= value + 1e-4 * reach * slope + noise:
                 break
             reach *= 0.4
@@ -181,9 +181,9 @@ def _minimise(
 
 
 def _with_barrier(
-    system: System, prices: np.ndarray, temperature: float, far: np.ndarray
+    dual: LagrangianDual, prices: np.ndarray, temperature: float, far: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    value, gradient, hessian = system.smooth(prices, temperature)
+    value, gradient, hessian = dual.smooth(prices, temperature)
     room = far - prices  # never zero: steps stop short of both barriers
     value -= temperature * float(np.log(prices / far).sum() + np.log(room / far).sum())
     gradient = gradient - temperature / prices + temperature / room
@@ -210,24 +210,24 @@ def _longest(prices: np.ndarray, direction: np.ndarray, far: np.ndarray) -> floa
     return float(min(1.0, 0.95 * min(low.min(), high.min())))
 
 
-def _without_traces(system: System, prices: np.ndarray) -> np.ndarray:
+def _without_traces(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
     """Take off prices what only the barriers keep there: the bound must not rise.
 
     Close to zero that is a trace. Far above what a first unit can be worth it is a stretch of
     prices that are all as good, because a row leaves no choice: the least of them is what one unit
     more would gain.
     """
-    prices, bound = prices.copy(), system.bound(prices)
-    usual = price_scale(system)
-    for index in np.argsort(prices * np.abs(system.amount)):
-        found = _lowered(system, prices, bound, index, 0.0)
+    prices, bound = prices.copy(), dual.bound(prices)
+    usual = price_scale(dual)
+    for index in np.argsort(prices * np.abs(dual.amount)):
+        found = _lowered(dual, prices, bound, index, 0.0)
         if found is not None:
             prices[index], bound = 0.0, min(found, bound)
         elif prices[index] > usual[index]:
             low = 0.0
             while prices[index] - low > _DIGITS * prices[index]:
                 middle = 0.5 * (low + float(prices[index]))
-                found = _lowered(system, prices, bound, index, middle)
+                found = _lowered(dual, prices, bound, index, middle)
                 if found is None:
                     low = middle
                 else:
@@ -236,12 +236,12 @@ def _without_traces(system: System, prices: np.ndarray) -> np.ndarray:
 
 
 def _lowered(
-    system: System, prices: np.ndarray, bound: float, index: int, price: float
+    dual: LagrangianDual, prices: np.ndarray, bound: float, index: int, price: float
 ) -> float | None:
     """Give the bound at a lower price of one row, ``None`` if it rises."""
     other = prices.copy()
     other[index] = price
-    found = system.bound(other)
+    found = dual.bound(other)
     # What large prices add and take away again is only known to its own rounding.
-    noise = 1e-12 * abs(bound) + 1e-14 * float(prices @ np.abs(system.limits))
+    noise = 1e-12 * abs(bound) + 1e-14 * float(prices @ np.abs(dual.limits))
     return found if found <= bound + noise else None

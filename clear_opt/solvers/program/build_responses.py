@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -48,17 +49,25 @@ class ChoiceSets:
         return tuple(lane.committed(self.pinned) for lane in self.free)
 
 
-def choice_sets(program: Program, unlimited: tuple[Lane, ...] | None = None) -> ChoiceSets:
-    """Compile what each offer of a program can do.
+_COMPILED: WeakKeyDictionary[Program, ChoiceSets] = WeakKeyDictionary()
+
+
+def choice_sets(program: Program) -> ChoiceSets:
+    """Compile what each offer of a program can do, once for as long as the program lives."""
+    if program not in _COMPILED:
+        _COMPILED[program] = within_limits(program, unlimited_lanes(program))
+    return _COMPILED[program]
+
+
+def within_limits(program: Program, unlimited: tuple[Lane, ...]) -> ChoiceSets:
+    """Compile what each offer can do within a program's limits.
 
     Parameters
     ----------
-    program
-        Any program.
-    unlimited
-        Its lanes without constraints, where they are at hand: see `unlimited_lanes`.
+    program : Program
+    unlimited : tuple of Lane
+        What each of its offers can do without constraints: see `unlimited_lanes`.
     """
-    unlimited = unlimited_lanes(program) if unlimited is None else unlimited
     free = tuple(
         lane.within(_ROOM * _affordable(program, offer))
         for offer, lane in zip(program.offers, unlimited, strict=True)
@@ -102,7 +111,7 @@ def cap_lane(
     available: np.ndarray,
 ) -> CapLane:
     """Give the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
-    rests = available & (floor <= ceiling)
+    can_idle = available & (floor <= ceiling)
     high = np.maximum(floor, ceiling)
     envelope = concave_envelope(curves, floor, high, weight)
     tangent, most = np.asarray(envelope.tangent), np.asarray(envelope.end)
@@ -112,8 +121,8 @@ def cap_lane(
     chord = (np.asarray(envelope.value(least)) - np.asarray(envelope.start_value)) / run
     price = np.where(least > tangent, chord, np.asarray(envelope.abandonment_price))
     return CapLane(
-        open=rests & (price > 0),
-        rests=rests,
+        open=can_idle & (price > 0),
+        can_idle=can_idle,
         start=floor,
         start_variance=np.zeros(len(floor)),
         start_value=np.asarray(envelope.start_value),
@@ -145,12 +154,12 @@ def spend_lane(
 
     ``below`` is how many caps to add between the threshold and the first that may break even.
     """
-    rests = available & (floor <= ceiling)
+    can_idle = available & (floor <= ceiling)
     grid = cap_grid(curves, lengths, floor, np.maximum(floor, ceiling), block=block)
     if below:
         grid = np.sort(np.concatenate([grid, _below(curves, grid, below, block)], axis=1), axis=1)
     caps, spend, value = map(np.asarray, spend_points(curves, lengths, grid, weight))
-    opened = rests & (value.max(axis=1) > value[:, 0])
+    opened = can_idle & (value.max(axis=1) > value[:, 0])
     # Break-even is the steepest chord from the floor, the farthest of equals.
     run, rise = spend - spend[:, :1], value - value[:, :1]
     slope = np.where(run > 0, rise / np.where(run > 0, run, 1.0), 0.0)
@@ -162,7 +171,7 @@ def spend_lane(
     top = np.argmax(value >= value.max(axis=1, keepdims=True), axis=1)
     return PointLane(
         open=opened,
-        rests=rests,
+        can_idle=can_idle,
         start=spend[:, 0],
         start_variance=points.variance[:, 0],
         start_value=value[:, 0],

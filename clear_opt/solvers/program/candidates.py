@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.program.assignment import IDLE, Assignment, use_of
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.offer_responses import Lane
 
 _SIZES = ((3, 40), (12, 16), (1000, 7), (np.inf, 1))
@@ -22,7 +22,7 @@ _SMALL = 12  # queries of a batch in which all states of a table are compared
 class Table(NamedTuple):
     """States of n queries, s of each.
 
-    The first 2 K are those of `System` in its order, the next 3 K a few salient caps.
+    The first 2 K are those of `LagrangianDual` in its order, the next 3 K a few salient caps.
     """
 
     lane: np.ndarray
@@ -32,16 +32,16 @@ class Table(NamedTuple):
     value: np.ndarray
     """Weighted success, shape (s, n); ``-inf`` for states that do not exist."""
     use: np.ndarray
-    """What is used of each row, turned round, shape (m, s, n)."""
+    """What is used of each row, sign-normalised, shape (m, s, n)."""
 
-    def assignment(self, system: System, state: np.ndarray) -> Assignment:
+    def assignment(self, dual: LagrangianDual, state: np.ndarray) -> Assignment:
         """Give the assignment of chosen states, shape (n,)."""
         query = np.arange(len(state))
-        return Assignment(system, self.lane[state, query], self.caps[state, query])
+        return Assignment(dual, self.lane[state, query], self.caps[state, query])
 
 
 def table_around(
-    system: System,
+    dual: LagrangianDual,
     centres: list[np.ndarray],
     others: list[np.ndarray] | None = None,
     sizes: int | None = None,
@@ -50,7 +50,7 @@ def table_around(
 
     Parameters
     ----------
-    system
+    dual
         A program of n >= 1 queries.
     centres
         Of each lane, the cap of each query around which others are tried, shape (n,): taken for
@@ -60,7 +60,7 @@ def table_around(
     sizes
         Of steps between caps, how many; by default the fewer, the more queries there are.
     """
-    program, free = system.program, system.free_lanes
+    program, free = dual.program, dual.free_lanes
     floored, n = program.floor > 0, len(program)
     sizes = sizes or next(size for most, size in _SIZES if n <= most)
     lanes, caps, values, uses = [], [], [], []
@@ -71,24 +71,24 @@ def table_around(
         lanes.append(np.broadcast_to(lane, cap.shape))
         caps.append(cap)
         values.append(np.where(exists, value, -np.inf))
-        uses.append(np.where(exists, use_of(system, k, cap), 0.0))
+        uses.append(np.where(exists, use_of(dual, k, cap), 0.0))
 
     for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
-        add(np.full(n, k), centre[None], k, _can_have(system, lane, centre[None]))
+        add(np.full(n, k), centre[None], k, _can_have(dual, lane, centre[None]))
     for k in range(len(free)):
         # Without a floor all rests are one: nothing is asked, and nothing used.
         cap = program.floor[None]
-        add(np.where(floored, k, IDLE), cap, k, system.rests[k])
-        values[-1] = np.where(system.rests[k], system.rest_value[k], -np.inf)[None]
-        uses[-1] = np.where(floored & system.rests[k], uses[-1], 0.0)
+        add(np.where(floored, k, IDLE), cap, k, dual.can_idle[k])
+        values[-1] = np.where(dual.can_idle[k], dual.idle_value[k], -np.inf)[None]
+        uses[-1] = np.where(floored & dual.can_idle[k], uses[-1], 0.0)
     for k, lane in enumerate(free):
         other = centres[k] if others is None else others[k]
         rungs = np.stack([lane.entry_cap, lane.top_cap, other])
-        add(np.full(n, k), rungs, k, _can_have(system, lane, rungs))
+        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs))
     for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
         rungs = lane.around(centre, sizes)
         # The top is among the salient caps already.
-        add(np.full(n, k), rungs, k, _can_have(system, lane, rungs) & (rungs < lane.top_cap))
+        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs) & (rungs < lane.top_cap))
     return Table(
         np.concatenate(lanes),
         np.concatenate(caps),
@@ -97,30 +97,30 @@ def table_around(
     )
 
 
-def _can_have(system: System, lane: Lane, caps: np.ndarray) -> np.ndarray:
+def _can_have(dual: LagrangianDual, lane: Lane, caps: np.ndarray) -> np.ndarray:
     """Say which caps above the floor may be set: below break-even only where no pin forbids it."""
-    program = system.program
+    program = dual.program
     return lane.open & ((caps >= lane.entry_cap) | (~program.pinned & (caps > program.floor)))
 
 
-def rungs_to_decide(table: Table, system: System) -> np.ndarray:
+def rungs_to_decide(table: Table, dual: LagrangianDual) -> np.ndarray:
     """Give the states that a small integer program chooses from: in small batches all, (r,)."""
-    salient = 5 * len(system.free_lanes)
-    return np.arange(len(table.value) if len(system.program) <= _SMALL else salient)
+    salient = 5 * len(dual.free_lanes)
+    return np.arange(len(table.value) if len(dual.program) <= _SMALL else salient)
 
 
-def responses(system: System, prices: np.ndarray) -> list[np.ndarray]:
+def responses(dual: LagrangianDual, prices: np.ndarray) -> list[np.ndarray]:
     """Give the whole cap nearest below each lane's best at prices, (n,) each."""
-    funded = system.price_states(prices).funded
+    funded = dual.price_states(prices).funded
     return [
         np.maximum(lane.cap_at(state.spend), lane.entry_cap)
-        for lane, state in zip(system.lanes, funded, strict=True)
+        for lane, state in zip(dual.lanes, funded, strict=True)
     ]
 
 
 def centres_of(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndarray]:
     """Give the caps that queries have, and other caps where they have another lane."""
-    bought = assignment.caps > assignment.system.program.floor
+    bought = assignment.caps > assignment.dual.program.floor
     return [
         np.where((assignment.lane == k) & bought, assignment.caps, cap)
         for k, cap in enumerate(others)
@@ -129,15 +129,15 @@ def centres_of(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndar
 
 def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
     """Give the largest cap of each query in each lane if all others keep theirs, (n,) each."""
-    system = assignment.system
+    dual = assignment.dual
     use = assignment.use()
-    left = system.limits - use.sum(axis=1)
+    left = dual.limits - use.sum(axis=1)
     found = []
-    for k, lane in enumerate(system.free_lanes):
+    for k, lane in enumerate(dual.free_lanes):
         spend = lane.most.copy()
-        for row in np.flatnonzero(system.sign > 0):
-            rate = system.rate[row, k]
-            free = left[row] + use[row] - system.fixed[row, k]
+        for row in np.flatnonzero(dual.sign > 0):
+            rate = dual.rate[row, k]
+            free = left[row] + use[row] - dual.fixed[row, k]
             spend = np.where(
                 rate > 0, np.minimum(spend, free / np.where(rate > 0, rate, 1.0)), spend
             )
@@ -146,13 +146,13 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
 
 
 def families_of(assignment: Assignment) -> np.ndarray:
-    """Give the state of each query as an index into the 2 K states of `System`, shape (n,)."""
-    system = assignment.system
-    program = system.program
+    """Give the state of each query as an index into the 2 K states of the dual, shape (n,)."""
+    dual = assignment.dual
+    program = dual.program
     funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
     # Without a floor all rests are one, that of the first lane.
     rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
-    return np.where(funded, assignment.lane, len(system.free_lanes) + rests)
+    return np.where(funded, assignment.lane, len(dual.free_lanes) + rests)
 
 
 def states_in(assignment: Assignment, table: Table) -> np.ndarray:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from clear_opt.errors import InfeasibleError
 from clear_opt.problem.allocation import Allocation, Reason, Status
 from clear_opt.problem.certificate import Certificate, Row
 from clear_opt.problem.constraints import Limit
 from clear_opt.problem.program import Program, unit_of
+from clear_opt.solvers.base import infeasible_allocation
+from clear_opt.solvers.classify import BREAK_EVEN, Facts, classify
 from clear_opt.solvers.infeasibility.conflict import Conflict
 from clear_opt.solvers.program.assignment import IDLE, Assignment
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.unfunded import best_payoff
 
-_BREAK_EVEN = 1e-9  # of the greatest success; a query this close to its price breaks even
 
-
-def program_answer(
+def build_program_allocation(
     assignment: Assignment,
     prices: np.ndarray,
     *,
@@ -39,17 +36,16 @@ def program_answer(
     solver, status, build_seconds, solve_seconds
         As in `Allocation`.
     """
-    system = assignment.system
-    program = system.program
+    dual = assignment.dual
+    program = dual.program
     tokens = assignment.caps.astype(np.int64)
     certificate = certify_assignment(assignment, prices)
-    surplus = surplus_of(system, prices)
-    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in system.free_lanes])
+    surplus = surplus_of(dual, prices)
     funded = assignment.funded() | (assignment.caps > program.floor)
     spend = None
     if program.basis == "expected":
         spend = np.zeros(len(program))
-        for k, lane in enumerate(system.free_lanes):
+        for k, lane in enumerate(dual.free_lanes):
             here = assignment.lane == k
             spend[here] = lane.spend_at(assignment.caps)[here]
     if status is Status.SOLVED and not prices.any():
@@ -59,9 +55,9 @@ def program_answer(
         funded=funded,
         price=program_price(program, prices),
         utility=assignment.utility(),
-        abandonment_price=entry.max(axis=0),
+        abandonment_price=dual.compiled.abandonment_price,
         surplus=surplus,
-        reason_codes=_reasons(assignment, funded, surplus, entry.max(axis=0)),
+        reason_codes=_classify(assignment, surplus),
         certificate=certificate,
         status=status,
         solver=solver,
@@ -74,62 +70,39 @@ def program_answer(
     )
 
 
-def infeasible_program_answer(
-    system: System, conflict: Conflict, *, solver: str, throw: bool
+def infeasible_program_allocation(
+    dual: LagrangianDual, conflict: Conflict, *, solver: str, throw: bool
 ) -> Allocation:
-    """Answer, or raise, where a program's constraints contradict each other.
+    """Return the answer to a program whose constraints contradict each other.
 
     Parameters
     ----------
-    system
-        The program that cannot be allocated.
-    conflict
+    dual : LagrangianDual
+        Of the program that cannot be allocated.
+    conflict : Conflict
         Which constraints, see `clear_opt.solvers.infeasibility.find_conflict`.
-    solver
+    solver : str
         Name of the solver that was asked.
-    throw
-        Whether to raise.
+    throw : bool
+        Whether to raise instead.
 
     Raises
     ------
     InfeasibleError
         If ``throw``: with the sentence that is the answer's ``detail`` otherwise.
     """
-    if throw:
-        raise InfeasibleError(f"infeasible: {conflict}")
-    program, n = system.program, len(system.program)
-    none, idle = np.zeros(n), np.full(n, IDLE)
-    entry = np.stack([np.where(lane.open, lane.entry_price, 0.0) for lane in system.free_lanes])
-    rows = _rows(Assignment(system, idle, none), np.full(system.m, np.inf), np.zeros(system.m))
-    return Allocation(
-        tokens=none.astype(np.int64),
-        funded=none.astype(bool),
-        price=np.inf,
-        utility=none,
-        abandonment_price=entry.max(axis=0),
-        surplus=np.full(n, -np.inf),
-        reason_codes=np.full(n, int(Reason.NO_ROOM)),
-        certificate=Certificate(-np.inf, -np.inf, rows, none, 0.0),
-        status=Status.INFEASIBLE,
-        solver=solver,
+    program, n = dual.program, len(dual.program)
+    idle = np.full(n, IDLE)
+    rows = _rows(Assignment(dual, idle, np.zeros(n)), np.full(dual.m, np.inf), np.zeros(dual.m))
+    return infeasible_allocation(
+        str(conflict),
+        rows,
+        dual.compiled.abandonment_price,
         budget=float(program.budget.amount),
-        build_seconds=0.0,
-        solve_seconds=0.0,
+        solver=solver,
+        throw=throw,
         offer_codes=idle,
         offer_names=tuple(offer.name for offer in program.offers),
-        detail=str(conflict),
-    )
-
-
-def in_terms_of(program: Program, allocation: Allocation) -> Allocation:
-    """Give the answer to a program's plain problem under the program's own names."""
-    row = replace(allocation.rows[0], name=str(program.budget.name))
-    asked = (allocation.tokens > 0) | (program.floor > 0)
-    return replace(
-        allocation,
-        certificate=replace(allocation.certificate, rows=(row,)),
-        offer_codes=np.where(asked, 0, IDLE),
-        offer_names=(program.offers[0].name,),
     )
 
 
@@ -140,14 +113,14 @@ def program_price(program: Program, prices: np.ndarray) -> float:
 
 def certify_assignment(assignment: Assignment, prices: np.ndarray) -> Certificate:
     """Bound how far an assignment is from the best one, by any prices >= 0, shape (m,)."""
-    system = assignment.system
+    dual = assignment.dual
     utility, use = assignment.utility(), assignment.use()
-    best = best_payoff(system, prices)
+    best = best_payoff(dual, prices)
     shortfall = np.maximum(best - (utility - prices @ use), 0.0)
-    slack = system.limits - use.sum(axis=1)
+    slack = dual.limits - use.sum(axis=1)
     value = float(utility.sum())
-    caps, floor = assignment.caps, system.program.floor
-    violation = np.maximum(floor - caps, caps - system.program.ceiling)
+    caps, floor = assignment.caps, dual.program.floor
+    violation = np.maximum(floor - caps, caps - dual.program.ceiling)
     return Certificate(
         primal_value=value,
         dual_bound=value + float(shortfall.sum()) + float(prices @ slack),
@@ -158,20 +131,20 @@ def certify_assignment(assignment: Assignment, prices: np.ndarray) -> Certificat
 
 
 def _rows(assignment: Assignment, prices: np.ndarray, use: np.ndarray) -> tuple[Row, ...]:
-    system, reserve = assignment.system, assignment.reserve()
-    # What the system's line charges for variance gives way to what is kept back.
-    charged = np.zeros(system.m)
-    if system.margin is not None:
-        charged = system.margin.rate * assignment.variance()
+    dual, reserve = assignment.dual, assignment.reserve()
+    # What the dual's line charges for variance gives way to what is kept back.
+    charged = np.zeros(dual.m)
+    if dual.reserve is not None:
+        charged = dual.reserve.rate * assignment.variance()
     rows = []
-    for index, row in enumerate(system.rows):
+    for index, row in enumerate(dual.rows):
         limit = isinstance(row, Limit)
-        used = system.sign[index] * use[index]
+        used = dual.sign[index] * use[index]
         rows.append(
             Row(
                 name=str(row.name),
                 price=float(prices[index]),
-                amount=float(row.amount) if limit else float(system.amount[index]),
+                amount=float(row.amount) if limit else float(dual.amount[index]),
                 used=float(used - charged[index] + reserve[index]),
                 unit=unit_of(row),
                 at_most=limit,
@@ -179,56 +152,46 @@ def _rows(assignment: Assignment, prices: np.ndarray, use: np.ndarray) -> tuple[
             )
         )
     # The budget first, as everywhere.
-    first = next(k for k, row in enumerate(system.rows) if isinstance(row, Limit))
+    first = next(k for k, row in enumerate(dual.rows) if isinstance(row, Limit))
     return (rows[first], *rows[:first], *rows[first + 1 :])
 
 
-def surplus_of(system: System, prices: np.ndarray) -> np.ndarray:
+def surplus_of(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
     """Give what funding a query by its best offer gains at the prices over its rest, shape (n,).
 
     Groups' guarantees and shares count in a query's favour only where it is funded because of
     them, so they are left out: a negative surplus of a funded query is what they cost.
     """
-    limits_only = np.where(system.sign > 0, prices, 0.0)
-    payoff = system.price_states(limits_only).payoff
-    k = len(system.free_lanes)
+    limits_only = np.where(dual.sign > 0, prices, 0.0)
+    payoff = dual.price_states(limits_only).payoff
+    k = len(dual.free_lanes)
     rest = payoff[k:].max(axis=0)
-    rest = np.where(np.isfinite(rest), rest, system.rest_value.max(axis=0))
+    rest = np.where(np.isfinite(rest), rest, dual.idle_value.max(axis=0))
     return payoff[:k].max(axis=0) - rest
 
 
-def _reasons(
-    assignment: Assignment, funded: np.ndarray, surplus: np.ndarray, entry: np.ndarray
-) -> np.ndarray:
-    system = assignment.system
-    program, n = system.program, len(system.program)
-    top = max(lane.utility_top for lane in system.free_lanes)
-    most, ceiling, past = np.zeros(n), program.ceiling.copy(), np.zeros(n, dtype=bool)
-    for k, (lane, offer) in enumerate(zip(system.free_lanes, program.offers, strict=True)):
+def _classify(assignment: Assignment, surplus: np.ndarray) -> np.ndarray:
+    """Say for each query why it got its cap, shape (n,)."""
+    dual = assignment.dual
+    program, n = dual.program, len(dual.program)
+    scale = max(lane.utility_top for lane in dual.free_lanes)
+    saturation, ceiling = np.zeros(n), program.ceiling.copy()
+    floor_funds = np.zeros(n, dtype=bool)
+    for k, (lane, offer) in enumerate(zip(dual.free_lanes, program.offers, strict=True)):
         here = assignment.lane == k
-        most[here] = lane.top_cap[here]
+        saturation[here] = lane.top_cap[here]
         ceiling[here] = np.minimum(program.ceiling, offer.ceiling)[here]
-        past[here] = lane.past_threshold[here]
+        floor_funds[here] = lane.past_threshold[here]
     bought = assignment.caps > program.floor
-    pays = surplus >= -_BREAK_EVEN * top
-    return np.select(
-        [
-            bought & ~pays,
-            bought & (assignment.caps >= ceiling),
-            bought & (assignment.caps >= most),
-            bought,
-            past & (assignment.lane != IDLE),
-            entry <= 0,
-            ~pays,
-        ],
-        [
-            int(Reason.OBLIGED),
-            int(Reason.CEILING),
-            int(Reason.PEAK),
-            int(Reason.FUNDED),
-            int(Reason.FLOOR),
-            int(Reason.HOPELESS),
-            int(Reason.OUTPRICED),
-        ],
-        int(Reason.NO_ROOM),
+    pays = surplus >= -BREAK_EVEN * scale
+    facts = Facts(
+        bought=bought,
+        at_ceiling=assignment.caps >= ceiling,
+        at_peak=assignment.caps >= saturation,
+        marginal=np.zeros(n, dtype=bool),
+        obliged=bought & ~pays,
+        floor_funds=floor_funds,
+        hopeless=dual.compiled.abandonment_price <= 0,
+        pays=pays,
     )
+    return classify(facts, np, unpaid=Reason.OUTPRICED)

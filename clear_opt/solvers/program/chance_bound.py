@@ -18,8 +18,8 @@ import numpy as np
 from clear_opt.solvers.program.assignment import Assignment, best_of
 from clear_opt.solvers.program.barrier_method import COLDEST, coupled_prices
 from clear_opt.solvers.program.chance_constraints import chance_caps
-from clear_opt.solvers.program.lagrangian import System
-from clear_opt.solvers.program.primal_recovery import best_states
+from clear_opt.solvers.program.lagrangian import LagrangianDual
+from clear_opt.solvers.program.priced_caps import best_responses
 from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
 from clear_opt.solvers.program.unfunded import bound_of
 
@@ -37,20 +37,20 @@ class _Box(NamedTuple):
 
     low: np.ndarray
     high: np.ndarray
-    system: System
+    dual: LagrangianDual
     prices: np.ndarray
     bound: float
     exact: bool = False
 
 
 def branch_on_variance(
-    system: System, prices: np.ndarray, caps: Assignment | None
-) -> tuple[System, np.ndarray, Assignment | None]:
+    dual: LagrangianDual, prices: np.ndarray, caps: Assignment | None
+) -> tuple[LagrangianDual, np.ndarray, Assignment | None]:
     """Find lines for what is kept back, and prices, whose dual bound holds for the program.
 
     Parameters
     ----------
-    system
+    dual
         Of a program with an overrun probability, n >= 1 queries.
     prices
         To start from, shape (m,).
@@ -59,7 +59,7 @@ def branch_on_variance(
 
     Returns
     -------
-    System
+    LagrangianDual
         With the chords of the box that has the greatest bound.
     np.ndarray
         Its prices, shape (m,).
@@ -67,14 +67,14 @@ def branch_on_variance(
         Caps that are no worse: where the gap is wide, others are looked for at the variance of that
         box.
     """
-    plain = system.under(None)
+    plain = dual.under(None)
     boxes = [_solved(plain, *_range(plain), prices)]
     for _ in range(_SPLITS):
         worst = max(boxes, key=lambda box: box.bound)
         gap = worst.bound - _value(caps)
         if gap <= _NEGLIGIBLE * abs(worst.bound):
             break
-        here = best_states(worst.system, worst.prices)
+        here = best_responses(worst.dual, worst.prices)
         at = np.clip(here.variance(), *_inside(worst))
         row, urgency = _most_understated(worst, here, at, gap)
         if urgency <= 1.0:
@@ -92,7 +92,7 @@ def branch_on_variance(
         boxes = [box for box in boxes if box is not worst]
         boxes.append(_priced(worst, coldest=COLDEST)._replace(exact=True))
         worst = max(boxes, key=lambda box: box.bound)
-    return worst.system, worst.prices, caps
+    return worst.dual, worst.prices, caps
 
 
 def _most_understated(
@@ -102,10 +102,10 @@ def _most_understated(
 
     It does by what it adds to the bound at the prices, and where it hides that a row is broken.
     """
-    line = box.system.margin
+    line = box.dual.reserve
     assert line is not None
-    off = reserves(box.system, at) - line.at(at)
-    amount = np.maximum(np.abs(box.system.amount), 1e-300)
+    off = reserves(box.dual, at) - line.at(at)
+    amount = np.maximum(np.abs(box.dual.amount), 1e-300)
     hidden = np.where(states.slack() < 0, off / amount, 0.0) / _HIDDEN
     urgency = np.maximum(box.prices * off / (_SHARE * max(gap, 1e-300)), hidden)
     return int(np.argmax(urgency)), float(urgency.max())
@@ -120,37 +120,36 @@ def _elsewhere(box: _Box) -> list[Assignment | None]:
 
     Nobody's cap may vary where a limit has no room for what even a little variance keeps back.
     """
-    here = np.clip(best_states(box.system, box.prices).variance(), box.low, box.high)
+    here = np.clip(best_responses(box.dual, box.prices).variance(), box.low, box.high)
     tried = [here]
     for row in np.flatnonzero((box.low == 0) & (here > 0)):
         tried.append(np.where(np.arange(len(here)) == row, 0.0, here))
     return [
-        chance_caps(box.system.under(tangents(box.system, variance)), box.prices)
-        for variance in tried
+        chance_caps(box.dual.under(tangents(box.dual, variance)), box.prices) for variance in tried
     ]
 
 
 def _solved(
-    plain: System,
+    plain: LagrangianDual,
     low: np.ndarray,
     high: np.ndarray,
     prices: np.ndarray,
     value: float = -np.inf,
 ) -> _Box:
     """Bound a box at given prices, and at its own where these do not rule it out."""
-    system = plain.under(chords(plain, low, high))
-    box = _Box(low, high, system, prices, bound_of(system, prices))
+    dual = plain.under(chords(plain, low, high))
+    box = _Box(low, high, dual, prices, bound_of(dual, prices))
     return _priced(box, coldest=_ROUGHLY, enough=value) if box.bound > value else box
 
 
 def _priced(box: _Box, *, coldest: float, enough: float = -np.inf) -> _Box:
     """Give the box its own prices, if they bound it better."""
-    own = coupled_prices(box.system, box.prices, coldest=coldest, enough=enough).prices
-    bound = bound_of(box.system, own)
+    own = coupled_prices(box.dual, box.prices, coldest=coldest, enough=enough).prices
+    bound = bound_of(box.dual, own)
     return box._replace(prices=own, bound=bound) if bound < box.bound else box
 
 
-def _range(plain: System) -> tuple[np.ndarray, np.ndarray]:
+def _range(plain: LagrangianDual) -> tuple[np.ndarray, np.ndarray]:
     """Give the least and greatest variance of every row, whatever the states, (m,) each."""
     lanes = plain.free_lanes
     low, high = np.full(plain.rate[:, 0].shape, np.inf), np.zeros(plain.rate[:, 0].shape)

@@ -19,14 +19,15 @@ from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_prices
 from clear_opt.solvers.program.branch_and_bound import all_choices, few_choices, undominated
 from clear_opt.solvers.program.candidates import Table, states_in, table_around
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.marginal_sets import Spent
 from clear_opt.solvers.program.offer_responses import Lane
-from clear_opt.solvers.program.primal_recovery import best_states, polish, recover
+from clear_opt.solvers.program.priced_caps import best_responses
+from clear_opt.solvers.program.primal_recovery import polish, recover
 from clear_opt.solvers.program.reserve_lines import reserves, tangents
 
-PriceSearch = Callable[[System, np.ndarray | None], CoupledPrices]
-"""What finds the prices of a system, from prices to start with or none."""
+PriceSearch = Callable[[LagrangianDual, np.ndarray | None], CoupledPrices]
+"""What finds the prices of a dual, from prices to start with or none."""
 
 _ROUNDS = 4
 _SMALL = 12  # queries of a batch of which all caps are compared, two queries at a time at least
@@ -36,16 +37,16 @@ _GAIN = 1e-4  # relative; what is worth another round
 _SETTLED = 1e-3  # relative change of a variance that moves the margin by half as much
 
 
-def chance_system(
-    system: System,
+def chance_dual(
+    dual: LagrangianDual,
     start: np.ndarray | None,
     find: PriceSearch = coupled_prices,
-) -> tuple[System, CoupledPrices]:
+) -> tuple[LagrangianDual, CoupledPrices]:
     """Find prices under limits that hold with the program's probability.
 
     Parameters
     ----------
-    system
+    dual
         Of a program with an overrun probability, n >= 1 queries; without a line.
     start
         Prices to start from, or ``None``.
@@ -54,31 +55,31 @@ def chance_system(
 
     Returns
     -------
-    System
+    LagrangianDual
         With the tangents that the prices belong to.
     CoupledPrices
         The evaluations are those of all rounds.
     """
-    found, evaluations = find(system, start), 0
-    variance, least = np.zeros(system.m), _least_variance(system)
+    found, evaluations = find(dual, start), 0
+    variance, least = np.zeros(dual.m), _least_variance(dual)
     for _ in range(_ROUNDS):
         evaluations += found.evaluations
-        now = np.maximum(best_states(system, found.prices).variance(), least)
+        now = np.maximum(best_responses(dual, found.prices).variance(), least)
         if (np.abs(now - variance) <= _SETTLED * now).all():
             break
         variance = now
-        system = system.under(tangents(system, variance))
-        found = find(system, found.prices)
-    return system, found._replace(evaluations=evaluations)
+        dual = dual.under(tangents(dual, variance))
+        found = find(dual, found.prices)
+    return dual, found._replace(evaluations=evaluations)
 
 
-def chance_caps(system: System, prices: np.ndarray) -> Assignment | None:
+def chance_caps(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
     """Find whole caps that keep every limit with the program's probability.
 
     Parameters
     ----------
-    system
-        With the tangents of `chance_system`.
+    dual
+        With the tangents of `chance_dual`.
     prices
         That belong to them, shape (m,).
 
@@ -87,14 +88,14 @@ def chance_caps(system: System, prices: np.ndarray) -> Assignment | None:
     Assignment
         The best one found; of all caps of the grid where they are few. ``None`` where none was.
     """
-    grid = _Grid.of(system) if len(system.program) <= _SMALL else None
+    grid = _Grid.of(dual) if len(dual.program) <= _SMALL else None
     few = grid and grid.best_of_all()
-    best = few or recover(system, prices)
-    if best is None or few or len(system.program) > _MANY:
+    best = few or recover(dual, prices)
+    if best is None or few or len(dual.program) > _MANY:
         return best
     for _ in range(_ROUNDS):
-        near, value = system.under(tangents(system, best.variance())), best.utility().sum()
-        best = polish(Spent(replace(best, system=near), prices), near.bound(prices))
+        near, value = dual.under(tangents(dual, best.variance())), best.utility().sum()
+        best = polish(Spent(replace(best, dual=near), prices), near.bound(prices))
         if not best.utility().sum() > value * (1.0 + _GAIN):
             break
     return grid.exchanged(best) if grid else best
@@ -116,15 +117,15 @@ class _Grid:
         Which states no other state beats in all of these, shape (s, n).
     """
 
-    plain: System
+    plain: LagrangianDual
     table: Table
     use: np.ndarray
     useful: np.ndarray
 
     @classmethod
-    def of(cls, system: System) -> _Grid:
+    def of(cls, dual: LagrangianDual) -> _Grid:
         """List the states of a program."""
-        plain, lanes = system.under(None), system.free_lanes
+        plain, lanes = dual.under(None), dual.free_lanes
         table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=_points(lanes))
         variance = np.zeros_like(table.use)
         for k, lane in enumerate(lanes):
@@ -176,7 +177,7 @@ def _points(lanes: tuple[Lane, ...]) -> int:
     return max(0 if lane.table is None else lane.table.caps.shape[1] for lane in lanes)
 
 
-def _least_variance(system: System) -> np.ndarray:
+def _least_variance(dual: LagrangianDual) -> np.ndarray:
     """Give a variance that is above zero wherever any member's is: tangents need one, (m,)."""
-    most = [lane.variance_at(lane.top_cap) for lane in system.free_lanes]
-    return (system.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)
+    most = [lane.variance_at(lane.top_cap) for lane in dual.free_lanes]
+    return (dual.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)

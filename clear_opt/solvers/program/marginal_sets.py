@@ -16,7 +16,7 @@ import numpy as np
 from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.barrier_method import nearby_prices
 from clear_opt.solvers.program.candidates import responses, table_around
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.local_search import settle
 from clear_opt.solvers.program.ties import Choice
 
@@ -43,12 +43,12 @@ def kept(found: Assignment, prices: np.ndarray) -> Spent | None:
     return Spent(found, prices) if found.keeps_all_rows() else None
 
 
-def spent_on_patterns(system: System, prices: np.ndarray, choice: Choice) -> list[Spent]:
+def spent_on_patterns(dual: LagrangianDual, prices: np.ndarray, choice: Choice) -> list[Spent]:
     """Give the best few choices around the margin, each with the limits spent on it.
 
     Parameters
     ----------
-    system
+    dual
         A program whose relaxation is feasible, n >= 1 queries.
     prices
         Of its rows, shape (m,).
@@ -60,12 +60,12 @@ def spent_on_patterns(system: System, prices: np.ndarray, choice: Choice) -> lis
     list of Spent
         Each keeps every row; may be empty.
     """
-    if not 1 <= len(system.program) <= _SMALL:
+    if not 1 <= len(dual.program) <= _SMALL:
         return []
     first, second, loss, use, give = choice
     query = np.arange(len(first))
     near = choice.nearest(_PAIRED)
-    excess = use[:, first, query].sum(axis=1) - system.limits
+    excess = use[:, first, query].sum(axis=1) - dual.limits
     change = use[:, second, query] - use[:, first, query]
     flips = _flips(len(near))
     over = excess + flips @ change[:, near].T
@@ -75,21 +75,21 @@ def spent_on_patterns(system: System, prices: np.ndarray, choice: Choice) -> lis
         state = first.copy()
         turned = near[flip.astype(bool)]
         state[turned] = second[turned]
-        found = spend_on(system, state, prices)
+        found = spend_on(dual, state, prices)
         if found is not None:
             tried.append(found)
     return tried
 
 
-def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Spent | None:
+def spend_on(dual: LagrangianDual, state: np.ndarray, prices: np.ndarray) -> Spent | None:
     """Spend the limits on given states, at prices of their own.
 
     Parameters
     ----------
-    system
+    dual
         The program.
     state
-        Of each query, an index into the 2 K states of `System`, shape (n,).
+        Of each query, an index into the 2 K states of `LagrangianDual`, shape (n,).
     prices
         To start from, shape (m,).
 
@@ -98,15 +98,15 @@ def spend_on(system: System, state: np.ndarray, prices: np.ndarray) -> Spent | N
     Spent
         ``None`` where nothing near these states keeps every row.
     """
-    allowed = np.zeros(system.possible.shape, dtype=bool)
+    allowed = np.zeros(dual.possible.shape, dtype=bool)
     allowed[state, np.arange(len(state))] = True
-    decided = system.restricted(allowed).decided()
+    decided = dual.restricted(allowed).decided()
     own = nearby_prices(decided, prices)
-    table = table_around(system, responses(decided, own))
-    chosen = settle(table, system.limits, state, own)
+    table = table_around(dual, responses(decided, own))
+    chosen = settle(table, dual.limits, state, own)
     if chosen is None:
         return None
-    return kept(table.assignment(system, chosen), own)
+    return kept(table.assignment(dual, chosen), own)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Lanes: what one offer can do for each query, as points in the plane of spend and success.
 
-A query takes at most one lane. In its lane it either rests at its floor or is funded: it gets at
+A query takes at most one lane. In its lane it either can_idle at its floor or is funded: it gets at
 least its break-even spend, below which no price makes sense, and at most what its peak or ceiling
 allows. Whatever the constraints, a lane answers one question: which funded spend is best at a price
 per unit of spend?
@@ -30,7 +30,7 @@ class Lane(ABC):
     ----------
     open
         Whether the query can be funded here: the offer is available and gains something.
-    rests
+    can_idle
         Whether the query can stay at its floor here: the floor lies within the offer's ceiling.
     start, start_variance, start_value
         Spend, its variance and the weighted success at the floor.
@@ -48,7 +48,7 @@ class Lane(ABC):
     """
 
     open: np.ndarray
-    rests: np.ndarray
+    can_idle: np.ndarray
     start: np.ndarray
     start_variance: np.ndarray
     start_value: np.ndarray

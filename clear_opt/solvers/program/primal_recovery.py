@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt.solvers.program.assignment import IDLE, Assignment
+from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.branch_and_bound import decide
 from clear_opt.solvers.program.candidates import (
     Table,
@@ -23,7 +23,7 @@ from clear_opt.solvers.program.candidates import (
     states_in,
     table_around,
 )
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.local_search import settle, swap
 from clear_opt.solvers.program.marginal_sets import Spent, kept, spend_on, spent_on_patterns
 from clear_opt.solvers.program.ties import Choice, best_choice
@@ -42,12 +42,12 @@ _TOGETHER = 24  # queries that are decided together,
 _POLISH_NODES = 4  # by so many linear programs
 
 
-def recover(system: System, prices: np.ndarray) -> Assignment | None:
+def recover(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
     """Turn prices into an assignment that keeps every row.
 
     Parameters
     ----------
-    system
+    dual
         A program whose relaxation is feasible, n >= 1 queries.
     prices
         Of its rows, shape (m,).
@@ -57,50 +57,37 @@ def recover(system: System, prices: np.ndarray) -> Assignment | None:
     Assignment
         The best one found, ``None`` where no whole caps were found that keep every row.
     """
-    bound, polished = system.bound(prices), 2 if len(system.program) <= _TWICE else 1
-    choice = best_choice(system, prices)
-    candidates = spent_on_patterns(system, prices, choice)
+    bound, polished = dual.bound(prices), 2 if len(dual.program) <= _TWICE else 1
+    choice = best_choice(dual, prices)
+    candidates = spent_on_patterns(dual, prices, choice)
     best = max((spent.value for spent in candidates), default=-np.inf)
     nodes = _NODES if bound - best > _WIDE * abs(bound) else _FEW_NODES
-    candidates += _spent_on_window(system, prices, choice, nodes)
+    candidates += _spent_on_window(dual, prices, choice, nodes)
     candidates.sort(key=lambda spent: -spent.value)
     found = [polish(spent, bound) for spent in candidates[:polished]]
     return max(found, key=lambda one: one.utility().sum(), default=None)
 
 
-def _spent_on_window(system: System, prices: np.ndarray, choice: Choice, nodes: int) -> list[Spent]:
+def _spent_on_window(
+    dual: LagrangianDual, prices: np.ndarray, choice: Choice, nodes: int
+) -> list[Spent]:
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
-    table = table_around(system, responses(system, prices))
-    n = len(system.program)
+    table = table_around(dual, responses(dual, prices))
+    n = len(dual.program)
     order = choice.nearest(n)
     order = np.concatenate([order, np.setdiff1d(np.arange(n), order)])
-    rungs = rungs_to_decide(table, system)
-    size = max(_WINDOW, _PER_ROW * system.m)
+    rungs = rungs_to_decide(table, dual)
+    size = max(_WINDOW, _PER_ROW * dual.m)
     while True:
-        chosen = decide(table, system.limits, choice.first, order[:size], rungs, nodes)
+        chosen = decide(table, dual.limits, choice.first, order[:size], rungs, nodes)
         if chosen is not None or size >= n:
             break
         size *= 4
-    settled = None if chosen is None else settle(table, system.limits, chosen, prices)
+    settled = None if chosen is None else settle(table, dual.limits, chosen, prices)
     if settled is None:
         return []
-    found = kept(table.assignment(system, settled), prices)
+    found = kept(table.assignment(dual, settled), prices)
     return [] if found is None else [found]
-
-
-def best_states(system: System, prices: np.ndarray) -> Assignment:
-    """Give each query's best state in whole caps; rows may be over."""
-    payoff, funded = system.price_states(prices)
-    k = len(system.free_lanes)
-    best = payoff.argmax(axis=0)
-    floored = system.program.floor > 0
-    lane, caps = np.where(floored, 0, IDLE), system.program.floor.copy()
-    for index, (state, own) in enumerate(zip(funded, system.free_lanes, strict=True)):
-        cap = np.maximum(own.cap_at(state.spend), own.entry_cap)
-        lane, caps = np.where(best == index, index, lane), np.where(best == index, cap, caps)
-        resting = (best == k + index) & floored
-        lane = np.where(resting, index, lane)
-    return Assignment(system, lane, caps)
 
 
 def polish(spent: Spent, bound: float) -> Assignment:
@@ -142,37 +129,37 @@ def polish(spent: Spent, bound: float) -> Assignment:
 def _exchange(spent: Spent) -> Spent | None:
     """Let two queries at a time change their caps and offers."""
     table, state = _table_of(spent)
-    system = spent.assignment.system
-    state = swap(table, system.limits, state, spent.prices)
-    return kept(table.assignment(system, state), spent.prices)
+    dual = spent.assignment.dual
+    state = swap(table, dual.limits, state, spent.prices)
+    return kept(table.assignment(dual, state), spent.prices)
 
 
 def _respend(spent: Spent) -> Spent | None:
     """Spend the limits anew on those who are funded."""
     found = spent.assignment
-    return spend_on(found.system, families_of(found), spent.prices)
+    return spend_on(found.dual, families_of(found), spent.prices)
 
 
 def _together(spent: Spent) -> Spent | None:
     """Decide the queries nearest to a tie together."""
     table, state = _table_of(spent)
-    system = spent.assignment.system
-    rungs = rungs_to_decide(table, system)
+    dual = spent.assignment.dual
+    rungs = rungs_to_decide(table, dual)
     net = table.value - np.tensordot(spent.prices, table.use, 1)
     net[state, np.arange(len(state))] = -np.inf
-    salient = 5 * len(system.free_lanes)
+    salient = 5 * len(dual.free_lanes)
     nearest = np.argsort(-net[:salient].max(axis=0), kind="stable")[:_TOGETHER]
     rungs = np.union1d(rungs, state[nearest])
-    state = decide(table, system.limits, state, nearest, rungs, _POLISH_NODES)
+    state = decide(table, dual.limits, state, nearest, rungs, _POLISH_NODES)
     if state is None:
         return None
-    state = settle(table, system.limits, state, spent.prices)
-    return None if state is None else kept(table.assignment(system, state), spent.prices)
+    state = settle(table, dual.limits, state, spent.prices)
+    return None if state is None else kept(table.assignment(dual, state), spent.prices)
 
 
 def _table_of(spent: Spent) -> tuple[Table, np.ndarray]:
     """List the states around an assignment, and find it among them."""
     found = spent.assignment
-    others = responses(found.system, spent.prices)
-    table = table_around(found.system, centres_of(found, others), caps_that_fit(found))
+    others = responses(found.dual, spent.prices)
+    table = table_around(found.dual, centres_of(found, others), caps_that_fit(found))
     return table, states_in(found, table)

@@ -11,65 +11,66 @@ from __future__ import annotations
 import numpy as np
 
 from clear_opt.problem.constraints import Limit
-from clear_opt.solvers.program.lagrangian import Margin, System
+from clear_opt.solvers.program.coupling_rows import LinearReserve
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 _NO_RANGE, _NO_VARIANCE = 1e-12, 1e-100  # relative, and squared units: both lost in rounding
 
 
-def reserves(system: System, variance: np.ndarray) -> np.ndarray:
+def reserves(dual: LagrangianDual, variance: np.ndarray) -> np.ndarray:
     """Give what is kept back of every row, in units, shape (m, ...).
 
     Parameters
     ----------
-    system
+    dual
         A program's rows.
     variance
         Of what is used of each row, squared units, shape (m, ...).
     """
     kept = np.zeros_like(variance)
-    for index, row in enumerate(system.rows):
+    for index, row in enumerate(dual.rows):
         if isinstance(row, Limit):
-            largest = float(system.largest_excess[index])
-            kept[index] = system.program.kept_back(row, variance[index], largest)
+            largest = float(dual.compiled.largest_excess[index])
+            kept[index] = dual.program.kept_back(row, variance[index], largest)
     return kept
 
 
-def tangents(system: System, variance: np.ndarray) -> Margin:
+def tangents(dual: LagrangianDual, variance: np.ndarray) -> LinearReserve:
     """Give lines that lie above the reserves and touch them at variances of shape (m,).
 
     At a variance of zero the tangent is vertical: there the line is so steep that the least
     variance of any member takes the whole limit.
     """
-    rate, constant = np.zeros(system.m), np.zeros(system.m)
-    for index, row in enumerate(system.rows):
+    rate, constant = np.zeros(dual.m), np.zeros(dual.m)
+    for index, row in enumerate(dual.rows):
         if not isinstance(row, Limit):
             continue
-        largest = float(system.largest_excess[index])
-        rate[index], constant[index] = system.program.kept_back_line(
+        largest = float(dual.compiled.largest_excess[index])
+        rate[index], constant[index] = dual.program.kept_back_line(
             row, float(variance[index]), largest
         )
-        if variance[index] <= 0 and np.isfinite(least := _least_positive(system, index)):
+        if variance[index] <= 0 and np.isfinite(least := _least_positive(dual, index)):
             rate[index] = float(row.amount) / least
-    return Margin(rate, constant)
+    return LinearReserve(rate, constant)
 
 
-def _least_positive(system: System, index: int) -> float:
+def _least_positive(dual: LagrangianDual, index: int) -> float:
     """Give the least variance above zero of what one query uses of a row; infinity if none is."""
     least = np.inf
-    for k, lane in enumerate(system.free_lanes):
+    for k, lane in enumerate(dual.free_lanes):
         states = lane.table
         assert states is not None  # expected spend has finitely many
-        spread = system.rate[index, k, :, None] ** 2 * states.variance
+        spread = dual.rate[index, k, :, None] ** 2 * states.variance
         varies = (spread > 0) & states.usable
         least = min(least, spread[varies].min(initial=np.inf))
     return float(least)
 
 
-def chords(system: System, low: np.ndarray, high: np.ndarray) -> Margin:
+def chords(dual: LagrangianDual, low: np.ndarray, high: np.ndarray) -> LinearReserve:
     """Give lines that lie below the reserves for variances from ``low`` to ``high``, (m,) each."""
-    at_low, at_high = reserves(system, low), reserves(system, high)
+    at_low, at_high = reserves(dual, low), reserves(dual, high)
     run = high - low
     # Over next to no range the lower end will do.
     rises = run > _NO_RANGE * high + _NO_VARIANCE
     rate = np.where(rises, at_high - at_low, 0.0) / np.where(rises, run, 1.0)
-    return Margin(rate, at_low - rate * low)
+    return LinearReserve(rate, at_low - rate * low)

@@ -7,18 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from clear_opt.errors import SolverError
 from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.problem.program import Program
+from clear_opt.solvers.base import raise_for_status
 from clear_opt.solvers.infeasibility.conflict import find_conflict
 from clear_opt.solvers.infeasibility.explanation import asks_and_limits
 from clear_opt.solvers.program.assignment import Assignment, best_of
 from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_prices
-from clear_opt.solvers.program.baseline import resting_assignment, simple_assignments
-from clear_opt.solvers.program.certify import infeasible_program_answer, program_answer
+from clear_opt.solvers.program.baseline import idle_assignment, simple_assignments
+from clear_opt.solvers.program.certify import (
+    build_program_allocation,
+    infeasible_program_allocation,
+)
 from clear_opt.solvers.program.chance_bound import branch_on_variance
-from clear_opt.solvers.program.chance_constraints import PriceSearch, chance_caps, chance_system
-from clear_opt.solvers.program.lagrangian import System
+from clear_opt.solvers.program.chance_constraints import PriceSearch, chance_caps, chance_dual
+from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.primal_recovery import recover
 
 _PROVEN = 1e-9  # relative gap at which an answer is the best one, whatever led to it
@@ -29,7 +32,7 @@ def solve_program(
     *,
     throw: bool = True,
     start: np.ndarray | None = None,
-    system: System | None = None,
+    dual: LagrangianDual | None = None,
 ) -> Allocation:
     """Solve a program of any kind by the dual.
 
@@ -41,7 +44,7 @@ def solve_program(
         Whether an infeasible program or a failed solve raises; else its status says so.
     start
         Prices of a similar program, shape (constraints,), to start from.
-    system
+    dual
         Its rows, where they are at hand.
 
     Raises
@@ -52,19 +55,18 @@ def solve_program(
         If ``throw`` and no whole caps were found, or the prices did not settle.
     """
     begun = time.perf_counter()
-    system = System(program) if system is None else system
-    _ = system.choices  # compiled once, on first use
+    dual = LagrangianDual.of(program) if dual is None else dual
     if len(program) == 0:
-        return program_answer(
-            resting_assignment(system), np.zeros(system.m), solver="dual", status=Status.EMPTY
+        return build_program_allocation(
+            idle_assignment(dual), np.zeros(dual.m), solver="dual", status=Status.EMPTY
         )
     built = time.perf_counter()
-    conflict = find_conflict(program, system)
+    conflict = find_conflict(program, dual)
     if conflict is not None:
-        return infeasible_program_answer(system, conflict, solver="dual", throw=throw)
-    system, found, caps = priced(system, start)
+        return infeasible_program_allocation(dual, conflict, solver="dual", throw=throw)
+    dual, found, caps = priced(dual, start)
     return finish(
-        system,
+        dual,
         found.prices,
         caps,
         solver="dual",
@@ -76,37 +78,37 @@ def solve_program(
 
 
 def priced(
-    system: System, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
-) -> tuple[System, CoupledPrices, Assignment | None]:
+    dual: LagrangianDual, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
+) -> tuple[LagrangianDual, CoupledPrices, Assignment | None]:
     """Give what a feasible program is bounded by, prices, and whole caps if any were found.
 
     Parameters
     ----------
-    system
+    dual
         Of n >= 1 queries, without a line for what is kept back.
     start
         Prices to start from, shape (m,), or ``None``.
     find
-        What finds the prices of a system.
+        What finds the prices of a dual.
     """
-    if system.program.overrun_probability is None:
-        found = find(system, start)
-        return system, found, whole_caps(system, found.prices)
-    system, found = chance_system(system, start, find)
-    caps = best_of([chance_caps(system, found.prices), *simple_assignments(system)])
-    system, prices, caps = branch_on_variance(system, found.prices, caps)
+    if dual.program.overrun_probability is None:
+        found = find(dual, start)
+        return dual, found, whole_caps(dual, found.prices)
+    dual, found = chance_dual(dual, start, find)
+    caps = best_of([chance_caps(dual, found.prices), *simple_assignments(dual)])
+    dual, prices, caps = branch_on_variance(dual, found.prices, caps)
     if find is coupled_prices:
-        return system, found._replace(prices=prices), caps
-    return system, find(system, prices), caps
+        return dual, found._replace(prices=prices), caps
+    return dual, find(dual, prices), caps
 
 
-def whole_caps(system: System, prices: np.ndarray) -> Assignment | None:
+def whole_caps(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
     """Give the best whole caps found that keep every row; ``None`` where none were."""
-    return best_of([recover(system, prices), *simple_assignments(system)])
+    return best_of([recover(dual, prices), *simple_assignments(dual)])
 
 
 def finish(
-    system: System,
+    dual: LagrangianDual,
     prices: np.ndarray,
     caps: Assignment | None,
     *,
@@ -119,9 +121,9 @@ def finish(
     """Certify whole caps by prices; for whichever solver found them."""
     status = Status.SOLVED if converged else Status.NOT_CONVERGED
     if caps is None:
-        status, caps = Status.UNROUNDED, resting_assignment(system)
-    allocation = program_answer(
-        replace(caps, system=system),
+        status, caps = Status.UNROUNDED, idle_assignment(dual)
+    allocation = build_program_allocation(
+        replace(caps, dual=dual),
         prices,
         solver=solver,
         status=status,
@@ -129,10 +131,7 @@ def finish(
         solve_seconds=time.perf_counter() - begun,
     )
     if status is Status.UNROUNDED:
-        allocation = replace(allocation, detail=asks_and_limits(system.program))
+        allocation = replace(allocation, detail=asks_and_limits(dual.program))
     if status is Status.NOT_CONVERGED and allocation.relative_gap <= _PROVEN:
         allocation = replace(allocation, status=Status.SOLVED)
-    if throw and not allocation.status.ok:
-        told = ": ".join(filter(None, (allocation.status.value, allocation.detail)))
-        raise SolverError(f"solver {solver!r}: {told}")
-    return allocation
+    return raise_for_status(allocation, throw=throw)

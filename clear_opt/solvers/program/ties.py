@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.solvers.program.branch_and_bound import relaxed_choice
-from clear_opt.solvers.program.lagrangian import Priced, System
+from clear_opt.solvers.program.lagrangian import LagrangianDual, ReducedValues
 
 _TIE = 1e-7  # of the greatest success; states closer than this count as tied
 _FEW = 8  # tied queries of which all choices are tried anyway
@@ -21,14 +21,14 @@ _ROOM = 1e-6  # by how much rows may be exceeded, relative: responses are exact 
 
 
 class Choice(NamedTuple):
-    """The best two states of each query, indices into the 2 K states of `System`, shape (n,)."""
+    """The best two states of each query, indices into the 2 K states of its dual, shape (n,)."""
 
     first: np.ndarray
     second: np.ndarray
     loss: np.ndarray
     """Success net of prices that the second costs, ``inf`` where there is none, shape (n,)."""
     use: np.ndarray
-    """What every state uses of each row, turned round, shape (m, 2 K, n)."""
+    """What every state uses of each row, sign-normalised, shape (m, 2 K, n)."""
     give: np.ndarray
     """How fast the use of each row falls in its price, shape (m,): what others can give."""
 
@@ -51,42 +51,44 @@ class Choice(NamedTuple):
         return order[np.isfinite(self.loss[order])]
 
 
-def best_choice(system: System, prices: np.ndarray) -> Choice:
+def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
     """Give the best two states of each query at prices; of many tied ones a vertex's.
 
     Parameters
     ----------
-    system
+    dual
         A program whose relaxation is feasible, n >= 1 queries.
     prices
         Of its rows, shape (m,).
     """
-    priced = system.price_states(prices)
+    priced = dual.price_states(prices)
     payoff, query = priced.payoff, np.arange(priced.payoff.shape[1])
-    use = np.concatenate([system.funded_use(priced.funded), system.rest_use], axis=1)
-    first = _shared_out(system, prices, priced, use)
+    use = np.concatenate([dual.funded_use(priced.funded), dual.idle_use], axis=1)
+    first = _shared_out(dual, prices, priced, use)
     others = payoff.copy()
     others[first, query] = -np.inf
     second = others.argmax(axis=0)
     loss = payoff[first, query] - others[second, query]
-    tie = _TIE * max(lane.utility_top for lane in system.free_lanes)
-    give = np.zeros(system.m)
-    for k, state in enumerate(system.decided().price_states(prices).funded):
-        give += (system.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
+    tie = _TIE * max(lane.utility_top for lane in dual.free_lanes)
+    give = np.zeros(dual.m)
+    for k, state in enumerate(dual.decided().price_states(prices).funded):
+        give += (dual.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
     return Choice(first, second, np.where(loss <= tie, 0.0, loss), use, give)
 
 
-def _shared_out(system: System, prices: np.ndarray, priced: Priced, use: np.ndarray) -> np.ndarray:
+def _shared_out(
+    dual: LagrangianDual, prices: np.ndarray, priced: ReducedValues, use: np.ndarray
+) -> np.ndarray:
     """Give the best state of each query, those at a tie as in a vertex of the relaxed program."""
     payoff, best = priced.payoff, priced.payoff.argmax(axis=0)
     top = payoff.max(axis=0)
-    tied = payoff >= top - _TIE * max(lane.utility_top for lane in system.free_lanes)
+    tied = payoff >= top - _TIE * max(lane.utility_top for lane in dual.free_lanes)
     among = np.flatnonzero(tied.sum(axis=0) > 1)
     if not _FEW < len(among) <= _MANY:
         return best
     owner, state = np.nonzero(tied[:, among].T)
     alone = np.flatnonzero(tied.sum(axis=0) == 1)
-    left = system.limits - use[:, best[alone], alone].sum(axis=1)
+    left = dual.limits - use[:, best[alone], alone].sum(axis=1)
     uses = use[:, state, among[owner]]
     worth = payoff[state, among[owner]] + prices @ uses
     found = relaxed_choice(worth, uses, left, owner, room=_ROOM)
