@@ -18,13 +18,16 @@ from clear_opt.solvers.reduction import SingleBudget
 if TYPE_CHECKING:
     from clear_opt.solvers.conic.solver import ConicSolver
     from clear_opt.solvers.crosscheck import CrossCheck, cross_check
+    from clear_opt.solvers.program.priced_caps import PricedCaps, caps_at_prices
 
 __all__ = [
     "Choice",
     "ConicSolver",
     "CrossCheck",
     "DualSolver",
+    "PricedCaps",
     "Solver",
+    "caps_at_prices",
     "choose_solver",
     "cross_check",
     "solve",
@@ -33,6 +36,8 @@ __all__ = [
 _HOME = {
     "ConicSolver": "clear_opt.solvers.conic.solver",
     "CrossCheck": "clear_opt.solvers.crosscheck",
+    "PricedCaps": "clear_opt.solvers.program.priced_caps",
+    "caps_at_prices": "clear_opt.solvers.program.priced_caps",
     "cross_check": "clear_opt.solvers.crosscheck",
 }
 

@@ -169,10 +169,14 @@ class LagrangianDual:
         """Return the dual for another amount of the first limit, unreserved, unrestricted."""
         return LagrangianDual(CouplingRows(self.compiled.with_budget(amount)))
 
+    def spend_price(self, prices: np.ndarray) -> np.ndarray:
+        """Return what a unit of spend costs at prices of the rows, shape (K, n)."""
+        return _weighted(self.sign * prices, self.rate)
+
     def price_states(self, prices: np.ndarray, temperature: float = 0.0) -> ReducedValues:
         """Give the payoff of every state at prices, shape (m,)."""
         signed = self.sign * prices
-        per_spend, charge = _weighted(signed, self.rate), _weighted(signed, self.fixed)
+        per_spend, charge = self.spend_price(prices), _weighted(signed, self.fixed)
         # Without chance bounds variance costs nothing.
         per_spread = _weighted(signed, self.variance_rate) if self.reserve else 0.0 * per_spend
         lanes = self.lanes

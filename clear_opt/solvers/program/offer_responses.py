@@ -95,6 +95,10 @@ class Lane(ABC):
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
         """Give the cap whose spend is ``spend``, rounded down to a cap that can be set."""
 
+    def best_cap(self, spend: np.ndarray, price: np.ndarray) -> np.ndarray:
+        """Return the best cap that can be set next to the best spend at a price, shape (n,)."""
+        return self.cap_at(spend)
+
     @abstractmethod
     def spend_at(self, caps: np.ndarray) -> np.ndarray:
         """Give the spend at caps, shape (..., n) as they are."""
@@ -185,6 +189,13 @@ class CapLane(Lane):
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
         """Round down to whole blocks."""
         return np.maximum(np.floor(spend / self.block + 1e-9) * self.block, self.start)
+
+    def best_cap(self, spend: np.ndarray, price: np.ndarray) -> np.ndarray:
+        """Return the better of the two whole blocks around the best spend at a price, (n,)."""
+        low = self.cap_at(spend)
+        high = np.minimum(low + self.block, self.top_cap)
+        gain = self.utility_at(high) - self.utility_at(low) - price * (high - low)
+        return np.where(gain > 0, high, low)
 
     def spend_at(self, caps: np.ndarray) -> np.ndarray:
         """Give the caps."""

@@ -15,7 +15,7 @@ from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem.allocation import IDLE
 from clear_opt.problem.program import Program
-from clear_opt.solvers.program.assignment import Assignment
+from clear_opt.solvers.program.assignment import Assignment, use_of
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 
@@ -32,7 +32,8 @@ def caps_at_prices(program: Program | LagrangianDual, prices: Any) -> PricedCaps
     """Return each query's best response to the prices of a program's constraints.
 
     A query is funded where that is worth more, net of the prices, than what it has at its floor: at
-    its break-even price it is not. Amounts of limits play no part as long as they are no tighter
+    its break-even price it is not. Caps are the better of the two whole blocks around the best
+    real-valued one. Amounts of limits play no part as long as they are no tighter
     than the caps; ``Limit(clear_opt.defaults.MOST_TOKENS)`` never is.
 
     Parameters
@@ -58,7 +59,7 @@ def caps_at_prices(program: Program | LagrangianDual, prices: Any) -> PricedCaps
     >>> program = Program(Offer("m", curves), Limit(10_000))
     >>> caps_at_prices(program, [[0.01], [0.002], [0.0]]).tokens
     array([[  0,   0],
-           [139,   0],
+           [145,   0],
            [150, 600]])
     """
     dual = LagrangianDual.of(program) if isinstance(program, Program) else program
@@ -81,13 +82,13 @@ def caps_at_prices(program: Program | LagrangianDual, prices: Any) -> PricedCaps
 def best_responses(dual: LagrangianDual, prices: np.ndarray) -> Assignment:
     """Return each query's best state in whole caps at prices, shape (m,); rows may be over."""
     payoff, funded = dual.price_states(prices)
-    count, columns = len(dual.free_lanes), np.arange(payoff.shape[1])
-    offer, idle = payoff[:count].argmax(axis=0), payoff[count:].argmax(axis=0)
-    pays = payoff[offer, columns] > payoff[count + idle, columns]
-    floor = dual.program.floor
-    code = np.where(pays, offer, np.where(floor > 0, idle, IDLE))
-    caps = floor.copy()
+    count, floor, price = len(dual.free_lanes), dual.program.floor, dual.spend_price(prices)
+    idle, best = payoff[count:].argmax(axis=0), payoff[count:].max(axis=0)
+    code, caps = np.where(floor > 0, idle, IDLE), floor.copy()
     for k, (state, lane) in enumerate(zip(funded, dual.free_lanes, strict=True)):
-        cap = np.maximum(lane.cap_at(state.spend), lane.entry_cap)
-        caps = np.where(pays & (offer == k), cap, caps)
+        cap = lane.best_cap(state.spend, price[k])
+        worth = lane.utility_at(cap) - np.tensordot(prices, use_of(dual, k, cap), 1)
+        better = dual.possible[k] & (worth > best)
+        best, code = np.where(better, worth, best), np.where(better, k, code)
+        caps = np.where(better, cap, caps)
     return Assignment(dual, code, caps)
