@@ -30,7 +30,8 @@ def family(name, rng, n):
         return Hill(rng.uniform(40, 150, n), 3.0, rng.uniform(0.2, 1, n))
     # In whole blocks, and worth something with no tokens at all.
     grid = np.array([rng.choice(np.arange(20, TOP, 20), 4, replace=False) for _ in range(n)])
-    values = np.sort(rng.uniform(0, 1, (n, 5)), axis=1)
+    values = np.sort(rng.uniform(0.05, 1, (n, 5)), axis=1)
+    values[:, 0] = 0.05  # by every offer, since no offer is asked
     return TabularCurve(np.column_stack([np.zeros(n), np.sort(grid, axis=1)]), values)
 
 
