@@ -106,7 +106,7 @@ def smoothed_regret(state: Any, correct: Any, length: Any, price: Any) -> Any:
     to the degree to which the cap exceeds its length.
     """
     curves = surges(state)
-    cap = concave_envelope(curves).committed(price)
+    cap = concave_envelope(curves).response_if_funded(price)
     surplus = curves.value(cap) - price * cap
     funded = jax.nn.sigmoid(surplus / SOFTNESS)
     in_time = ndtr((jnp.log(cap) - jnp.log(length)) / BLUR)

@@ -35,7 +35,7 @@ from benchmarks.peers import make_instance
 from benchmarks.peers.comparison import SHARE_OF_PEAKS
 from benchmarks.report import machine_facts, write_report
 from clear_opt import DualSolver
-from clear_opt._numerics.chunked import total
+from clear_opt._numerics.chunked import sum_chunked
 
 NO_GPU = "no GPU was found: nothing was measured (JAX runs on {backend})"
 
@@ -70,7 +70,7 @@ def measure(n: int, repeats: int) -> dict[str, Any]:
     price = DualSolver().solve(problem).price
     tasks: dict[str, Callable[[], object]] = {
         "formula": formula_of(batch, np.asarray(problem.envelope.abandonment_price), price),
-        "evaluation": lambda: total(demand, problem.envelope, price),
+        "evaluation": lambda: sum_chunked(demand, problem.envelope, price),
         "solve": lambda: DualSolver().solve(batch.problem()),
     }
     times: dict[str, list[float]] = {name: [] for name in tasks}

@@ -37,7 +37,7 @@ from benchmarks.peers.comparison import SHARE_OF_PEAKS
 from benchmarks.report import machine_facts, markdown_table, quote_text, write_report
 from clear_opt import DualSolver
 from clear_opt._numerics.array_namespace import Array
-from clear_opt._numerics.chunked import total
+from clear_opt._numerics.chunked import sum_chunked
 from clear_opt._numerics.precision import double_precision
 from clear_opt.defaults import BLOCK_QUERIES
 from clear_opt.envelopes.concave import Envelope
@@ -74,7 +74,7 @@ def run(n: int = 10_000_000, repeats: int = 5) -> dict[str, Any]:
     tasks: dict[str, Callable[[], object]] = {
         "pass": _pass_over(*big[:3], np.asarray(problem.envelope.abandonment_price)),
         "formula": formula_of(big, np.asarray(problem.envelope.abandonment_price), price),
-        "evaluation": lambda: total(demand, problem.envelope, price),
+        "evaluation": lambda: sum_chunked(demand, problem.envelope, price),
     }
     asked = {name: _value(tasks[name]()) for name in ("formula", "evaluation")}
     times: dict[str, list[float]] = {name: [] for name in NAMES}

@@ -26,8 +26,8 @@ def overruns(
 ) -> dict[str, float]:
     """Allocate batches drawn with replacement under a chance bound, and replay each.
 
-    A batch takes the lowest price at which its expected spend and what `Program.kept_back` says
-    fit the limit. Between two prices it takes part of the step, so that nothing is left over.
+    A batch takes the lowest price at which its expected spend and its `Program.chance_reserve` fit
+    the limit. Between two prices it takes part of the step, so that nothing is left over.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def overruns(
     usual = _totals(program, held, own, priced(program, PRICES), weights)
     place = _first_fit(usual.need, amount)
     # What variance costs only guides the choice: the margin is that of the caps chosen.
-    rate = program.kept_back_line(program.budget, float(usual.variance[0, place[0]])).rate
+    rate = program.chance_reserve_tangent(program.budget, float(usual.variance[0, place[0]])).rate
     # Small batches with many long answers need a price far above the usual one.
     prices = PRICES[place[0]] * np.geomspace(1 / 3, 30, 400)
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def _totals(
     real = weights @ np.stack([recorded.spend(row) for row in caps], axis=1)
     right = weights @ np.stack([recorded.answered(row) for row in caps], axis=1)
     return _Totals(
-        spend + program.kept_back(program.budget, variance), spend, variance, real, right
+        spend + program.chance_reserve(program.budget, variance), spend, variance, real, right
     )
 
 

@@ -23,15 +23,15 @@ class ClearOptError(Exception):
 
     # BaseException would call the class with the message alone, which fits few signatures.
     def __reduce__(self) -> tuple[Any, ...]:
-        """Give what pickle rebuilds the error from."""
+        """Return what pickle rebuilds the error from."""
         return _received, (type(self), *_each(_sent, self.args, vars(self)))
 
     def __copy__(self) -> ClearOptError:
-        """Give an error with the same attributes."""
+        """Return an error with the same attributes."""
         return _rebuilt(type(self), self.args, vars(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ClearOptError:
-        """Give an error with copies of the attributes; one that cannot be copied is shared."""
+        """Return an error with copies of the attributes; one that cannot be copied is shared."""
         return _rebuilt(
             type(self), *_each(lambda value: _copied(value, memo), self.args, vars(self))
         )

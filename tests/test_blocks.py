@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clear_opt._numerics.chunked import each, largest, total
+from clear_opt._numerics.chunked import map_chunked, max_chunked, sum_chunked
 
 
 def formula(queries, shift):
@@ -24,7 +24,7 @@ def batch(monkeypatch):
 
 
 def test_each_query_gets_the_formulas_value_in_its_own_place(batch):
-    found = each(formula, batch, 2.0)
+    found = map_chunked(formula, batch, 2.0)
     expected = formula(batch, 2.0)
     np.testing.assert_allclose(found["sum"], expected["sum"], rtol=1e-15)
     np.testing.assert_allclose(found["row"], expected["row"], rtol=1e-15)
@@ -33,17 +33,19 @@ def test_each_query_gets_the_formulas_value_in_its_own_place(batch):
 
 def test_sums_and_maxima_leave_out_what_fills_the_last_block(batch):
     values = product(batch, -5.0)
-    assert total(product, batch, -5.0) == pytest.approx(values.sum(), rel=1e-14)
-    assert largest(product, batch, -5.0) == pytest.approx(values.max(), rel=1e-15)
+    assert sum_chunked(product, batch, -5.0) == pytest.approx(values.sum(), rel=1e-14)
+    assert max_chunked(product, batch, -5.0) == pytest.approx(values.max(), rel=1e-15)
 
 
 def test_one_number_for_all_queries_is_read_once(batch):
     same = np.broadcast_to(3.0, (53,))
-    np.testing.assert_allclose(each(product, (batch[0], same), 1.0), 3 * batch[0] + 1, rtol=1e-15)
-    assert each(product, (same, same), 1.0).shape == (53,)
-    assert total(product, (same, same), 1.0) == pytest.approx(530.0)
+    np.testing.assert_allclose(
+        map_chunked(product, (batch[0], same), 1.0), 3 * batch[0] + 1, rtol=1e-15
+    )
+    assert map_chunked(product, (same, same), 1.0).shape == (53,)
+    assert sum_chunked(product, (same, same), 1.0) == pytest.approx(530.0)
 
 
 def test_an_error_in_a_block_reaches_the_caller(batch):
     with pytest.raises(TypeError):
-        each(product, (batch[0], None), 1.0)
+        map_chunked(product, (batch[0], None), 1.0)

@@ -81,7 +81,7 @@ def best_of_all(program):
     )
     for index, row in enumerate(program.constraints):
         mean, variance = total[1 + 2 * index : 3 + 2 * index]
-        kept &= mean + program.kept_back(row, variance, largest[index]) <= row.amount + 1e-9
+        kept &= mean + program.chance_reserve(row, variance, largest[index]) <= row.amount + 1e-9
     return total[0][kept].max()
 
 
@@ -112,7 +112,7 @@ def test_what_a_row_uses_is_what_is_expected_and_what_its_own_variance_keeps_bac
     variance = program.offers[0].lengths.spend_variance(1.0 * answer.tokens).sum()
     row = answer.rows[0]
     assert answer.funded.any()
-    assert row.reserve == pytest.approx(float(program.kept_back(program.budget, variance)))
+    assert row.reserve == pytest.approx(float(program.chance_reserve(program.budget, variance)))
     assert row.used == pytest.approx(spend.sum() + row.reserve)
     assert row.slack >= 0
 

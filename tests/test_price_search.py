@@ -9,7 +9,7 @@ from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.solvers.budget import sampled_bracket
 from clear_opt.solvers.budget.dual import find_price
 from clear_opt.solvers.budget.primal_recovery import recover
-from clear_opt.solvers.budget.sampled_bracket import WindowLadder, clear
+from clear_opt.solvers.budget.sampled_bracket import SampledBracket, clear
 from clear_opt.solvers.budget.traced_price import clearing_price
 from tests.units import in_parts_of_tokens
 
@@ -45,7 +45,7 @@ def test_the_price_and_the_caps_are_those_of_the_plain_search(family, bounded):
     for seed in range(5):
         problem = in_parts_of_tokens(random_problem(family, seed=[seed, 5], n=60, bounded=bounded))
         price, plain = find_price(problem), plain_price(problem)
-        scale = 1e-6 * problem.envelope.dearest  # below it the price is next to nothing
+        scale = 1e-6 * problem.envelope.max_breakeven_price  # below it the price is next to nothing
         assert price == pytest.approx(plain, rel=1e-9, abs=1e-9 * scale)
         np.testing.assert_array_equal(recover(problem, price), recover(problem, plain))
 
@@ -56,7 +56,7 @@ def test_a_large_batch_has_the_same_price(family, bounded, monkeypatch):
     for seed in range(3):
         problem = random_problem(family, seed=[seed, 6], n=300, bounded=bounded)
         plain = plain_price(problem)
-        scale = 1e-6 * problem.envelope.dearest
+        scale = 1e-6 * problem.envelope.max_breakeven_price
         assert find_price(problem) == pytest.approx(plain, rel=1e-9, abs=1e-9 * scale)
     # Caps in blocks of a few queries take long: those of the last one will do.
     answer = solve(problem)
@@ -72,9 +72,9 @@ def test_the_price_of_a_large_batch_is_found_in_a_window(monkeypatch):
     monkeypatch.setattr(sampled_bracket, "_SAMPLE", 2048)
     for seed in range(6):
         problem = surges(3000, seed, share=0.05 + 0.1 * seed)
-        ladder, price = clear(problem)
-        assert isinstance(ladder, WindowLadder)
-        assert len(ladder.row) < 500
+        demand, price = clear(problem)
+        assert isinstance(demand, SampledBracket)
+        assert len(demand.item) < 500
         assert price == pytest.approx(plain_price(problem), rel=1e-12)
 
 

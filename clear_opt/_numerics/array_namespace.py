@@ -20,7 +20,7 @@ Array = Any
 
 
 def namespace(*values: Array) -> Any:
-    """Give ``jax.numpy`` if any of the values is a JAX array, else ``numpy``.
+    """Return ``jax.numpy`` if any of the values is a JAX array, else ``numpy``.
 
     Formulas written against the returned module run uncompiled on NumPy arrays (no cost per
     shape) and can be traced, differentiated and compiled on JAX arrays.
@@ -32,7 +32,7 @@ def namespace(*values: Array) -> Any:
 
 
 def is_traced(value: Array) -> bool:
-    """Say whether a JAX transformation is passing through, so that numbers cannot be looked at."""
+    """Return whether a JAX transformation passes through: its numbers cannot be looked at."""
     return isinstance(value, Tracer)
 
 
@@ -45,7 +45,7 @@ def saturating(function: _Function) -> _Function:
 
 
 def chosen(array: Array, rows: Any) -> Array:
-    """Give the entries ``rows``, an index array, list, mask or slice, of an array's leading axis.
+    """Return the entries ``rows``, an index array, list, mask or slice, of an array's leading axis.
 
     JAX by itself takes no lists, and the last entry where an index is out of range.
     """
@@ -57,7 +57,7 @@ def chosen(array: Array, rows: Any) -> Array:
 
 
 def numbers_or_traced(values: Any, column: str) -> Array:
-    """Give known numbers as `own_numbers` does, and as JAX's floats what is traced.
+    """Return known numbers as `own_numbers` does, and as JAX's floats what is traced.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def numbers_or_traced(values: Any, column: str) -> Array:
 
 
 def as_one_kind(*arrays: Array) -> tuple[Array, ...]:
-    """Give JAX arrays if one of them is, so that formulas need to ask one of them only.
+    """Return JAX arrays if one of them is, so that formulas need to ask one of them only.
 
     Known numbers stay known, even inside a transformation.
     """
@@ -94,7 +94,7 @@ def select(condition: Array, chosen: Array, other: Array, safe: Array, formula: 
 
 
 def logistic(v: Array) -> Array:
-    """Give 1 / (1 + exp(-v)) without overflow, any shape."""
+    """Return 1 / (1 + exp(-v)) without overflow, any shape."""
     xp = namespace(v)
     tail = xp.exp(-xp.abs(v))
     return xp.where(v >= 0, 1.0, tail) / (1.0 + tail)

@@ -20,7 +20,7 @@ _TIMES = "Mm"
 
 
 def as_numbers(values: Any, column: str) -> np.ndarray:
-    """Give real numbers as a float64 array, which may be the caller's own.
+    """Return real numbers as a float64 array, which may be the caller's own.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def as_numbers(values: Any, column: str) -> np.ndarray:
 
 
 def as_number(value: Any, column: str) -> float:
-    """Give one real number as a float; errors as for `as_numbers`."""
+    """Return one real number as a float; errors as for `as_numbers`."""
     number = as_numbers(value, column)
     if number.ndim:
         raise InvalidInputError(
@@ -50,7 +50,7 @@ def as_number(value: Any, column: str) -> float:
 
 
 def own_numbers(values: Any, column: str) -> np.ndarray:
-    """Give what `as_numbers` gives as an array that nobody can change.
+    """Return what `as_numbers` gives as an array that nobody can change.
 
     It is a copy, unless NumPy lets nobody write to the caller's array: an array of millions that
     was set read-only (``array.flags.writeable = False``) is shared.
@@ -66,7 +66,7 @@ def own_numbers(values: Any, column: str) -> np.ndarray:
 
 
 def own(array: np.ndarray) -> np.ndarray:
-    """Give an array that nobody can change: itself where nobody can, else a copy.
+    """Return an array that nobody can change: itself where nobody can, else a copy.
 
     One entry that is repeated by a stride of zero stays one entry in memory.
     """
@@ -91,12 +91,12 @@ def show_read_only(result: Any) -> None:
 
 
 def once(array: np.ndarray) -> np.ndarray:
-    """Give the one entry, shape (1,), of an array that repeats it; any other as it is."""
+    """Return the one entry, shape (1,), of an array that repeats it; any other as it is."""
     return array[:1] if is_repeated(array) else array
 
 
 def is_repeated(array: np.ndarray) -> bool:
-    """Say whether an array is one entry, repeated by a stride of zero."""
+    """Return whether an array is one entry, repeated by a stride of zero."""
     return array.ndim > 0 and len(array) > 1 and array.strides[0] == 0
 
 
@@ -122,7 +122,7 @@ def one_or_each(column: str, values: Any, n: int) -> np.ndarray:
 
 
 def repeated(column: str, numbers: np.ndarray, n: int) -> np.ndarray:
-    """Give one number, or n of them, as an array of shape (n,)."""
+    """Return one number, or n of them, as an array of shape (n,)."""
     if numbers.shape == (n,):
         return numbers
     try:
@@ -136,7 +136,7 @@ def repeated(column: str, numbers: np.ndarray, n: int) -> np.ndarray:
 
 
 def on_host(values: jax.Array) -> np.ndarray:
-    """Give a JAX array, whose numbers are known, as NumPy's, of the same type."""
+    """Return a JAX array, whose numbers are known, as NumPy's, of the same type."""
     with own_settings():
         return np.asarray(jax.device_get(values))
 
@@ -168,12 +168,12 @@ def _can_be_changed(array: Any) -> bool:
 
 
 def parts_of(values: Any) -> list[Any]:
-    """Give what a list, or a list of lists, is made of; anything else is one part."""
+    """Return what a list, or a list of lists, is made of; anything else is one part."""
     return jax.tree_util.tree_leaves(values) if isinstance(values, list | tuple) else [values]
 
 
 def as_array(values: Any, column: str) -> np.ndarray:
-    """Give an array of what was given; whether it holds numbers is another question.
+    """Return an array of what was given; whether it holds numbers is another question.
 
     Raises
     ------

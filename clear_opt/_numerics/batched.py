@@ -39,14 +39,14 @@ class PerQuery:
         return len(first) if isinstance(first, PerQuery) else int(np.shape(first)[0])
 
     def take(self, rows: Any) -> Self:
-        """Give the entries of some queries: ``rows`` is an index array, mask or slice."""
+        """Return the entries of some queries: ``rows`` is an index array, mask or slice."""
         leaves, static = _flatten(self)
         parts = [v.take(rows) if isinstance(v, PerQuery) else chosen(v, rows) for v in leaves]
         return _unflatten(type(self), static, parts)
 
 
 def owned(entries: _Entries, column: str) -> _Entries:
-    """Give the same entries with NumPy arrays that nobody can change, floats in float64.
+    """Return the same entries with NumPy arrays that nobody can change, floats in float64.
 
     Entries are refused whose arrays a JAX transformation is passing through; ``column`` is what the
     user calls them. Those that own their arrays, as all do that were built outside of one, are
@@ -70,7 +70,7 @@ def _own_leaf(leaf: Any, column: str) -> Any:
 
 @cache
 def array_fields(cls: type[PerQuery]) -> tuple[str, ...]:
-    """Give the names of the fields that hold arrays (or pytrees), in order."""
+    """Return the names of the fields that hold arrays (or pytrees), in order."""
     return tuple(field.name for field in fields(cls) if not field.metadata.get("static"))
 
 

@@ -27,12 +27,12 @@ Formula = Callable[..., Any]
 """Takes a pytree of arrays, then numbers; gives a pytree of arrays with one entry per query."""
 
 
-def in_one_piece(n: int) -> bool:
-    """Say whether a batch of n queries is small enough for NumPy as it is: half a block."""
+def fits_in_chunk(n: int) -> bool:
+    """Return whether a batch of n queries is small enough for NumPy as it is: half a block."""
     return n <= BLOCK_QUERIES // 2
 
 
-def each(formula: Formula, queries: Any, *shared: float) -> Any:
+def map_chunked(formula: Formula, queries: Any, *shared: float) -> Any:
     """Evaluate a formula for every query.
 
     Parameters
@@ -51,7 +51,7 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     The formula's pytree; its leaves are NumPy arrays of shape (n,) or (n, m).
     """
     n = _count(queries)
-    if in_one_piece(n):
+    if fits_in_chunk(n):
         return formula(queries, *shared)
     kernel, size = _kernel(_of_each, formula), _block_size(n)
 
@@ -75,8 +75,8 @@ def each(formula: Formula, queries: Any, *shared: float) -> Any:
     return jax.tree_util.tree_unflatten(tree, filled)
 
 
-def total(formula: Formula, queries: Any, *shared: float) -> Any:
-    """Sum a formula over all queries; parameters as for `each`.
+def sum_chunked(formula: Formula, queries: Any, *shared: float) -> Any:
+    """Sum a formula over all queries; parameters as for `map_chunked`.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def total(formula: Formula, queries: Any, *shared: float) -> Any:
     return _reduced(formula, queries, shared, _SUM)
 
 
-def largest(formula: Formula, queries: Any, *shared: float) -> Any:
-    """Give a formula's largest value over all queries (n >= 1); as `total` otherwise."""
+def max_chunked(formula: Formula, queries: Any, *shared: float) -> Any:
+    """Return a formula's largest value over all queries (n >= 1); as `sum_chunked` otherwise."""
     return _reduced(formula, queries, shared, _MAX)
 
 
@@ -102,7 +102,7 @@ _MAX = _Reduction("max", -math.inf, max)
 
 def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> Any:
     n = _count(queries)
-    if in_one_piece(n):
+    if fits_in_chunk(n):
         values = formula(queries, *shared)
         return jax.tree_util.tree_map(lambda leaf: float(getattr(leaf, how.along)()), values)
     kernel, size = _kernel(_of_all, formula, how), _block_size(n)
@@ -118,7 +118,7 @@ def _reduced(formula: Formula, queries: Any, shared: tuple, how: _Reduction) -> 
 
 
 def _block_size(n: int) -> int:
-    """Give the queries per block: one size on a processor, few sizes on an accelerator."""
+    """Return the queries per block: one size on a processor, few sizes on an accelerator."""
     if _on_processor():
         return BLOCK_QUERIES
     return min(DEVICE_BLOCK_QUERIES, 1 << (n - 1).bit_length())
@@ -162,7 +162,7 @@ def _count(queries: Any) -> int:
 
 
 def _kernel(evaluate: Callable[..., Any], *what: Any) -> Callable[..., Any]:
-    """Give what evaluates a formula in one block: compiled, unless JAX's threads are lost."""
+    """Return what evaluates a formula in one block: compiled, unless JAX's threads are lost."""
     return partial(evaluate, np, *what) if forked() else _compiled(evaluate, *what)
 
 

@@ -17,7 +17,7 @@ _PROCESS = os.getpid()
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Give a context in which JAX computes in float64; on leaving it the user's setting is back.
+    """Return a context in which JAX computes in float64; on leaving it the user's setting is back.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def own_settings() -> Iterator[None]:
 
 
 def forked() -> bool:
-    """Say whether this process was forked from one that had loaded JAX.
+    """Return whether this process was forked from one that had loaded JAX.
 
     JAX's threads do not survive a fork: whatever waits for them waits for ever.
     """

@@ -57,7 +57,7 @@ def allocate(
         ),
     ] = LeftoverOption.KEEP,
 ) -> None:
-    """Give every query a token cap, so that the batch gets the most right answers for its budget.
+    """Return every query a token cap, so that the batch gets the most right answers for its budget.
 
     Prints the shadow price, who was abandoned and why, and a proof of how good the answer is. A
     plan has several offers and limits; each limit gets a price.
@@ -97,7 +97,7 @@ def allocate(
 def _solve(
     problem: AllocationProblem | Program, solver: SolverOption
 ) -> tuple[Allocation, CrossCheck | None]:
-    """Give the answer; of two solvers' answers the better one, with the comparison."""
+    """Return the answer; of two solvers' answers the better one, with the comparison."""
     if solver is not SolverOption.BOTH:
         from clear_opt.solvers import solve
 

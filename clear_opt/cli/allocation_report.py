@@ -32,7 +32,7 @@ _LABEL = 11  # columns, so that tables one below the other line up
 def allocation_as_json(
     allocation: Allocation, check: CrossCheck | None = None, plan: Plan | None = None
 ) -> dict[str, Any]:
-    """Give the numbers of an allocation, in plain Python types; those of a plan have more."""
+    """Return the numbers of an allocation, in plain Python types; those of a plan have more."""
     summary: dict[str, Any] = {
         "n_queries": len(allocation),
         "budget": whole(allocation.budget),
@@ -71,7 +71,7 @@ def allocation_as_json(
 
 
 def whole(amount: float) -> float:
-    """Give a whole number as such: 50, not 50.0."""
+    """Return a whole number as such: 50, not 50.0."""
     return int(amount) if amount == int(amount) else amount
 
 
@@ -207,7 +207,7 @@ def _first_queries(allocation: Allocation, query_ids: Sequence[str]) -> Table:
 
 
 def price_in_words(price: float) -> str:
-    """Say what a shadow price means."""
+    """Return what a shadow price means."""
     if price <= 0:
         return "0: tokens are not scarce, one more would be worth nothing"
     return (
@@ -217,7 +217,7 @@ def price_in_words(price: float) -> str:
 
 
 def proof_in_words(allocation: Allocation) -> str:
-    """Say what the dual bound and the gap prove."""
+    """Return what the dual bound and the gap prove."""
     return (
         f"no allocation within the budget is worth more than {allocation.dual_bound:,.4f}; "
         f"this one is at most {allocation.gap:.2g} ({100 * allocation.relative_gap:.2g} %) below"
@@ -225,7 +225,7 @@ def proof_in_words(allocation: Allocation) -> str:
 
 
 def cross_check_in_words(check: CrossCheck) -> str:
-    """Say in one line how far two solvers are apart."""
+    """Return in one line how far two solvers are apart."""
     return (
         f"the conic solver's dual bound differs by {check.bound_difference:.1e}, its price by "
         f"{check.price_difference:.1e} (relative)" + (f"; {check.note}" if check.note else "")

@@ -111,7 +111,7 @@ def predict_table(
 
 
 def described_by(table: QueryTable, learned: SurgePredictor) -> pd.DataFrame:
-    """Give the columns of the file that a predictor reads, in their kinds of its training."""
+    """Return the columns of the file that a predictor reads, in their kinds of its training."""
     known = getattr(learned, "range_", None)
     return table.queries(learned.columns_, None if known is None else known.categories_)
 
@@ -156,7 +156,7 @@ def predict_in_chunks(
 
 
 def note_outside(learned: SurgePredictor, queries: pd.DataFrame) -> None:
-    """Say how many of the queries the predictor can only guess about."""
+    """Return how many of the queries the predictor can only guess about."""
     outside = int(learned.outside_training(queries).sum())
     if outside:
         note(

@@ -83,7 +83,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
 ) -> None:
-    """Say what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
+    """Return what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
 
     Compares uniform caps, caps proportional to predicted thresholds, the learned allocation, and
     an oracle that knows every outcome, with bootstrap intervals, calibration and regret. No model

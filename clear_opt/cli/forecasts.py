@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forecast]:
-    """Give the forecast of each offer, and note what was not used or had to be assumed."""
+    """Return the forecast of each offer, and note what was not used or had to be assumed."""
     from clear_opt.inputs import PlannedOffer, given
 
     source = _Predictions(table, asked)
@@ -57,7 +57,7 @@ def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forec
 def _note_margin(
     offers: Sequence[PlannedOffer], found: Mapping[str, Forecast], *, learned: bool
 ) -> None:
-    """Say what the margin of a chance bound rests on, where that is little."""
+    """Return what the margin of a chance bound rests on, where that is little."""
     if not learned:
         note(
             "the margin covers how far single answers stray; what all given lengths may have wrong "
@@ -99,7 +99,7 @@ class _Predictions:
 
 
 def _table_of(offer: PlannedOffer, table: QueryTable, asked: Asked) -> QueryTable:
-    """Give the table with an offer's curves: one of its own, or that of the queries."""
+    """Return the table with an offer's curves: one of its own, or that of the queries."""
     from clear_opt.inputs import read_queries
 
     if offer.curves is None:

@@ -30,7 +30,7 @@ def keep_compiled() -> None:
 
 
 def cache_folder(platform: str, environment: Mapping[str, str]) -> Path:
-    """Give the folder for compiled code: in the place that the platform has for caches.
+    """Return the folder for compiled code: in the place that the platform has for caches.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def cache_folder(platform: str, environment: Mapping[str, str]) -> Path:
 
 
 def _can_be_written(folder: Path) -> bool:
-    """Say whether a folder, or the nearest there is above it, can be written to."""
+    """Return whether a folder, or the nearest there is above it, can be written to."""
     if not folder.is_absolute():
         return False
     there = next(one for one in (folder, *folder.parents) if one.exists())

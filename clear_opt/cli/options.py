@@ -123,7 +123,7 @@ class Asked:
 
 
 def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it gets them together as its first argument.
+    """Return a command the shared options; it gets them together as its first argument.
 
     The command line is read off a function's signature, so the one given back has the fields of
     `Asked` and the command's own options behind QUERIES.

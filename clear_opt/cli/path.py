@@ -41,7 +41,7 @@ def path(
         ),
     ] = None,
 ) -> None:
-    """Say what each of many budgets buys: price, right answers, and how many queries are funded.
+    """Return what each of many budgets buys: price, right answers, and how many queries are funded.
 
     Budgets share the work; of a plan or of expected spend each is a solve. Budgets are totals, not
     tokens per query. Of a plan the first limit varies.
@@ -141,7 +141,7 @@ def _print(found: BudgetPath, posed: Posed) -> None:
 
 
 def _each(price: float, unit: str) -> str:
-    """Say what one more right answer costs, where anything does."""
+    """Return what one more right answer costs, where anything does."""
     if price == 0:
         return ""
     return f"{1 / price:,.0f}" if unit == "tokens" else written(1 / price, 4)

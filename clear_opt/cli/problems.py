@@ -46,7 +46,7 @@ class Posed(NamedTuple):
         return bool((self.table.weight != 1).any())
 
     def rows(self, allocation: Allocation) -> pa.Table:
-        """Give an answer as a table, with the offers where there was a choice of them."""
+        """Return an answer as a table, with the offers where there was a choice of them."""
         found = allocation.to_table(list(self.table.query_ids))
         chosen = self.plan is not None and self.plan.offers
         return found if chosen or "offer" not in found.column_names else found.drop(["offer"])
@@ -78,7 +78,7 @@ def read_problem(asked: Asked, budget: float | None, *, varies: bool = False) ->
 
 
 def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
-    """Give the plan with what the options change of it."""
+    """Return the plan with what the options change of it."""
     if not asked.counts_otherwise:
         return None
     from clear_opt.inputs import Plan, PlannedLimit, read_plan
@@ -107,7 +107,7 @@ def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
 
 
 def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
-    """Give the program of a plan for the queries of a file."""
+    """Return the program of a plan for the queries of a file."""
     from clear_opt.cli.forecasts import forecasts_of
 
     tenants = table.labels(plan.tenant_column) if plan.tenants else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def program_as_json(allocation: Allocation, plan: Plan) -> dict[str, Any]:
-    """Give what an answer to a plan has beside the numbers of every allocation."""
+    """Return what an answer to a plan has beside the numbers of every allocation."""
     return {
         "basis": plan.basis,
         "overrun_probability": plan.overrun_probability,
@@ -44,7 +44,7 @@ def answered_by(allocation: Allocation) -> dict[str, int]:
 
 
 def offers_in_words(allocation: Allocation) -> dict[str, str]:
-    """Say which offer answers how many queries, where there are several."""
+    """Return which offer answers how many queries, where there are several."""
     counts = answered_by(allocation)
     if len(counts) < 2:
         return {}
@@ -52,12 +52,12 @@ def offers_in_words(allocation: Allocation) -> dict[str, str]:
 
 
 def prices_in_words(allocation: Allocation) -> str:
-    """Say what each constraint's price means, one a line."""
+    """Return what each constraint's price means, one a line."""
     return "\n".join(map(row_in_words, allocation.rows))
 
 
 def spending_in_words(allocation: Allocation, plan: Plan) -> dict[str, str]:
-    """Say what caps allow, what is expected to be spent, and what limits are for."""
+    """Return what caps allow, what is expected to be spent, and what limits are for."""
     first = allocation.rows[0]
     found = {
         "budget": f"{written(first.amount)} {first.unit} "
@@ -72,7 +72,7 @@ def spending_in_words(allocation: Allocation, plan: Plan) -> dict[str, str]:
             for row in allocation.rows
             if row.reserve
         )
-        found["kept_back"] = (
+        found["chance_reserve"] = (
             f"{kept or 'nothing'}, so that a limit is exceeded "
             f"{100 * plan.overrun_probability:.4g} % of the time at most"
         )

@@ -40,15 +40,15 @@ class Curve(PerQuery, ABC):
 
     @abstractmethod
     def value(self, tokens: Array) -> Array:
-        """Give U(b), a probability, at caps ``tokens`` of shape (n,) or a scalar."""
+        """Return U(b), a probability, at caps ``tokens`` of shape (n,) or a scalar."""
 
     @abstractmethod
     def marginal(self, tokens: Array) -> Array:
-        """Give the right derivative U'(b), success per token, at ``tokens``: (n,) or scalar."""
+        """Return the right derivative U'(b), success per token, at ``tokens``: (n,) or scalar."""
 
     @abstractmethod
     def response(self, price: Array) -> Array:
-        """Give the caps between threshold and peak that maximise U(b) - price * b.
+        """Return the caps between threshold and peak that maximise U(b) - price * b.
 
         ``price`` is success per token, a scalar or of shape (n,), at least zero. The largest
         maximiser, tokens, shape (n,). Whether the query pays its way at all is the envelope's
@@ -57,7 +57,7 @@ class Curve(PerQuery, ABC):
 
     @abstractmethod
     def tangent(self, start: Array) -> Array:
-        """Give the caps at which the chord from (start, U(start)) touches the curve, tokens (n,).
+        """Return the caps at which the chord from (start, U(start)) touches the curve, tokens (n,).
 
         Where the curve is concave from ``start`` on, the answer is ``start`` itself.
         """
@@ -65,7 +65,7 @@ class Curve(PerQuery, ABC):
     def line_below(
         self, left: Array, right: Array, at_left: Array, at_right: Array
     ) -> tuple[Array, Array]:
-        """Give the ends of a line that stays below the curve between two caps, shape (n,) each.
+        """Return the ends of a line that stays below the curve between two caps, shape (n,) each.
 
         Where the curve is concave between them it is the chord, further below the threshold the
         tangent at ``left``. Past its peak a curve is taken to rise no more.
@@ -107,7 +107,7 @@ def settle(curve: PerQuery) -> None:
 
 
 def alike(given: Mapping[str, Any]) -> dict[str, Array]:
-    """Give parameters, by name, as float64 arrays of one shape (n,) that nobody can change.
+    """Return parameters, by name, as float64 arrays of one shape (n,) that nobody can change.
 
     They are NumPy's, whatever was given. Only if a JAX transformation is passing through one of
     them do all become JAX arrays, so that curves can be built inside the transformation.
@@ -174,5 +174,5 @@ def require_height(height: Any, remedy: str = "give a probability") -> None:
 
 
 def is_height(values: np.ndarray) -> np.ndarray:
-    """Say which are probabilities above zero, but for the last digits of 32 bits."""
+    """Return which are probabilities above zero, but for the last digits of 32 bits."""
     return (values > 0) & (values <= 1 + _LAST_DIGITS)

@@ -19,7 +19,7 @@ from clear_opt.errors import InvalidInputError
 
 
 def as_tables(grid: Any, values: Any, column: str) -> tuple[Array, Array]:
-    """Give checked grids and what is known at their points as arrays of one shape (n, m).
+    """Return checked grids and what is known at their points as arrays of one shape (n, m).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _prepended(table: Array, first: float) -> Array:
 
 
 def _as_table(values: Any, column: str) -> Array:
-    """Give numbers as an array of shape (1, m) or (n, m), or say what is wrong with them."""
+    """Return numbers as an array of shape (1, m) or (n, m), or say what is wrong with them."""
     table = numbers_or_traced(values, column)
     if table.ndim not in (1, 2):
         raise InvalidInputError(

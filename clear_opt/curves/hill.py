@@ -48,7 +48,7 @@ class Hill(Sigmoid):
         require_height(self.height)
 
     def value(self, tokens: Array) -> Array:
-        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        """Return U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
         xp = namespace(self.half, tokens)
         ratio = xp.asarray(tokens) / self.half
         return self.height * select(
@@ -56,7 +56,7 @@ class Hill(Sigmoid):
         )
 
     def marginal(self, tokens: Array) -> Array:
-        """Give U'(b), success per token, shape (n,)."""
+        """Return U'(b), success per token, shape (n,)."""
         xp = namespace(self.half, tokens)
         ratio = xp.asarray(tokens) / self.half
         at_zero = xp.where(self.shape > 1, 0.0, 1.0) + 0.0 * ratio
@@ -68,7 +68,7 @@ class Hill(Sigmoid):
         return self.height / self.half * select(ratio > 0, ratio, at_zero, 1.0, slope)
 
     def response(self, price: Array) -> Array:
-        """Give the cap in [threshold, peak] that maximises U(b) - price * b, tokens, (n,)."""
+        """Return the cap in [threshold, peak] that maximises U(b) - price * b, tokens, (n,)."""
         xp = namespace(self.half, price)
         low, high = self._inflection() + 0.0 * price, self._saturation() + 0.0 * price
         scale = self.height * self.shape / self.half

@@ -51,17 +51,17 @@ class Logistic(Sigmoid):
         return self.height / logistic(self.midpoint / self.scale)
 
     def value(self, tokens: Array) -> Array:
-        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        """Return U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
         at_zero = logistic(-self.midpoint / self.scale)
         return self._amplitude() * (logistic((tokens - self.midpoint) / self.scale) - at_zero)
 
     def marginal(self, tokens: Array) -> Array:
-        """Give U'(b), success per token, shape (n,)."""
+        """Return U'(b), success per token, shape (n,)."""
         v = (tokens - self.midpoint) / self.scale
         return self._amplitude() / self.scale * logistic(v) * logistic(-v)
 
     def response(self, price: Array) -> Array:
-        """Give the cap in [midpoint, peak] that maximises U(b) - price * b, tokens, shape (n,)."""
+        """Return the cap in [midpoint, peak] that maximises U(b) - price * b, shape (n,)."""
         xp = namespace(self.midpoint, price)
         # s (1 - s) = r on the upper branch: s/(1-s) = (1 + sqrt(1-4r))^2 / (4r).
         least = xp.exp(-SATURATION)

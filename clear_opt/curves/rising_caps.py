@@ -15,7 +15,7 @@ _BEFORE = (0.25, 0.5, 0.75)  # of the threshold, where draws are worth something
 
 
 def rising_caps(curves: Curve, weights: np.ndarray, points: int) -> np.ndarray:
-    """Give a grid of caps for each query from draws of its curve.
+    """Return a grid of caps for each query from draws of its curve.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def rising_caps(curves: Curve, weights: np.ndarray, points: int) -> np.ndarray:
 
 
 def _landmarks(curves: Curve, draws: int, points: int) -> np.ndarray:
-    """Give caps from where each draw begins to where it is done, shape (n * S, k)."""
+    """Return caps from where each draw begins to where it is done, shape (n * S, k)."""
     if isinstance(curves, TabularCurve):
         return np.asarray(curves.grid)
     # Evenly spaced slopes are about evenly spaced caps, whatever the family. Each draw has its
@@ -77,7 +77,7 @@ def _landmarks(curves: Curve, draws: int, points: int) -> np.ndarray:
 
 
 def _with_the_token_before(marks: np.ndarray) -> np.ndarray:
-    """Give whole caps >= 1, shape (n, k), and those one below: ascending, each once, then inf."""
+    """Return whole caps >= 1, shape (n, k), and those one below: ascending, each once, then inf."""
     both = np.concatenate([marks, np.where(marks > 1, marks - 1, np.inf)], axis=1)
     both.sort(axis=1)
     both[:, 1:][both[:, 1:] == both[:, :-1]] = np.inf

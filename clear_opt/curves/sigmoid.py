@@ -38,7 +38,7 @@ class Sigmoid(Curve):
         """
 
     def tangent(self, start: Array) -> Array:
-        """Give the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""
+        """Return the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""
         xp = namespace(self.threshold, start)
         convex = start < self.threshold
         origin = xp.where(convex, start, 0.0)

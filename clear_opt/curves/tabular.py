@@ -65,22 +65,22 @@ class TabularCurve(Curve):
         )
 
     def value(self, tokens: Array) -> Array:
-        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        """Return U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
         x0, x1, y0, y1 = self._segment(tokens)
         return y0 + _slope(x0, x1, y0, y1) * (tokens - x0)
 
     def marginal(self, tokens: Array) -> Array:
-        """Give the right derivative U'(b), success per token, shape (n,)."""
+        """Return the right derivative U'(b), success per token, shape (n,)."""
         return _slope(*self._segment(tokens))
 
     def response(self, price: Array) -> Array:
-        """Give the hull vertex that maximises U(b) - price * b, tokens, shape (n,)."""
+        """Return the hull vertex that maximises U(b) - price * b, tokens, shape (n,)."""
         xp = namespace(self.grid, price)
         hull = self.hull(xp.zeros(len(self)), xp.full(len(self), xp.inf))
         return hull_response(hull, price + xp.zeros(len(self)), inclusive=True)
 
     def tangent(self, start: Array) -> Array:
-        """Give the first vertex of the hull that begins at ``start``, tokens, shape (n,)."""
+        """Return the first vertex of the hull that begins at ``start``, tokens, shape (n,)."""
         xp = namespace(self.grid, start)
         hull = self.hull(start + xp.zeros(len(self)), xp.full(len(self), xp.inf))
         return hull.tokens[:, min(1, hull.tokens.shape[1] - 1)]
@@ -88,7 +88,7 @@ class TabularCurve(Curve):
     def line_below(
         self, left: Array, right: Array, at_left: Array, at_right: Array
     ) -> tuple[Array, Array]:
-        """Give the ends of the steepest line from the left that stays below all points between."""
+        """Return the ends of the steepest line from the left that stays below all points."""
         xp = namespace(self.grid, left, right)
         run = self.grid - left[:, None]
         between = (run > 0) & (self.grid < right[:, None])
@@ -131,12 +131,12 @@ class TabularCurve(Curve):
 
 
 def _slope(x0: Array, x1: Array, y0: Array, y1: Array) -> Array:
-    """Give the slopes of segments, success per token; zero beyond the last point, shape (n,)."""
+    """Return the slopes of segments, success per token; zero beyond the last point, shape (n,)."""
     return (y1 - y0) / namespace(x0).where(x1 > x0, x1 - x0, 1.0)
 
 
 def hull_response(hull: Hull, price: Array, *, inclusive: bool) -> Array:
-    """Give the hull vertex at which the slope falls to ``price``, tokens, shape (n,).
+    """Return the hull vertex at which the slope falls to ``price``, tokens, shape (n,).
 
     ``inclusive`` decides a tie between the two ends of a segment whose slope is the price itself:
     the right end where true, else the left.

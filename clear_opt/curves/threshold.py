@@ -149,22 +149,22 @@ class ThresholdCurve(Curve):
 
     @abstractmethod
     def _shape(self, y: Array) -> Array:
-        """Give s(y) for y >= 0, beyond the peak as in the ``decay`` reading."""
+        """Return s(y) for y >= 0, beyond the peak as in the ``decay`` reading."""
 
     @abstractmethod
     def _shape_slope(self, y: Array) -> Array:
-        """Give s'(y) for y >= 0."""
+        """Return s'(y) for y >= 0."""
 
     @abstractmethod
     def _shape_response(self, slope: Array) -> Array:
-        """Give the largest y in [0, 1] with s'(y) >= slope, for slope in [0, s'(0)]; 0 above."""
+        """Return the largest y in [0, 1] with s'(y) >= slope, for slope in [0, s'(0)]; 0 above."""
 
     @abstractmethod
     def _shape_tangent(self, gap: Array) -> Array:
-        """Give the y in [0, 1] with s'(y) (gap + y) = s(y), for gap >= 0."""
+        """Return the y in [0, 1] with s'(y) (gap + y) = s(y), for gap >= 0."""
 
     def value(self, tokens: Array) -> Array:
-        """Give U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
+        """Return U(b), shape (n,), at caps ``tokens`` (scalar or shape (n,))."""
         xp = namespace(self.tau, tokens)
         y = self.beta * (tokens - self.tau)
         if self.beyond_peak == "plateau":
@@ -172,7 +172,7 @@ class ThresholdCurve(Curve):
         return self.height * select(y > 0, y, 0.0, 1.0, self._shape)
 
     def marginal(self, tokens: Array) -> Array:
-        """Give the right derivative U'(b), success per token, shape (n,)."""
+        """Return the right derivative U'(b), success per token, shape (n,)."""
         xp = namespace(self.tau, tokens)
         y = self.beta * (tokens - self.tau)
         slope = select(y >= 0, y, 0.0, 0.0, self._shape_slope)
@@ -181,7 +181,7 @@ class ThresholdCurve(Curve):
         return self.height * self.beta * slope
 
     def response(self, price: Array) -> Array:
-        """Give the cap in [tau, peak] that maximises U(b) - price * b, tokens, shape (n,)."""
+        """Return the cap in [tau, peak] that maximises U(b) - price * b, tokens, shape (n,)."""
         xp = namespace(self.tau, price)
         limit = self._slope_at_threshold
         slope = price * limit / self.alpha
@@ -191,7 +191,7 @@ class ThresholdCurve(Curve):
         return self.tau + y / self.beta
 
     def tangent(self, start: Array) -> Array:
-        """Give the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""
+        """Return the tangent point of the chord from (start, U(start)), tokens, shape (n,)."""
         xp = namespace(self.tau, start)
         gap = self.beta * (self.tau - start)
         y = select(gap > 0, gap, 0.0, 1.0, self._shape_tangent)
@@ -218,13 +218,13 @@ class ThresholdCurve(Curve):
 
 
 def _invertible(slopes: np.ndarray) -> np.ndarray:
-    """Say which have an inverse, and a finite product with every cap."""
+    """Return which have an inverse, and a finite product with every cap."""
     with np.errstate(all="ignore"):
         return np.isfinite(1.0 / slopes) & np.isfinite(slopes * float(MOST_TOKENS))
 
 
 def _slopes(height: Array, width: Array, slope_at_threshold: float) -> tuple[Array, Array]:
-    """Give alpha and beta, shape (n,); where they are known, in arrays that nobody else holds."""
+    """Return alpha and beta, shape (n,); where they are known, in arrays that nobody else holds."""
     if is_traced(height) or is_traced(width):
         return height * slope_at_threshold / width, 1.0 / width
     shape = height.shape

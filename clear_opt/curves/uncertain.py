@@ -162,18 +162,18 @@ class UncertainCurves:
         return len(self.curves) // self.draws
 
     def take(self, rows: Any) -> Self:
-        """Give some of the queries: ``rows`` is an index array, mask or slice."""
+        """Return some of the queries: ``rows`` is an index array, mask or slice."""
         chosen = np.arange(len(self))[rows]
         places = (chosen[:, None] * self.draws + np.arange(self.draws)).ravel()
         return type(self)(self.curves.take(places), self.draws, self.weights[chosen])
 
     def values(self, tokens: Any) -> np.ndarray:
-        """Give each draw's success at caps ``tokens``, a scalar or (n,); shape (n, S)."""
+        """Return each draw's success at caps ``tokens``, a scalar or (n,); shape (n, S)."""
         caps = np.broadcast_to(as_numbers(tokens, "tokens"), (len(self),))
         return np.asarray(self.curves.value(np.repeat(caps, self.draws))).reshape(-1, self.draws)
 
     def expected(self, points: int = _POINTS) -> TabularCurve:
-        """Give the chance of a right answer within a cap, whichever draw is the query's own.
+        """Return the chance of a right answer within a cap, whichever draw is the query's own.
 
         It is the mean over the draws, and what to allocate by where the number of right answers to
         expect is what counts: it is linear in the curves. At no whole cap does it claim more than
@@ -197,7 +197,7 @@ class UncertainCurves:
         return self._tabulated(points, mean)
 
     def conservative(self, level: float = 0.2, points: int = _POINTS) -> TabularCurve:
-        """Give the chance of a right answer that a cap reaches with probability 1 - level.
+        """Return the chance of a right answer that a cap reaches with probability 1 - level.
 
         At each cap it is the quantile of that level over the draws. Allocating by it means: count
         for a query only what can be relied on. It does not say that all queries of a batch reach

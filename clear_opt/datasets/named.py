@@ -58,7 +58,7 @@ INSTANCES: tuple[str, ...] = tuple(_MAKERS)
 
 
 def named_instance(name: str) -> Instance:
-    """Give a named problem with its certified optimum.
+    """Return a named problem with its certified optimum.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def _offer(rng: np.random.Generator, name: str, n: int, family: str, basis: Basi
 
 
 def _useful(offer: Offer) -> np.ndarray:
-    """Give caps that are plenty, tokens, shape (n,): saturating families never quite peak."""
+    """Return caps that are plenty, tokens, shape (n,): saturating families never quite peak."""
     peak, threshold = np.asarray(offer.curves.peak), np.asarray(offer.curves.threshold)
     if isinstance(offer.curves, Hill | Logistic):
         return np.minimum(peak, 20.0 * threshold + 100.0)
@@ -149,7 +149,7 @@ def _some_caps(rng: np.random.Generator, dual: LagrangianDual) -> Assignment:
     """Draw an offer and a cap for some of the queries; the others are at their floors."""
     program = dual.program
     n = len(program)
-    opened = np.stack([lane.open for lane in dual.free_lanes])
+    opened = np.stack([lane.can_fund for lane in dual.free_choices])
     lane = np.argmax(opened * rng.random(opened.shape), axis=0)
     able, taken = opened.any(axis=0), rng.random(n) < rng.uniform(0.05, 1.0)
     taken[np.argmax(able * rng.random(n))] = True  # at least one
@@ -157,15 +157,15 @@ def _some_caps(rng: np.random.Generator, dual: LagrangianDual) -> Assignment:
     resting = np.where(program.floor > 0, np.argmax(dual.can_idle, axis=0), IDLE)
     caps = program.floor.copy()
     part = rng.random(n) ** 2
-    for k, one in enumerate(dual.free_lanes):
+    for k, one in enumerate(dual.free_choices):
         here = taken & (lane == k)
         wanted = one.cap_at(one.least + part * (one.most - one.least))
-        caps[here] = np.maximum(wanted, one.entry_cap)[here]
+        caps[here] = np.maximum(wanted, one.breakeven_cap)[here]
     return Assignment(dual, np.where(taken, lane, resting), caps)
 
 
 def _settled(rng: np.random.Generator, row: Constraint, used: float, members: int) -> Constraint:
-    """Give a constraint an amount that the drawn caps keep."""
+    """Return a constraint an amount that the drawn caps keep."""
     if isinstance(row, Limit):
         return replace(row, amount=used * 10 ** rng.uniform(0.0, 0.4) + rng.uniform(1.0, 2.0))
     if isinstance(row, Guarantee):

@@ -149,7 +149,7 @@ def _simulated(
 
 
 def _features(truth: Completion, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Give noisy views of the truth, arrays of shape (n,).
+    """Return noisy views of the truth, arrays of shape (n,).
 
     ``words`` and ``steps`` hint at the length of the answer, ``level`` (0 to 10) at how unlikely a
     right one is. Each has an error of its own.

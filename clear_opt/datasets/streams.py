@@ -92,7 +92,7 @@ def draw(
 
 
 def counts(stream: str, n: int) -> dict[str, int]:
-    """Give the whole number of queries of each pool, in sum n: largest remainders are rounded up.
+    """Return the whole number of queries of each pool, in sum n: largest remainders are rounded up.
 
     Raises
     ------
@@ -114,5 +114,5 @@ def counts(stream: str, n: int) -> dict[str, int]:
 
 
 def pool_words(pool: np.ndarray) -> str:
-    """Say how many queries are of each pool."""
+    """Return how many queries are of each pool."""
     return ", ".join(f"{name}={int((pool == name).sum())}" for name in STREAMS["Balanced"])

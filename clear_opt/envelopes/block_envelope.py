@@ -16,7 +16,7 @@ import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace, saturating
 from clear_opt._numerics.batched import STATIC
-from clear_opt._numerics.chunked import each, largest
+from clear_opt._numerics.chunked import map_chunked, max_chunked
 from clear_opt._numerics.upper_hull import upper_hull
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.defaults import BLOCK_LOSS, MOST_TOKENS
@@ -71,7 +71,7 @@ def envelope_on_blocks(
 
 
 def corner_caps(corners: Array, floor: Array, ceiling: Array, block: int) -> Array:
-    """Give the whole blocks at which a piecewise linear curve's hull may have a vertex.
+    """Return the whole blocks at which a piecewise linear curve's hull may have a vertex.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ class BlockEnvelope(CurveEnvelope):
         return self.last
 
     @property
-    def least(self) -> Array:
+    def min_funded(self) -> Array:
         """The first block on the concave part, or the tangent, whichever is less, tokens, (n,)."""
         return self.concave_from
 
     def value(self, tokens: Array) -> Array:
-        """Give the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""
+        """Return the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""
         xp = namespace(self.start, tokens)
         chord = self.start_value + self.abandonment_price * (tokens - self.start)
         below = xp.clip(xp.floor(tokens / self.block) * self.block, self.tangent, self.end)
@@ -125,32 +125,32 @@ class BlockEnvelope(CurveEnvelope):
         return xp.where(tokens < self.tangent, chord, self._worth(below) + rise)
 
     def response(self, price: Array, *, inclusive: bool = True) -> Array:
-        """Give the best whole blocks at a price, tokens, shape (n,); see `Envelope.response`."""
+        """Return the best whole blocks at a price, tokens, shape (n,); see `Envelope.response`."""
         xp = namespace(self.start, price)
         ceded = self.abandonment_price
         pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
         wanted = xp.maximum(self._best_block(price, inclusive=inclusive), self.tangent)
         return xp.where(pays, wanted, self.start)
 
-    def committed(self, price: Array) -> Array:
-        """Give the best whole blocks on the concave part, the fewest of equally good ones, (n,)."""
+    def response_if_funded(self, price: Array) -> Array:
+        """Return the best whole blocks on the concave part, the fewest on a tie, (n,)."""
         return self._best_block(price, inclusive=False)
 
     def funded_caps(self, price: Array, count: int | None = None) -> Array:
-        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`.
+        """Return the response, tokens, (count,), of funded queries; see `CurveEnvelope`.
 
         The fewest of equally good blocks, so that a price leaves out the block whose slope it is.
         """
         first = self if count is None else self.take(slice(0, count))
-        return namespace(self.start, price).maximum(first.committed(price), first.tangent)
+        return namespace(self.start, price).maximum(first.response_if_funded(price), first.tangent)
 
     @property
-    def steepest(self) -> Array:
-        """Slope of the first block beyond `least`, weighted success per token, shape (n,)."""
-        return self.slope_above(self.least)
+    def max_slope(self) -> Array:
+        """Slope of the first block beyond `min_funded`, weighted success per token, shape (n,)."""
+        return self.slope_above(self.min_funded)
 
     def slope_above(self, caps: Array) -> Array:
-        """Give what a block more than ``caps`` gains, per token; zero from the end on, (n,)."""
+        """Return what a block more than ``caps`` gains, per token; zero from the end on, (n,)."""
         above = namespace(self.start, caps).minimum(caps + self.block, self.end)
         return self.weight * (self.curves.value(above) - self.curves.value(caps)) / self.block
 
@@ -158,7 +158,7 @@ class BlockEnvelope(CurveEnvelope):
         xp = namespace(self.start, price)
         wanted = own_response(self.curves, price, self.weight)
         nearest = xp.floor(wanted / self.block) * self.block
-        below = xp.clip(nearest, self.least, self.end)
+        below = xp.clip(nearest, self.min_funded, self.end)
         slope = self.slope_above(below)
         pays = slope >= price if inclusive else slope > price
         return xp.where(pays, xp.minimum(below + self.block, self.end), below)
@@ -168,7 +168,7 @@ class BlockEnvelope(CurveEnvelope):
 
 
 def _on_blocks(envelope: TangentEnvelope, block: int) -> BlockEnvelope:
-    tangent, slope, end, least = each(_vertices, envelope, block)
+    tangent, slope, end, least = map_chunked(_vertices, envelope, block)
     return BlockEnvelope(
         curves=envelope.curves,
         weight=envelope.weight,
@@ -184,7 +184,7 @@ def _on_blocks(envelope: TangentEnvelope, block: int) -> BlockEnvelope:
 
 
 def _vertices(envelope: TangentEnvelope, block: Array) -> tuple[Array, Array, Array, Array]:
-    """Give the first vertex, the slope up to it, the last vertex, and where blocks are concave."""
+    """Return the first vertex, the slope to it, the last vertex, and where blocks are concave."""
     xp, start = namespace(envelope.start), envelope.start
     values = envelope.curves.value
 
@@ -213,14 +213,14 @@ def _vertices(envelope: TangentEnvelope, block: Array) -> tuple[Array, Array, Ar
 
 
 def _blocks_matter(envelope: TangentEnvelope, block: int) -> bool:
-    """Say whether whole blocks lose a share worth mentioning of what the envelope promises.
+    """Return whether whole blocks lose a share worth mentioning of what the envelope promises.
 
     Looked at are some of the queries, each at half its abandonment price. Where a query's rise is
     so narrow that float64 cannot resolve it, only whole blocks have a value and a slope.
     """
     if len(envelope) == 0:
         return False
-    if largest(_unresolved, envelope) > 0 or envelope.dearest == np.inf:
+    if max_chunked(_unresolved, envelope) > 0 or envelope.max_breakeven_price == np.inf:
         return True
     rows = slice(None, None, -(-len(envelope) // _SAMPLE))
     loss, gain = _at_half_price(envelope.take(rows), block)
@@ -233,7 +233,7 @@ def _unresolved(envelope: TangentEnvelope) -> Array:
 
 
 def _at_half_price(envelope: TangentEnvelope, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give what rounding to blocks loses at half the abandonment price, and what funding gains."""
+    """Return the loss of rounding to blocks at half the abandonment price, and funding's gain."""
     price = 0.5 * envelope.abandonment_price
     caps, start_value = envelope.funded_caps(price), envelope.start_value
     below = np.maximum(np.floor(caps / block) * block, envelope.start)

@@ -22,7 +22,7 @@ from clear_opt import defaults
 from clear_opt._numerics.array_namespace import Array, chosen, namespace
 from clear_opt._numerics.arrays import once, per_query, read_only, refuse_missing
 from clear_opt._numerics.batched import PerQuery
-from clear_opt._numerics.chunked import each
+from clear_opt._numerics.chunked import map_chunked
 from clear_opt._numerics.upper_hull import Hull
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.curves.tabular import hull_response
@@ -55,29 +55,29 @@ class Envelope(ABC):
 
     @abstractmethod
     def value(self, tokens: Array) -> Array:
-        """Give the envelope, weighted success, at ``tokens`` (scalar or (n,)) in [start, end]."""
+        """Return the envelope, weighted success, at ``tokens`` (scalar or (n,)) in [start, end]."""
 
     @abstractmethod
     def response(self, price: Array, *, inclusive: bool = True) -> Array:
-        """Give the tokens, shape (n,), that maximise envelope(b) - price * b.
+        """Return the tokens, shape (n,), that maximise envelope(b) - price * b.
 
         A tie goes to the largest maximiser where ``inclusive``, else to the smallest. The price
         is a scalar or of shape (n,), weighted success per token.
         """
 
     @abstractmethod
-    def committed(self, price: Array) -> Array:
-        """Give the response, tokens (n,), of queries that must be funded whatever the price."""
+    def response_if_funded(self, price: Array) -> Array:
+        """Return the response, tokens (n,), of queries that must be funded whatever the price."""
 
     @property
     @abstractmethod
-    def least(self) -> Array:
+    def min_funded(self) -> Array:
         """Fewest tokens, shape (n,), a funded query can be given: concave from here on."""
 
     @property
     @abstractmethod
-    def steepest(self) -> Array:
-        """Price, shape (n,), from which on `committed` is `least`."""
+    def max_slope(self) -> Array:
+        """Price, shape (n,), from which on `response_if_funded` is `min_funded`."""
 
     @property
     @abstractmethod
@@ -85,13 +85,13 @@ class Envelope(ABC):
         """Prices at which demand may jump, shape (k,), in no order."""
 
     @property
-    def dearest(self) -> float:
+    def max_breakeven_price(self) -> float:
         """Highest abandonment price: from here on nobody is worth a token beyond the floor."""
         return float(self.abandonment_price.max(initial=0.0))
 
     @abstractmethod
     def take(self, rows: Any) -> Self:
-        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
+        """Return the envelopes of some queries: ``rows`` is an index array, mask or slice."""
 
 
 def concave_envelope(
@@ -142,7 +142,7 @@ def concave_envelope(
     queries = curves, start, top, weight
     if xp is not np:
         return TangentEnvelope(curves, weight, start, top, *_pieces(queries))
-    start_value, *others = each(_pieces, queries)
+    start_value, *others = map_chunked(_pieces, queries)
     if n and not start_value.any():  # the rule; one zero then stands for them all
         start_value = np.broadcast_to(0.0, (n,))
     return TangentEnvelope(curves, weight, start, top, start_value, *others)
@@ -155,7 +155,7 @@ def _known(column: str, value: Any, n: int) -> np.ndarray:
 
 
 def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, Array]:
-    """Give the value at the start, the tangent point and the abandonment price."""
+    """Return the value at the start, the tangent point and the abandonment price."""
     curves, start, ceiling, weight = queries
     xp = namespace(start, curves.threshold)
     end = useful_end(curves, start, ceiling)
@@ -170,7 +170,7 @@ def _pieces(queries: tuple[Curve, Array, Array, Array]) -> tuple[Array, Array, A
 
 
 def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
-    """Give the caps beyond which nothing is gained, or nothing can be given, tokens, shape (n,).
+    """Return the caps beyond which nothing is gained, or nothing can be given, tokens, shape (n,).
 
     A curve with a long tail peaks at 1e18 tokens, or never; no budget holds more than 2^53.
     """
@@ -180,7 +180,7 @@ def useful_end(curves: Curve, start: Array, ceiling: Array) -> Array:
 
 
 def own_response(curves: Curve, price: Array, weight: Array) -> Array:
-    """Give the curves' own response, tokens, shape (n,), to a price of weighted success."""
+    """Return the curves' own response, tokens, shape (n,), to a price of weighted success."""
     # Next to no weight sees a price beyond floats: the greatest number stands for it.
     seen = price / weight
     return curves.response(namespace(seen).minimum(seen, float(np.finfo(seen.dtype).max)))
@@ -200,7 +200,7 @@ class CurveEnvelope(PerQuery, Envelope):
 
     @abstractmethod
     def funded_caps(self, price: Array, count: int | None = None) -> Array:
-        """Give the response, tokens, of queries whose abandonment price is above ``price``.
+        """Return the response, tokens, of queries whose abandonment price is above ``price``.
 
         Shape (count,): of all, or of the first few queries only.
         """
@@ -227,21 +227,21 @@ class TangentEnvelope(CurveEnvelope):
         return known
 
     def value(self, tokens: Array) -> Array:
-        """Give the envelope, weighted success, shape (n,), at ``tokens`` in [start, end]."""
+        """Return the envelope, weighted success, shape (n,), at ``tokens`` in [start, end]."""
         xp = namespace(self.start, tokens)
         chord = self.start_value + self.abandonment_price * (tokens - self.start)
         curve = self.weight * self.curves.value(xp.clip(tokens, self.tangent, self.end))
         return xp.where(tokens < self.tangent, chord, curve)
 
     def response(self, price: Array, *, inclusive: bool = True) -> Array:
-        """Give the best tokens at a price, shape (n,); see `Envelope.response`."""
+        """Return the best tokens at a price, shape (n,); see `Envelope.response`."""
         xp = namespace(self.start, price)
         ceded = self.abandonment_price
         pays = (price <= ceded) & (ceded > 0) if inclusive else price < ceded
         return xp.where(pays, self.funded_caps(price), self.start)
 
     def funded_caps(self, price: Array, count: int | None = None) -> Array:
-        """Give the response, tokens, (count,), of funded queries; see `CurveEnvelope`."""
+        """Return the response, tokens, (count,), of funded queries; see `CurveEnvelope`."""
         xp = namespace(self.start, price)
         if count is None:
             return xp.clip(own_response(self.curves, price, self.weight), self.tangent, self.end)
@@ -249,21 +249,21 @@ class TangentEnvelope(CurveEnvelope):
         wanted = own_response(curves, price, self.weight[:count])
         return xp.clip(wanted, self.tangent[:count], self.end[:count])
 
-    def committed(self, price: Array) -> Array:
-        """Give the response on the curve's concave part, tokens, shape (n,)."""
+    def response_if_funded(self, price: Array) -> Array:
+        """Return the response on the curve's concave part, tokens, shape (n,)."""
         wanted = own_response(self.curves, price, self.weight)
-        return namespace(self.start, price).clip(wanted, self.least, self.end)
+        return namespace(self.start, price).clip(wanted, self.min_funded, self.end)
 
     @property
-    def least(self) -> Array:
+    def min_funded(self) -> Array:
         """Threshold or floor, whichever is larger, tokens, shape (n,)."""
         xp = namespace(self.start)
         return xp.minimum(xp.maximum(self.start, self.curves.threshold), self.end)
 
     @property
-    def steepest(self) -> Array:
-        """Slope of the curve at `least`, weighted success per token, shape (n,)."""
-        return self.weight * self.curves.marginal(self.least)
+    def max_slope(self) -> Array:
+        """Slope of the curve at `min_funded`, weighted success per token, shape (n,)."""
+        return self.weight * self.curves.marginal(self.min_funded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +273,7 @@ class HullEnvelope(Envelope):
     hull: Hull
 
     def value(self, tokens: Array) -> Array:
-        """Give the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""
+        """Return the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""
         xp = namespace(self.hull.tokens, tokens)
         offset = tokens * xp.ones(len(self.start)) - self.start
         corners = self.hull.tokens - self.hull.tokens[:, :1]
@@ -282,12 +282,12 @@ class HullEnvelope(Envelope):
         return self.start_value + (covered * self.hull.slopes).sum(axis=1)
 
     def response(self, price: Array, *, inclusive: bool = True) -> Array:
-        """Give the best vertex at a price, tokens, shape (n,); see `Envelope.response`."""
+        """Return the best vertex at a price, tokens, shape (n,); see `Envelope.response`."""
         xp = namespace(self.start, price)
         return hull_response(self.hull, price * xp.ones(len(self.start)), inclusive=inclusive)
 
-    def committed(self, price: Array) -> Array:
-        """Give the best vertex past the first chord, tokens, shape (n,)."""
+    def response_if_funded(self, price: Array) -> Array:
+        """Return the best vertex past the first chord, tokens, shape (n,)."""
         return namespace(self.start, price).maximum(self.response(price), self.tangent)
 
     @property
@@ -318,12 +318,12 @@ class HullEnvelope(Envelope):
         return self.hull.slopes[:, 0]
 
     @property
-    def least(self) -> Array:
+    def min_funded(self) -> Array:
         """First vertex after the left end, tokens, shape (n,)."""
         return self.tangent
 
     @property
-    def steepest(self) -> Array:
+    def max_slope(self) -> Array:
         """Slope of the first segment, weighted success per token, shape (n,)."""
         return self.abandonment_price
 
@@ -333,7 +333,7 @@ class HullEnvelope(Envelope):
         return self.hull.slopes.ravel()
 
     def take(self, rows: Any) -> HullEnvelope:
-        """Give the envelopes of some queries: ``rows`` is an index array, mask or slice."""
+        """Return the envelopes of some queries: ``rows`` is an index array, mask or slice."""
         return HullEnvelope(Hull(*(chosen(part, rows) for part in self.hull)))
 
 

@@ -40,7 +40,7 @@ class SpendPoints(NamedTuple):
 
 
 def spend_points(curves: Curve, lengths: Lengths, caps: Array, weight: Array = 1.0) -> SpendPoints:
-    """Give what caps are expected to spend and what they are worth.
+    """Return what caps are expected to spend and what they are worth.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def spend_points(curves: Curve, lengths: Lengths, caps: Array, weight: Array = 1
 
 
 def _values(curves: Curve, caps: Array) -> Array:
-    """Give the utility at caps of shape (n, m)."""
+    """Return the utility at caps of shape (n, m)."""
     if namespace(*jax.tree_util.tree_leaves((curves, caps))) is np:
         return np.stack([curves.value(column) for column in caps.T], axis=1)
     return jax.vmap(curves.value, in_axes=1, out_axes=1)(caps)
@@ -116,7 +116,7 @@ def spend_envelope(
 
 
 def vertex_caps(points: SpendPoints, hull: Hull) -> Array:
-    """Give the cap behind every vertex of the hull of these points, tokens, shape (n, v)."""
+    """Return the cap behind every vertex of the hull of these points, tokens, shape (n, v)."""
     xp = namespace(*points, *hull)
     columns = [
         xp.where(points.spend == hull.tokens[:, v, None], points.utility, -xp.inf).argmax(axis=1)
@@ -133,7 +133,7 @@ def cap_grid(
     points: int = defaults.GRID_POINTS,
     block: int = defaults.BLOCK,
 ) -> Array:
-    """Give caps worth considering for each query: whole blocks, dense where the hull may bend.
+    """Return caps worth considering for each query: whole blocks, dense where the hull may bend.
 
     Parameters
     ----------
@@ -203,14 +203,14 @@ def cap_grid(
 
 
 def _points_for(whole: Array) -> int:
-    """Give how many caps it takes from 1 to ``whole`` so that none is too far from the next."""
+    """Return how many caps it takes from 1 to ``whole`` so that none is too far from the next."""
     if is_traced(whole) or not len(whole):  # shapes cannot depend on values
         return 0
     return 1 + math.ceil(math.log(float(whole.max())) / math.log(_GROWTH))
 
 
 def _nearly_all_spent(lengths: Lengths, low: Array, top: Array) -> Array:
-    """Give a cap in [low, top] that spends nearly all that ``top`` spends, tokens, shape (n,).
+    """Return a cap in [low, top] that spends nearly all that ``top`` spends, tokens, shape (n,).
 
     A saturating curve's peak may lie far beyond any completion: caps in between cost the same.
     """

@@ -210,7 +210,7 @@ def _length_calibration(known: Forecasts) -> LengthCalibration | None:
 
 
 def within_table(calibration: Calibration) -> Sequence[dict[str, float]]:
-    """Give the calibration at each cap as rows of plain numbers, for tables and trackers."""
+    """Return the calibration at each cap as rows of plain numbers, for tables and trackers."""
     rows = []
     for cap, part, curve in zip(
         calibration.caps, calibration.within, calibration.curve_brier, strict=True

@@ -79,7 +79,7 @@ class Comparison:
         return self.accuracy("oracle")
 
     def accuracy(self, policy: str) -> float:
-        """Give a policy's mean of `answered` over the queries; 0 for an empty batch."""
+        """Return a policy's mean of `answered` over the queries; 0 for an empty batch."""
         return float(self.answered[policy].mean()) if self.n else 0.0
 
     def __repr__(self) -> str:

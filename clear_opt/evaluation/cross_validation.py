@@ -37,7 +37,7 @@ class CurvePredictor(Protocol):
         ...
 
     def predict(self, queries: Any) -> Curve:
-        """Give one curve for each row of such a table of queries."""
+        """Return one curve for each row of such a table of queries."""
         ...
 
 
@@ -224,7 +224,7 @@ def _joined(curves: Sequence[Any]) -> Any:
 
 
 def chosen_models(rollouts: Rollouts, models: Sequence[str] | None) -> tuple[str, ...]:
-    """Give the models to evaluate; a table that names none holds one, called `ONE_MODEL`.
+    """Return the models to evaluate; a table that names none holds one, called `ONE_MODEL`.
 
     Raises
     ------
@@ -250,19 +250,19 @@ def chosen_models(rollouts: Rollouts, models: Sequence[str] | None) -> tuple[str
 
 
 def rows_of(rollouts: Rollouts, model: str) -> Rollouts | None:
-    """Give the rows of one model, or ``None`` where it has no row."""
+    """Return the rows of one model, or ``None`` where it has no row."""
     if rollouts.model is None:
         return rollouts if len(rollouts) else None
     return rollouts.for_model(model) if model in rollouts.models else None
 
 
 def trained_models(predictor: Any) -> tuple[str, ...]:
-    """Give the models that a fitted predictor says it was trained on."""
+    """Return the models that a fitted predictor says it was trained on."""
     return tuple(trained_on(predictor).get("models", ()))
 
 
 def trained_on(predictor: Any) -> dict[str, Any]:
-    """Give what a predictor says of its training, or nothing."""
+    """Return what a predictor says of its training, or nothing."""
     found = getattr(predictor, "trained_on_", None)
     return dict(found) if found else {}
 

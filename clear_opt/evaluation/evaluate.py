@@ -48,7 +48,7 @@ def evaluate(
     level: float = LEVEL,
     on_step: Step | None = None,
 ) -> Evaluation:
-    """Say what a predictor is worth, in accuracy under a budget, on recorded rollouts.
+    """Return what a predictor is worth, in accuracy under a budget, on recorded rollouts.
 
     For each model and budget the queries of a batch share ``budget * n`` tokens, counted as caps.
     They are allotted by each policy (`clear_opt.evaluation.POLICY_NAMES`), and the caps are
@@ -220,7 +220,7 @@ def check_alone(folds: int | None, alone: bool) -> None:
 
 
 def check_budgets(budgets: Sequence[float]) -> tuple[float, ...]:
-    """Give budgets in ascending order, each once.
+    """Return budgets in ascending order, each once.
 
     Raises
     ------

@@ -65,19 +65,19 @@ class Evaluation:
         return self.mean_efficiency("learned")
 
     def mean_efficiency(self, policy: str) -> float:
-        """Give a policy's triage efficiency, averaged over the models."""
+        """Return a policy's triage efficiency, averaged over the models."""
         return float(np.mean([scores.efficiency(policy) for scores in self.models.values()]))
 
     def accuracy(self, policy: str) -> np.ndarray:
-        """Give a policy's accuracy at each budget, averaged over the models, shape (m,)."""
+        """Return a policy's accuracy at each budget, averaged over the models, shape (m,)."""
         return self._mean([scores.accuracy(policy) for scores in self.models.values()])
 
     def spend(self, policy: str) -> np.ndarray:
-        """Give a policy's tokens really spent per query, averaged over the models, shape (m,)."""
+        """Return a policy's tokens really spent per query, averaged over the models, shape (m,)."""
         return self._mean([scores.spend(policy) for scores in self.models.values()])
 
     def efficiency(self, policy: str = "learned") -> np.ndarray:
-        """Give a policy's triage efficiency at each budget, averaged over the models, (m,)."""
+        """Return a policy's triage efficiency at each budget, averaged over the models, (m,)."""
         return self._mean([scores.efficiency(policy) for scores in self.models.values()])
 
     @property
@@ -107,7 +107,7 @@ class Evaluation:
         )
 
     def cells(self) -> list[Cell]:
-        """Give every model at every budget, from the worst against uniform to the best."""
+        """Return every model at every budget, from the worst against uniform to the best."""
         found = [
             Cell(model, budget, difference, low, high)
             for model, scores in self.models.items()

@@ -79,7 +79,7 @@ class Forecasts:
         return cls(**arrays, caps=parts[0].caps)
 
     def take(self, rows: Any) -> Forecasts:
-        """Give some of the rollouts."""
+        """Return some of the rollouts."""
         arrays = {
             field.name: getattr(self, field.name)[rows]
             for field in fields(self)
@@ -88,7 +88,7 @@ class Forecasts:
         return Forecasts(**arrays, caps=self.caps)
 
     def numbered(self, group: int) -> Forecasts:
-        """Give the same forecasts as one group among several."""
+        """Return the same forecasts as one group among several."""
         return replace(self, group=np.full(len(self), group))
 
     @property
@@ -97,15 +97,15 @@ class Forecasts:
         return ~self.truncated | (self.length >= self.horizon)
 
     def success_within(self, cap: float) -> np.ndarray:
-        """Give the predicted probability of a right answer within a cap, tokens."""
+        """Return the predicted probability of a right answer within a cap, tokens."""
         return self.success * self._shorter(np.minimum(cap, self.horizon))
 
     def correct_within(self, cap: float) -> np.ndarray:
-        """Give what happened: the right answers within a cap, tokens."""
+        """Return what happened: the right answers within a cap, tokens."""
         return self.correct * (self.length <= np.minimum(cap, self.horizon))
 
     def length_position(self) -> np.ndarray:
-        """Give the predicted chance that a right answer within the horizon is no longer."""
+        """Return the predicted chance that a right answer within the horizon is no longer."""
         seen = np.maximum(self._shorter(self.horizon), np.finfo(np.float64).tiny)
         return np.minimum(self._shorter(self.length) / seen, 1.0)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def columns_for(
     rollouts: Rollouts, predictor: Any, folds: int | None, features: Sequence[str] | None
 ) -> Chosen:
-    """Give the table with the features that are used, and say which of them are outcomes.
+    """Return the table with the features that are used, and say which of them are outcomes.
 
     What is trained anew learns from the features that are named, or from all but outcomes: see
     `clear_opt.rollouts.choose_features`. A fitted predictor reads what it was trained on.
@@ -46,13 +46,13 @@ def columns_for(
 
 
 def columns_of(predictor: Any) -> tuple[str, ...] | None:
-    """Give the columns that a fitted predictor says it reads; ``None`` where it does not say."""
+    """Return the columns that a fitted predictor says it reads; ``None`` where it does not say."""
     read = getattr(predictor, "columns_", None)
     return None if read is None else tuple(map(str, read))
 
 
 def described(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, Any]:
-    """Say what a table holds, as `describe` does, and which columns were used of it.
+    """Return what a table holds, as `describe` does, and which columns were used of it.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def described(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, An
 
 
 def describe(rollouts: Rollouts) -> dict[str, Any]:
-    """Say what a table holds, and give a digest of what is scored.
+    """Return what a table holds, and give a digest of what is scored.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def describe(rollouts: Rollouts) -> dict[str, Any]:
 def notes_on(
     rollouts: Rollouts, predictor: Any, models: Sequence[str], folds: int | None
 ) -> list[str]:
-    """Say what a reader must know to take the figures for what they are."""
+    """Return what a reader must know to take the figures for what they are."""
     notes = []
     if rollouts.truncated is not None and (cut := int(rollouts.truncated.sum())):
         notes.append(

@@ -31,7 +31,7 @@ class RealisedFrontier:
     accuracy: np.ndarray
 
     def at(self, targets: ArrayLike) -> np.ndarray:
-        """Give the accuracy at given spends per query: see `accuracy_at_spend`."""
+        """Return the accuracy at given spends per query: see `accuracy_at_spend`."""
         return accuracy_at_spend(self.spend, self.accuracy, targets)
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ def realised_frontier(caps: Iterable[Any], recorded: Recorded) -> RealisedFronti
 
 
 def uniform_realised(recorded: Recorded) -> RealisedFrontier:
-    """Give the frontier of one cap for all queries, at every cap that matters.
+    """Return the frontier of one cap for all queries, at every cap that matters.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def uniform_realised(recorded: Recorded) -> RealisedFrontier:
 
 
 def oracle_realised(recorded: Recorded) -> RealisedFrontier:
-    """Give the frontier of who knows every rollout, pays for right ones alone, shortest first.
+    """Return the frontier of who knows every rollout, pays for right ones alone, shortest first.
 
     It bounds every rule at every spend: a rule pays at least the length of each right answer.
 

@@ -53,16 +53,16 @@ class Recorded:
         self.correct = rollouts.correct[self.row]
 
     def answered(self, tokens: Any) -> np.ndarray:
-        """Give each query's share of samples that are correct within its cap, shape (n,)."""
+        """Return each query's share of samples that are correct within its cap, shape (n,)."""
         within = self.correct * (self.length <= np.asarray(tokens)[self.place])
         return self._mean(within)
 
     def spend(self, tokens: Any) -> np.ndarray:
-        """Give the tokens each query would have used, averaged over its samples, shape (n,)."""
+        """Return the tokens each query would have used, averaged over its samples, shape (n,)."""
         return self._mean(np.minimum(self.length, np.asarray(tokens)[self.place]))
 
     def curves(self) -> TabularCurve:
-        """Give the completion curves that were recorded: `answered` at every whole-token cap.
+        """Return the completion curves that were recorded: `answered` at every whole-token cap.
 
         Each rises by a step where one of its samples is correct. Between two whole caps the step
         is a straight line, so the curves are right wherever a cap can lie.
@@ -95,7 +95,7 @@ class Recorded:
 
 
 def _step_points(length: np.ndarray, level: np.ndarray) -> list[tuple[float, float]]:
-    """Give the corners of a staircase: for each step the cap before it and the cap at it."""
+    """Return the corners of a staircase: for each step the cap before it and the cap at it."""
     points: list[tuple[float, float]] = [(0.0, 0.0)]
     for end, height in zip(length.tolist(), level.tolist(), strict=True):
         last, before = points[-1]

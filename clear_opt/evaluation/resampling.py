@@ -125,7 +125,7 @@ def bootstrap(
 
 
 def _resampled(times: np.ndarray, scores: ModelScores) -> np.ndarray:
-    """Give each draw's accuracies, shape (draws, policies, budgets)."""
+    """Return each draw's accuracies, shape (draws, policies, budgets)."""
     answered = np.stack([scores.answered[policy] for policy in _COMPARED], axis=1)
     n, policies, budgets = answered.shape
     total = times.astype(np.float64) @ answered.reshape(n, policies * budgets)
@@ -146,7 +146,7 @@ def _mean_intervals(drawn: list[np.ndarray], tails: tuple[float, float]) -> Mode
 
 
 def _efficiencies(drawn: np.ndarray) -> np.ndarray:
-    """Give the triage efficiency of each draw: the mean over budgets, shape (draws,)."""
+    """Return the triage efficiency of each draw: the mean over budgets, shape (draws,)."""
     learned, oracle = (drawn[:, _COMPARED.index(policy)] for policy in ("learned", "oracle"))
     return efficiency(learned, oracle).mean(axis=1)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def efficiency(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
-    """Give accuracy / oracle accuracy; 1 where the oracle itself gets nothing, NaN stays NaN.
+    """Return accuracy / oracle accuracy; 1 where the oracle itself gets nothing, NaN stays NaN.
 
     Examples
     --------
@@ -94,15 +94,15 @@ class ModelScores:
         return len(self.query_ids)
 
     def accuracy(self, policy: str) -> np.ndarray:
-        """Give a policy's accuracy at each budget: the mean over the queries, shape (m,)."""
+        """Return a policy's accuracy at each budget: the mean over the queries, shape (m,)."""
         return self.answered[policy].mean(axis=0)
 
     def spend(self, policy: str) -> np.ndarray:
-        """Give a policy's tokens really spent per query at each budget, shape (m,)."""
+        """Return a policy's tokens really spent per query at each budget, shape (m,)."""
         return self.spent[policy].mean(axis=0)
 
     def efficiency(self, policy: str = "learned") -> np.ndarray:
-        """Give a policy's accuracy as a share of the oracle's, shape (m,)."""
+        """Return a policy's accuracy as a share of the oracle's, shape (m,)."""
         return efficiency(self.accuracy(policy), self.accuracy("oracle"))
 
     @property

@@ -64,12 +64,12 @@ class SpendEvaluation:
     notes: tuple[str, ...] = ()
 
     def accuracy(self, policy: str, model: str | None = None) -> np.ndarray:
-        """Give a policy's accuracy at each spend, of one model or their mean, shape (m,)."""
+        """Return a policy's accuracy at each spend, of one model or their mean, shape (m,)."""
         models = self.frontiers if model is None else (model,)
         return np.mean([self.frontiers[name][policy].at(self.budgets) for name in models], axis=0)
 
     def as_json(self) -> dict[str, Any]:
-        """Give all figures in types that JSON knows.
+        """Return all figures in types that JSON knows.
 
         Returns
         -------
@@ -203,7 +203,7 @@ def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
 
 
 def _swept(program: Program) -> Iterable[np.ndarray]:
-    """Give the caps at each price of a token: the best answer to whatever budget they use."""
+    """Return the caps at each price of a token: the best answer to whatever budget they use."""
     dual = LagrangianDual.of(program)
     highest = float(dual.compiled.abandonment_price.max(initial=0.0))
     if highest <= 0:

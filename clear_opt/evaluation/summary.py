@@ -16,7 +16,7 @@ SHOWN = ("uniform", "proportional", "learned", "oracle")
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Give all figures of an evaluation in types that JSON knows; no number is NaN.
+    """Return all figures of an evaluation in types that JSON knows; no number is NaN.
 
     Parameters
     ----------
@@ -133,5 +133,5 @@ def _or_none(values: np.ndarray) -> list[float | None]:
 
 
 def _whole(budget: float) -> float:
-    """Give a whole number as such: 50, not 50.0."""
+    """Return a whole number as such: 50, not 50.0."""
     return int(budget) if budget == int(budget) else budget

@@ -11,7 +11,7 @@ from clear_opt.curves import ShiftedSurge
 
 
 def curve_table(query_ids: Sequence[str], curves: ShiftedSurge) -> pa.Table:
-    """Give the parameters of surges, one row per query.
+    """Return the parameters of surges, one row per query.
 
     Parameters
     ----------

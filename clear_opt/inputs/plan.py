@@ -91,7 +91,7 @@ class Plan(Part):
         return tuple(dict.fromkeys(part.tenant for part in parts if part.tenant is not None))
 
     def changed(self, **fields: Any) -> Plan:
-        """Give the same plan with other fields, checked again; ``None`` changes nothing.
+        """Return the same plan with other fields, checked again; ``None`` changes nothing.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Plan(Part):
         weight: Any = 1.0,
         block: int = defaults.BLOCK,
     ) -> Program:
-        """Give the program of a batch.
+        """Return the program of a batch.
 
         Parameters
         ----------
@@ -181,7 +181,7 @@ def _constraint(
     part: PlannedLimit | PlannedGuarantee | PlannedShare,
     tenants: Sequence[str] | np.ndarray | None,
 ) -> Constraint:
-    """Give a constraint, named as `clear_opt.per_tenant` would; its group may be empty."""
+    """Return a constraint, named as `clear_opt.per_tenant` would; its group may be empty."""
     group, whose = None, ""
     if part.tenant is not None:
         group, whose = np.asarray(tenants, dtype=object) == part.tenant, f"{part.tenant}'s "

@@ -17,7 +17,7 @@ LENGTHS = ("length_median", "length_spread")
 
 
 def given_curves(records: Records, rows: Sequence[QueryRow]) -> ShiftedSurge:
-    """Give the curve of each row, or the error that names the first row without one."""
+    """Return the curve of each row, or the error that names the first row without one."""
     slopes = [_slopes(records, rows, index) for index in range(len(rows))]
     alpha, beta = np.array(slopes).reshape(-1, 2).T
     try:
@@ -33,7 +33,7 @@ def given_curves(records: Records, rows: Sequence[QueryRow]) -> ShiftedSurge:
 
 
 def given_lengths(records: Records, rows: Sequence[QueryRow]) -> LogNormalLengths | None:
-    """Give the lengths of the rows, ``None`` where no row has any; not to all is an error."""
+    """Return the lengths of the rows, ``None`` where no row has any; not to all is an error."""
     if all(getattr(row, name) is None for row in rows for name in LENGTHS):
         return None
     for record, row in zip(records.rows, rows, strict=True):

@@ -62,14 +62,14 @@ class QueryRow(BaseModel):
         return None if self.height is None or self.width is None else (self.height, self.width)
 
     def slopes(self) -> tuple[float, float] | None:
-        """Give alpha and beta, from height and width where need be; ``None`` if incomplete."""
+        """Return alpha and beta, from height and width where need be; ``None`` if incomplete."""
         if self.slope_pair is None and self.shape_pair is not None:
             height, width = self.shape_pair
             return height * math.e / width, 1.0 / width
         return self.slope_pair
 
     def flaw_of_curve(self) -> str | None:
-        """Say what keeps the row from being a curve, or ``None`` if nothing does."""
+        """Return what keeps the row from being a curve, or ``None`` if nothing does."""
         if self.tau is None:
             return "has an incomplete curve: no tau"
         if self.slopes() is None:

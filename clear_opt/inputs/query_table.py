@@ -70,7 +70,7 @@ class QueryTable:
     def queries(
         self, columns: Sequence[str], categories: Mapping[str, Collection[str]] | None = None
     ) -> pd.DataFrame:
-        """Give the columns that a predictor asks for, one row per query.
+        """Return the columns that a predictor asks for, one row per query.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class QueryTable:
             return table if categories is None else check_columns(table, columns, categories)
 
     def problem(self, curves: ShiftedSurge, budget: float, block: int = 1) -> AllocationProblem:
-        """Give the allocation problem of these queries.
+        """Return the allocation problem of these queries.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class QueryTable:
             ) from None
 
     def labels(self, column: str) -> np.ndarray:
-        """Give a column of names, such as each query's tenant, as texts of shape (n,).
+        """Return a column of names, such as each query's tenant, as texts of shape (n,).
 
         Parameters
         ----------

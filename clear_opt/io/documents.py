@@ -152,7 +152,7 @@ def _float(number: str) -> float:
 
 
 def _located(error: ValueError, text: str, place: str) -> tuple[str, str]:
-    """Give the place of an error, and what it is."""
+    """Return the place of an error, and what it is."""
     if isinstance(error, json.JSONDecodeError):
         if place or "\n" not in text:
             # The parser counts lines within this text: where it is one line, the column will do.

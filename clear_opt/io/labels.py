@@ -20,7 +20,7 @@ _USUAL = re.compile(r"index|level_\d+|X(\.\d+)?|row[._]?names?")
 
 
 def is_label(name: str, values: Iterable[Any]) -> bool:
-    """Say whether a column numbers or names the rows, by its name and, in doubt, its values."""
+    """Return whether a column numbers or names the rows, by its name and, in doubt, its values."""
     if _WRITTEN.fullmatch(name):
         return True
     if not _USUAL.fullmatch(name):

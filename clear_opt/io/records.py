@@ -150,7 +150,7 @@ def _read_csv(path: Path) -> Records:
 def _has_row_names(
     text: str, header: int, names: Sequence[str], found: Sequence[tuple[int, list[str]]]
 ) -> bool:
-    """Say whether every row begins with a name that the header lacks, as write.table of R has it.
+    """Return whether every row begins with a name that the header lacks, as from R's write.table.
 
     A comma in a text makes rows longer, too: so names must differ, no cell may begin with a space,
     and lines begin with quotes, or names are numbers where nothing in the table looks like prose.

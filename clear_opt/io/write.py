@@ -126,7 +126,7 @@ def write_table(table: pa.Table, path: str | Path) -> None:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """Give a binary file that takes the place of ``path`` once it is complete.
+    """Return a binary file that takes the place of ``path`` once it is complete.
 
     It is written beside the target, so that the last step is one rename. If anything fails it is
     removed, and what was there before stays.
@@ -157,7 +157,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _scratch() -> str:
-    """Give the name of a file for a moment, short, so that it fits wherever the real one does."""
+    """Return the name of a file for a moment, short, so that it fits wherever the real one does."""
     return f".{secrets.token_hex(6)}.tmp"
 
 

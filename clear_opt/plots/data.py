@@ -131,7 +131,7 @@ def curve_shape(
 
     best, best_value, surplus = np.nan, np.nan, np.nan
     if price is not None:
-        best = max(float(envelope.committed(price)[0]), tangent)
+        best = max(float(envelope.response_if_funded(price)[0]), tangent)
         best_value = float(value(np.array([best]))[0])
         surplus = best_value - start_value - price * (best - start)
     last = _right_edge(hull, start, end, [tangent, best, 1.1 * start, 1.5 * threshold])
@@ -223,7 +223,7 @@ def demand_shape(problem: AllocationProblem, allocation: Allocation | None = Non
         If the floors exceed the budget.
     """
     envelope = problem.envelope
-    if len(problem) == 0 or envelope.dearest <= 0:
+    if len(problem) == 0 or envelope.max_breakeven_price <= 0:
         raise InvalidInputError(
             "demand is nothing at every price",
             remedy="give at least one query that gains from tokens",
@@ -238,7 +238,7 @@ def demand_shape(problem: AllocationProblem, allocation: Allocation | None = Non
     edges = edges[edges > 0]
     clearing = float(allocation.price)
     low = float(np.quantile(edges, 0.05)) / 2
-    low = max(min(low, clearing / 2 if clearing > 0 else low), 1e-6 * envelope.dearest)
+    low = max(min(low, clearing / 2 if clearing > 0 else low), 1e-6 * envelope.max_breakeven_price)
     edges = edges[edges > low]
     one_by_one = len(edges) <= _JUMPS
     calls = max(60, min(1500, _WORK // len(problem)))
@@ -246,7 +246,7 @@ def demand_shape(problem: AllocationProblem, allocation: Allocation | None = Non
         kept = np.linspace(0, len(edges) - 1, min(len(edges), calls // 4))
         edges, one_by_one = edges[kept.astype(int)], False
     between = max(2, calls // len(edges) - 2)
-    bounds = [low, *edges.tolist(), 1.4 * envelope.dearest]
+    bounds = [low, *edges.tolist(), 1.4 * envelope.max_breakeven_price]
     prices: list[float] = []
     tokens: list[float] = []
     for left, right in pairwise(bounds):

@@ -12,7 +12,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.solvers.base import build_allocation
-from clear_opt.solvers.budget.baselines import share_out
+from clear_opt.solvers.budget.baselines import water_filling
 
 
 def as_claims(column: str, values: Any, n: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def as_claims(column: str, values: Any, n: int) -> np.ndarray:
 def spread_leftover(
     problem: AllocationProblem, allocation: Allocation, *, claims: Any = None
 ) -> Allocation:
-    """Give the tokens an allocation leaves unspent to the queries it funds.
+    """Return the tokens an allocation leaves unspent to the queries it funds.
 
     At a price of zero `solve` stops at the predicted peaks. On exact curves more tokens are worth
     nothing; but a peak is an estimate, an answer can be longer than predicted, and a budget that
@@ -110,7 +110,7 @@ def spread_leftover(
 
 
 def _shares(problem: AllocationProblem, allocation: Allocation, claims: Any) -> np.ndarray:
-    """Give the relative claims of those who may receive, shape (n,); zero for the others."""
+    """Return the relative claims of those who may receive, shape (n,); zero for the others."""
     n = len(problem)
     share = as_claims("claims", allocation.tokens if claims is None else claims, n)
     receives = allocation.funded if allocation.funded.any() else np.ones(n, dtype=bool)
@@ -124,7 +124,7 @@ def _handed_out(problem: AllocationProblem, tokens: np.ndarray, share: np.ndarra
     if left < block or not share.any():
         return tokens
     room = np.maximum(problem.ceiling - tokens, 0.0)
-    extra = share_out(AllocationProblem(problem.curves, left, 0, room, block=block), share)
+    extra = water_filling(AllocationProblem(problem.curves, left, 0, room, block=block), share)
     # What rounding down has left goes out block by block, to the greatest claims first.
     order = np.argsort(-share, kind="stable")
     able = order[(share[order] > 0) & (room[order] - extra[order] >= block)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def oracle(query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: float) -> np.ndarray:
-    """Give the caps of someone who knows every rollout: the yardstick for all policies.
+    """Return the caps of someone who knows every rollout: the yardstick for all policies.
 
     With one sample per query, right or wrong, the shortest correct rollouts are funded until the
     budget is spent, which is exactly the best replayed accuracy. With several samples, a query
@@ -72,7 +72,7 @@ def oracle(query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: fl
 
 
 def _hull_steps(length: np.ndarray, correct: np.ndarray) -> list[tuple[float, int, int]]:
-    """Give the steps (slope, start, end) of the hull of one query's completion curve."""
+    """Return the steps (slope, start, end) of the hull of one query's completion curve."""
     order = np.argsort(length, kind="stable")
     ends, value = length[order], np.cumsum(correct[order]) / len(order)
     steps, start, level, steepest = [], 0, 0.0, np.inf

@@ -18,8 +18,8 @@ from clear_opt.solvers.base import build_allocation, trivial_allocation
 from clear_opt.solvers.budget.baselines import (
     prefix_tokens,
     proportional_tokens,
-    share_out,
     uniform_tokens,
+    water_filling,
 )
 from clear_opt.solvers.budget.dual import find_price
 
@@ -27,7 +27,7 @@ Policy = Callable[[AllocationProblem], Allocation]
 
 
 def uniform(problem: AllocationProblem) -> Allocation:
-    """Give every query the same cap, within floors and ceilings.
+    """Return every query the same cap, within floors and ceilings.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def uniform(problem: AllocationProblem) -> Allocation:
 
 
 def proportional(problem: AllocationProblem) -> Allocation:
-    """Give caps in proportion to the (predicted) thresholds, within floors and ceilings."""
+    """Return caps in proportion to the (predicted) thresholds, within floors and ceilings."""
     return _certified(problem, "proportional", proportional_tokens)
 
 
 def self_estimate(problem: AllocationProblem, estimate: Any) -> Allocation:
-    """Give caps in proportion to the lengths that a model says it will need.
+    """Return caps in proportion to the lengths that a model says it will need.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def self_estimate(problem: AllocationProblem, estimate: Any) -> Allocation:
     """
     claims = as_claims("estimate", estimate, len(problem))
     claims = claims if claims.any() else np.ones(len(problem))
-    return _certified(problem, "self_estimate", lambda problem: share_out(problem, claims))
+    return _certified(problem, "self_estimate", lambda problem: water_filling(problem, claims))
 
 
 def threshold_prefix(problem: AllocationProblem) -> Allocation:
@@ -100,7 +100,7 @@ def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocatio
 
     def clock(problem: AllocationProblem) -> np.ndarray:
         envelope, block = problem.envelope, problem.block
-        dearest = envelope.dearest * (1 + increment)
+        dearest = envelope.max_breakeven_price * (1 + increment)
 
         def caps(price: float) -> np.ndarray:
             asked = np.floor(envelope.response(price) / block + 1e-9) * block

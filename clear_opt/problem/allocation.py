@@ -223,7 +223,7 @@ class Allocation:
         )
 
     def to_table(self, query_ids: Any = None) -> pa.Table:
-        """Give the allocation as a pyarrow table, one row per query.
+        """Return the allocation as a pyarrow table, one row per query.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class Allocation:
         )
 
     def summary(self) -> str:
-        """Give a few lines of text that say what was decided, at what price, and how good it is."""
+        """Return a few lines of text: what was decided, at what price, and how good it is."""
         if self.status is Status.INFEASIBLE:
             budget = f"budget {written(self.budget)} {self.rows[0].unit} for {len(self)} queries"
             return "\n".join(filter(None, (self.status.value, budget, self.detail)))
@@ -301,7 +301,7 @@ class Allocation:
 
 
 def row_in_words(row: Row) -> str:
-    """Say what a constraint's price means.
+    """Return what a constraint's price means.
 
     Examples
     --------

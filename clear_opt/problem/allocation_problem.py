@@ -21,7 +21,7 @@ from clear_opt._numerics.arrays import (
     repeated,
 )
 from clear_opt._numerics.batched import owned
-from clear_opt._numerics.chunked import each, largest
+from clear_opt._numerics.chunked import map_chunked, max_chunked
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
 from clear_opt.envelopes.block_envelope import envelope_on_blocks
@@ -50,16 +50,18 @@ class AllocationProblem:
     block
         Caps are multiples of this many tokens, a whole number >= 1.
 
-    What is given is kept in float64 NumPy arrays that nobody can change, curves of JAX arrays
-    included: a change to the caller's own arrays does not reach the problem. Arrays that are
-    read-only already are shared, which saves a copy of millions.
-
     Raises
     ------
     InvalidInputError
         Naming row, column and value of what cannot be used, also inside a JAX transformation, where
         numbers are not known (`optimal_value` is for that). Floors that exceed the budget are a
         property of the problem, not an input error: solvers report them as infeasible.
+
+    Notes
+    -----
+    A problem keeps its data in read-only float64 NumPy arrays, curves of JAX arrays included, so
+    that changes to the caller's own arrays do not reach it. Arrays that are already read-only are
+    shared, not copied.
 
     Examples
     --------
@@ -127,7 +129,7 @@ class AllocationProblem:
         return envelope
 
     def part(self, rows: Any, budget: float) -> AllocationProblem:
-        """Give some of the queries with a budget of their own, and the envelopes they have here.
+        """Return some of the queries with a budget of their own, and the envelopes they have here.
 
         Parameters
         ----------
@@ -174,20 +176,22 @@ class AllocationProblem:
 
     @saturating
     def utility(self, tokens: Any) -> np.ndarray:
-        """Give the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
-        return each(_utility, (self.curves, self.weight, self._caps(tokens)))
+        """Return the weighted success w_i U_i(b_i), shape (n,), of caps ``tokens``, shape (n,)."""
+        return map_chunked(_utility, (self.curves, self.weight, self._caps(tokens)))
 
     @saturating
     def surplus(self, price: float) -> np.ndarray:
-        """Give what funding a query beyond its floor gains net of its tokens' price, shape (n,).
+        """Return what funding a query beyond its floor gains net of its tokens' price, shape (n,).
 
         Negative: the query is insolvent at this price and rationally abandoned.
         """
-        return each(_surplus, (self._curves_beside_envelope, self.weight, self.envelope), price)
+        return map_chunked(
+            _surplus, (self._curves_beside_envelope, self.weight, self.envelope), price
+        )
 
     @saturating
     def account(self, tokens: Any, price: float) -> Account:
-        """Say what an allocation is worth at a price, query by query, and certify it.
+        """Return what an allocation is worth at a price, query by query, and certify it.
 
         Parameters
         ----------
@@ -198,7 +202,7 @@ class AllocationProblem:
         """
         tokens, price = self._caps(tokens), max(float(price), 0.0)
         queries = (self._curves_beside_envelope, self.weight, self.envelope, tokens)
-        utility, surplus, shortfall = each(_account, queries, price)
+        utility, surplus, shortfall = map_chunked(_account, queries, price)
         value = float(utility.sum())
         spent = float(tokens.sum())
         # The same sum as price * B + conjugates, term by term free of cancellation.
@@ -207,7 +211,7 @@ class AllocationProblem:
             if self.feasible
             else -np.inf
         )
-        broken = largest(_violation, (tokens, self.floor, self.ceiling)) if len(self) else 0.0
+        broken = max_chunked(_violation, (tokens, self.floor, self.ceiling)) if len(self) else 0.0
         certificate = Certificate(
             primal_value=value if self.feasible else -np.inf,
             dual_bound=bound if self.feasible else -np.inf,
@@ -237,7 +241,7 @@ class AllocationProblem:
         return self.account(tokens, price).certificate
 
     def _caps(self, tokens: Any) -> np.ndarray:
-        """Give caps as an array of shape (n,); whole ones are not copied."""
+        """Return caps as an array of shape (n,); whole ones are not copied."""
         if not (type(tokens) is np.ndarray and tokens.dtype.kind in "iu"):
             tokens = as_numbers(tokens, "tokens")
         shape = (len(self),)
@@ -281,7 +285,9 @@ def _curves(curves: Curve | None, envelope: Envelope) -> Curve:
 
 
 def _best_response(envelope: Envelope, price: Array) -> Array:
-    return namespace(envelope.tangent, price).maximum(envelope.committed(price), envelope.tangent)
+    return namespace(envelope.tangent, price).maximum(
+        envelope.response_if_funded(price), envelope.tangent
+    )
 
 
 def _surplus(queries: tuple[Curve | None, Array, Envelope], price: Array) -> Array:

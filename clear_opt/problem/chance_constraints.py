@@ -55,7 +55,7 @@ def overrun_margin(
     largest: float = 0.0,
     shared: float = 0.0,
 ) -> float | np.ndarray:
-    """Give the tokens above the expected total that the realised total stays below.
+    """Return the tokens above the expected total that the realised total stays below.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def linearised_margin(
     largest: float = 0.0,
     shared: float = 0.0,
 ) -> LinearMargin:
-    """Give the tangent to the margin at a variance; the margin is concave, so it lies above.
+    """Return the tangent to the margin at a variance; the margin is concave, so it lies above.
 
     Charge each query its expected spend plus ``rate`` times its variance, and hold the sum to the
     budget less ``constant``. Then the total stays within the budget with the probability asked

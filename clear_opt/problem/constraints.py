@@ -129,7 +129,7 @@ def per_tenant(
     funded_share: Mapping[Any, float] | None = None,
     resource: str = TOKENS,
 ) -> list[Constraint]:
-    """Give the constraints of tenants, named after them.
+    """Return the constraints of tenants, named after them.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def per_tenant(
 
 
 def members_of(constraint: Constraint, n: int) -> np.ndarray:
-    """Give the group of a constraint as booleans of shape (n,).
+    """Return the group of a constraint as booleans of shape (n,).
 
     Raises
     ------
@@ -207,7 +207,7 @@ def as_members(group: Any, column: str, n: int) -> np.ndarray:
 
 
 def _as_places(group: Any, column: str) -> np.ndarray:
-    """Give booleans or whole numbers that nobody can change."""
+    """Return booleans or whole numbers that nobody can change."""
     places = as_array(group, column)
     if places.dtype.kind not in "biu" and places.size:
         raise InvalidInputError(

@@ -106,12 +106,12 @@ class Offer:
         object.__setattr__(self, "available", read_only(open_to > 0))
 
     def rate_of(self, resource: str) -> np.ndarray:
-        """Give units of a resource per token, shape (n,)."""
+        """Return units of a resource per token, shape (n,)."""
         n = len(self.curves)
         return np.ones(n) if resource == TOKENS else self.rate.get(resource, np.zeros(n))
 
     def fixed_of(self, resource: str) -> np.ndarray:
-        """Give units of a resource that a funded query costs in any case, shape (n,)."""
+        """Return units of a resource that a funded query costs in any case, shape (n,)."""
         return self.fixed.get(resource, np.zeros(len(self.curves)))
 
     @property

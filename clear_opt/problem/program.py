@@ -73,7 +73,7 @@ class Program:
     spend_error
         Relative standard error that all predicted spend shares, >= 0, e.g. 0.03: a predictor's
         ``spend_error_``. With an overrun probability p, limits are kept with that probability even
-        where spend is foretold too low by as much as happens with probability p: see `kept_back`.
+        where spend is under-predicted by as much as happens with probability p: `chance_reserve`.
 
     Raises
     ------
@@ -174,14 +174,16 @@ class Program:
         return next(row for row in self.constraints if isinstance(row, Limit))
 
     def with_budget(self, amount: float) -> Program:
-        """Give the same program with another amount of the first limit."""
+        """Return the same program with another amount of the first limit."""
         rows = tuple(
             replace(row, amount=amount) if row is self.budget else row for row in self.constraints
         )
         return replace(self, constraints=rows)
 
-    def kept_back(self, limit: Limit, variance: np.ndarray, largest: float = 0.0) -> np.ndarray:
-        """Give what is kept back of a limit so that it holds with the overrun probability.
+    def chance_reserve(
+        self, limit: Limit, variance: np.ndarray, largest: float = 0.0
+    ) -> np.ndarray:
+        """Return what is kept back of a limit so that it holds with the overrun probability.
 
         Parameters
         ----------
@@ -205,21 +207,23 @@ class Program:
         >>> offer = Offer("m", curves, lengths=LogNormalLengths([100, 350], 0.3))
         >>> chance = {"basis": "expected", "overrun_probability": 0.05, "spend_error": 0.02}
         >>> program = Program(offer, Limit(1000), **chance)
-        >>> program.kept_back(program.budget, np.array([0.0, 900.0])).round(1)
+        >>> program.chance_reserve(program.budget, np.array([0.0, 900.0])).round(1)
         array([32.9, 82.2])
         """
         if self.overrun_probability is None:
             return np.zeros_like(variance)
         return overrun_margin(np.asarray(variance), *self._chance(limit, largest))
 
-    def kept_back_line(self, limit: Limit, variance: float, largest: float = 0.0) -> LinearMargin:
-        """Give the tangent to `kept_back` at a variance; where nothing varies it is flat."""
+    def chance_reserve_tangent(
+        self, limit: Limit, variance: float, largest: float = 0.0
+    ) -> LinearMargin:
+        """Return the tangent to `chance_reserve` at a variance; where nothing varies it is flat."""
         if self.overrun_probability is None or not variance > 0:
-            return LinearMargin(0.0, float(self.kept_back(limit, np.zeros(()), largest)))
+            return LinearMargin(0.0, float(self.chance_reserve(limit, np.zeros(()), largest)))
         return linearised_margin(variance, *self._chance(limit, largest))
 
     def _chance(self, limit: Limit, largest: float) -> tuple[float, OverrunBound, float, float]:
-        """Give the arguments of `overrun_margin` after the variance."""
+        """Return the arguments of `overrun_margin` after the variance."""
         assert self.overrun_probability is not None
         # Of a limit that holds no more than its amount is expected to be spent.
         shared = self.spend_error * float(limit.amount)
@@ -284,11 +288,11 @@ def _check_unique(names: Sequence[str], what: str) -> None:
 
 
 def units_over(units: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """Give the spend at which a rate uses so many units; infinity where it uses none."""
+    """Return the spend at which a rate uses so many units; infinity where it uses none."""
     with np.errstate(over="ignore"):  # a rate next to nothing
         return np.where(rate > 0, units / np.where(rate > 0, rate, 1.0), np.inf)
 
 
 def unit_of(row: Constraint) -> str:
-    """Give the unit in which a constraint counts."""
+    """Return the unit in which a constraint counts."""
     return QUERIES if isinstance(row, FundedShare) else row.resource

@@ -53,7 +53,7 @@ class FileColumns:
         return len(self.known["query_id"])
 
     def error(self, problem: str, column: str, row: int, remedy: str) -> TableError:
-        """Give the error of one entry, with its place in the file."""
+        """Return the error of one entry, with its place in the file."""
         query_id = self.known["query_id"][row]
         return TableError(
             problem,
@@ -126,7 +126,7 @@ def read_columns(
 def typed_column(
     records: Records, theirs: str, ours: str | None, *, category: bool | None = None
 ) -> np.ndarray:
-    """Give one column of a file's rows, typed as a column of a rollout table.
+    """Return one column of a file's rows, typed as a column of a rollout table.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _column(records: Records, name: str) -> np.ndarray:
 
 
 def as_arrow(rollouts: Rollouts) -> pa.Table:
-    """Give a table of rollouts as pyarrow has it, without NaN: what is missing is null."""
+    """Return a table of rollouts as pyarrow has it, without NaN: what is missing is null."""
     table = {}
     for name, values in {**rollouts.columns(), **rollouts.features}.items():
         if name == "correct" and np.isin(values, (0.0, 1.0)).all():
@@ -167,7 +167,7 @@ def as_arrow(rollouts: Rollouts) -> pa.Table:
 
 
 def plain(value: Any) -> Any:
-    """Give a NumPy scalar as a Python one, for messages."""
+    """Return a NumPy scalar as a Python one, for messages."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -225,7 +225,7 @@ def _word(value: Any, empty: str | None) -> Any:
 
 
 def _number(value: Any, words: Mapping[str, float], typed: bool) -> Any:
-    """Give the number that a cell spells, or the value itself where it spells none."""
+    """Return the number that a cell spells, or the value itself where it spells none."""
     if not isinstance(value, str):
         return value
     truth = words.get(value.strip().lower())
@@ -269,7 +269,7 @@ def _feature(
 
 
 def _number_cell(cell: str | None) -> float | None:
-    """Give the number that a cell spells; ``NA`` is how R writes a missing one."""
+    """Return the number that a cell spells; ``NA`` is how R writes a missing one."""
     if cell is None:
         return None
     return math.nan if cell.strip() == "NA" else _spelled(cell)

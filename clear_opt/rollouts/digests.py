@@ -15,7 +15,7 @@ _LENGTH = 16  # hexadecimal digits, 64 bits: two of a million queries collide wi
 
 
 def query_digests(rollouts: Rollouts) -> list[str]:
-    """Give a short digest of each query, in the order of ``rollouts.query_ids``.
+    """Return a short digest of each query, in the order of ``rollouts.query_ids``.
 
     It is of the query's text where the table has texts, so that a query is known again under
     another name; else of its name. A predictor that keeps them can tell later what it has seen,
@@ -37,7 +37,7 @@ def query_digests(rollouts: Rollouts) -> list[str]:
 
 
 def table_digest(rollouts: Rollouts) -> str:
-    """Give a SHA-256 of everything a table holds, whatever the order of its rows and columns.
+    """Return a SHA-256 of everything a table holds, whatever the order of its rows and columns.
 
     Returns
     -------

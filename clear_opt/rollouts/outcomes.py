@@ -125,7 +125,7 @@ def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -
 
 
 def suspicion(feature: str, what: str) -> str:
-    """Say what a feature that is used does to the figures."""
+    """Return what a feature that is used does to the figures."""
     return (
         f"the feature {feature} {what}: unless it is known before a query is answered, figures "
         "are too good and the predictor cannot be used"
@@ -168,7 +168,7 @@ def _is_binary(values: np.ndarray) -> bool:
 
 
 def _association(values: np.ndarray, outcome: _Outcome) -> float:
-    """Give how far a feature orders the rows by their outcome, 0 to 1."""
+    """Return how far a feature orders the rows by their outcome, 0 to 1."""
     if outcome.queries < _FEWEST:
         return 0.0
     if values.dtype == np.float64:
@@ -184,7 +184,7 @@ def _association(values: np.ndarray, outcome: _Outcome) -> float:
 
 
 def _category_means(codes: np.ndarray, outcome: np.ndarray) -> np.ndarray | None:
-    """Give the mean outcome of each row's category, the rare ones as one; ``None`` for one."""
+    """Return the mean outcome of each row's category, the rare ones as one; ``None`` for one."""
     _, category, count = np.unique(codes, return_inverse=True, return_counts=True)
     category = np.where(count[category] >= _MEMBERS, category + 1, 0)
     count = np.bincount(category)
@@ -194,7 +194,7 @@ def _category_means(codes: np.ndarray, outcome: np.ndarray) -> np.ndarray | None
 
 
 def _agreement(score: np.ndarray, outcome: np.ndarray) -> float:
-    """Give Somers' D of a yes or no, Spearman's correlation of any other outcome; absolute."""
+    """Return Somers' D of a yes or no, Spearman's correlation of any other outcome; absolute."""
     if len(score) < _FEWEST or np.ptp(score) == 0 or np.ptp(outcome) == 0:
         return 0.0
     rank = rankdata(score)
@@ -206,7 +206,7 @@ def _agreement(score: np.ndarray, outcome: np.ndarray) -> float:
 
 
 def _lower(correlation: float, queries: int) -> float:
-    """Give the lower end of Fisher's interval of a correlation."""
+    """Return the lower end of Fisher's interval of a correlation."""
     if queries < _FEWEST:
         return 0.0
     z = np.arctanh(min(correlation, 1.0 - 1e-12))
@@ -271,7 +271,7 @@ def _culprits(
 
 
 def _column(values: np.ndarray, logs: bool) -> np.ndarray | None:
-    """Give a column for a regression, centred and scaled; ``None`` where it has nothing to say."""
+    """Return a column for a regression, centred and scaled; ``None`` where it says nothing."""
     known = values[~np.isnan(values)]
     if len(known) <= len(values) / 2 or np.ptp(known) == 0 or (logs and known.min() <= 0):
         return None

@@ -97,7 +97,7 @@ class Rollouts:
         object.__setattr__(self, "features", features)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Give the columns the table has, by name, without the features."""
+        """Return the columns the table has, by name, without the features."""
         names = REQUIRED + OPTIONAL
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -131,7 +131,7 @@ class Rollouts:
         return () if self.source is None else tuple(sorted(set(self.source)))
 
     def take(self, rows: Any) -> Rollouts:
-        """Give some of the rows: ``rows`` is an index array, a mask or a slice."""
+        """Return some of the rows: ``rows`` is an index array, a mask or a slice."""
         some = object.__new__(Rollouts)  # sound rows stay sound: nothing to check again
         for column in fields(self):
             object.__setattr__(some, column.name, None)
@@ -142,7 +142,7 @@ class Rollouts:
         return some
 
     def with_features(self, names: Sequence[str]) -> Rollouts:
-        """Give the same rows with some of the features.
+        """Return the same rows with some of the features.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Rollouts:
         return some
 
     def for_model(self, name: str) -> Rollouts:
-        """Give the rows of one model.
+        """Return the rows of one model.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Rollouts:
         return self.take(self.model == name)
 
     def for_queries(self, query_ids: Sequence[str] | np.ndarray) -> Rollouts:
-        """Give the rows of some queries, in the table's order.
+        """Return the rows of some queries, in the table's order.
 
         Raises
         ------
@@ -190,7 +190,7 @@ class Rollouts:
         return self.take(wanted[self._owner])
 
     def index_of(self, query_ids: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Give the place of each named query in `query_ids`, integers of shape (len(query_ids),).
+        """Return the place of each named query in `query_ids`, integers of shape (len(query_ids),).
 
         Raises
         ------
@@ -213,7 +213,7 @@ class Rollouts:
         return np.array(found, dtype=np.int64)
 
     def samples_of(self, query_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give all samples of some queries: pairs of a place in ``query_ids`` and a row.
+        """Return all samples of some queries: pairs of a place in ``query_ids`` and a row.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class Rollouts:
         return place, rows[np.repeat(first[known], count[known]) + nth]
 
     def texts(self) -> list[str]:
-        """Give the text of each query, in the order of `query_ids`.
+        """Return the text of each query, in the order of `query_ids`.
 
         Raises
         ------
@@ -253,7 +253,7 @@ class Rollouts:
         return self._per_query("text", self.text).tolist()
 
     def queries(self) -> pd.DataFrame:
-        """Give what is known about each query before it is answered: its text and its features.
+        """Return what is known about each query before it is answered: its text and its features.
 
         Returns
         -------

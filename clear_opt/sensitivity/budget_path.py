@@ -12,9 +12,9 @@ from clear_opt import defaults
 from clear_opt._numerics.arrays import as_numbers
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
-from clear_opt.sensitivity.path_caps import past_threshold, point_at
-from clear_opt.solvers.budget.clearing_price import PriceTable
-from clear_opt.solvers.budget.demand import ladder_of
+from clear_opt.sensitivity.path_caps import floor_funds, point_at
+from clear_opt.solvers.budget.clearing_price import MarketClearing
+from clear_opt.solvers.budget.demand import demand_curve
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +85,7 @@ class BudgetPath:
         return self.value / self.total_weight if self.total_weight > 0 else 0.0 * self.value
 
     def to_table(self) -> pa.Table:
-        """Give the path as a pyarrow table, one row per budget.
+        """Return the path as a pyarrow table, one row per budget.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class BudgetPath:
 
 @singledispatch
 def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
-    """Say what each of many budgets buys, for a fraction of the work of solving each.
+    """Return what each of many budgets buys, for a fraction of the work of solving each.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def budget_path(problem: Any, budgets: Any = None) -> BudgetPath:
 
     Notes
     -----
-    Demand is a ladder of steps, one per abandonment price, and smooth in between
+    Demand is a demand of steps, one per abandonment price, and smooth in between
     (`clear_opt.solvers.budget.demand`). One table of demand at some of the breakpoints serves all
     budgets; each then takes about two more evaluations to have its price exact to rounding. Caps
     are those of the queries above the price, rounded, with the remainder where it gains most; those
@@ -199,28 +199,28 @@ def _(problem: AllocationProblem, budgets: Any = None) -> BudgetPath:
     tokens = np.zeros((m, n), dtype=np.int64)
     evaluations = 0
     if n:
-        table = PriceTable(ladder_of(problem), entries=m // 3)
+        table = MarketClearing(demand_curve(problem), entries=m // 3)
         for k, budget in enumerate(rising.tolist()):
             point = point_at(table, budget)
             price[k], value[k], bound[k] = point.price, point.value, point.bound
             tokens[k] = point.tokens
             if k and value[k - 1] > value[k]:  # what a smaller budget buys, this one buys too
                 value[k], tokens[k] = value[k - 1], tokens[k - 1]
-        evaluations = table.ladder.evaluations
+        evaluations = table.demand.evaluations
     return BudgetPath(
         budgets=asked,
         price=price[place],
         dual_bound=np.maximum(bound, value)[place],
         value=value[place],
         tokens=tokens[place],
-        funded=((tokens > problem.floor) | past_threshold(problem))[place],
+        funded=((tokens > problem.floor) | floor_funds(problem))[place],
         total_weight=float(problem.weight.sum()),
         evaluations=evaluations,
     )
 
 
 def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
-    """Give budgets from scarce to ample, evenly spaced, in whole blocks.
+    """Return budgets from scarce to ample, evenly spaced, in whole blocks.
 
     Parameters
     ----------
@@ -244,12 +244,12 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
         raise InvalidInputError("must be a whole number >= 1", column="points", value=points)
     if len(problem) == 0:
         return np.zeros(1)
-    ladder, block = ladder_of(problem), problem.block
-    reached = ladder.least_value + REACHED * (ladder.most_value - ladder.least_value)
-    at = PriceTable(ladder, "value").clear(reached)
-    ample = ladder.tokens(at.upto, at.price)
+    demand, block = demand_curve(problem), problem.block
+    reached = demand.value_min + REACHED * (demand.value_max - demand.value_min)
+    at = MarketClearing(demand, "value").clear(reached)
+    ample = demand.tokens(at.upto, at.price)
     share = np.arange(1, points + 1) / points
-    budgets = np.ceil((ladder.least + share * (ample - ladder.least)) / block) * block
+    budgets = np.ceil((demand.demand_min + share * (ample - demand.demand_min)) / block) * block
     return np.unique(np.minimum(budgets, defaults.MOST_TOKENS))
 
 

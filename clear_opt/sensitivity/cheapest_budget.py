@@ -14,8 +14,8 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
 from clear_opt.solvers import solve
-from clear_opt.solvers.budget.clearing_price import PriceTable
-from clear_opt.solvers.budget.demand import Ladder, ladder_of
+from clear_opt.solvers.budget.clearing_price import MarketClearing
+from clear_opt.solvers.budget.demand import DemandCurve, demand_curve
 
 TargetMeasure = Literal["accuracy", "share"]
 
@@ -122,7 +122,7 @@ def _(
     problem: AllocationProblem, target: float, measure: TargetMeasure = "accuracy"
 ) -> CheapestBudget:
     check_target(problem, target, measure)
-    ladder, block = ladder_of(problem), problem.block
+    demand, block = demand_curve(problem), problem.block
     ends = np.ceil(np.asarray(problem.envelope.end) / block) * block
     ample = min(np.maximum(np.minimum(ends, problem.ceiling), problem.floor).sum(), _most(block))
     search = _Search(problem)
@@ -137,7 +137,7 @@ def _(
             remedy="ask for no more than that",
         )
     wanted = min(wanted, most) * (1 - _ROUNDING)
-    low = min(max(_relaxed(ladder, wanted), ladder.least), ample)
+    low = min(max(_relaxed(demand, wanted), demand.demand_min), ample)
     at_least = math.ceil(low * (1 - _ROUNDING) / block)
     blocks = search.cheapest(wanted, at_least, int(ample // block))
     allocation = search.answers[blocks]
@@ -166,7 +166,7 @@ class _Search:
         return self.answers[blocks].expected_utility
 
     def cheapest(self, wanted: float, low: int, high: int) -> int:
-        """Give a number of blocks from ``low`` to ``high`` that reaches what is wanted.
+        """Return a number of blocks from ``low`` to ``high`` that reaches what is wanted.
 
         One less does not, unless the search ran out of solves. ``high`` is known to reach it.
         """
@@ -188,12 +188,12 @@ class _Search:
         return high
 
 
-def _relaxed(ladder: Ladder, wanted: float) -> float:
-    """Give the tokens at which the relaxed problem is worth what is wanted."""
-    if wanted <= ladder.least_value:
-        return ladder.least
-    at = PriceTable(ladder, "value").clear(min(wanted, ladder.most_value))
-    tokens, value = ladder.tokens(at.above, at.price), ladder.value(at.above, at.price)
+def _relaxed(demand: DemandCurve, wanted: float) -> float:
+    """Return the tokens at which the relaxed problem is worth what is wanted."""
+    if wanted <= demand.value_min:
+        return demand.demand_min
+    at = MarketClearing(demand, "value").clear(min(wanted, demand.value_max))
+    tokens, value = demand.tokens(at.above, at.price), demand.value(at.above, at.price)
     if at.price == 0.0:
         return tokens
     # From the dual: lambda B + (value - lambda tokens) >= what B is worth, for every budget B.

@@ -12,14 +12,14 @@ from clear_opt import defaults
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
-from clear_opt.sensitivity.path_caps import past_threshold
+from clear_opt.sensitivity.path_caps import floor_funds
 from clear_opt.solvers import solve
-from clear_opt.solvers.budget.demand import ladder_of
+from clear_opt.solvers.budget.demand import demand_curve
 
 
 @singledispatch
 def entry_budgets(problem: Any, queries: Any = None) -> np.ndarray:
-    """Give the budget at which each query enters the relaxed problem's optimum, in full.
+    """Return the budget at which each query enters the relaxed problem's optimum, in full.
 
     It is the demand at the query's abandonment price, with the query funded up to its break-even
     cap, and no less than one block above the floors. Below it the query is abandoned, or the one
@@ -70,28 +70,28 @@ def _(problem: AllocationProblem, queries: Any = None) -> np.ndarray:
     rows = rows_of(problem, queries)
     budgets = np.full(len(problem), np.inf)
     if len(rows):
-        ladder = ladder_of(problem)
+        demand = demand_curve(problem)
         first = np.full(len(problem), -1)  # each query's first step, its dearest
-        first[ladder.row[::-1]] = np.arange(len(ladder.row))[::-1]
+        first[demand.item[::-1]] = np.arange(len(demand.item))[::-1]
         steps = np.unique(first[rows])
-        groups = np.searchsorted(ladder.counts, steps, side="right") - 1
+        groups = np.searchsorted(demand.counts, steps, side="right") - 1
         asked, last = 0.0, -1
         for step, group in zip(steps.tolist(), groups.tolist(), strict=True):
             if step < 0:
                 continue
-            begun = int(ladder.counts[group])
+            begun = int(demand.counts[group])
             if group != last:
-                asked = ladder.tokens(begun, float(ladder.prices[group]))
+                asked = demand.tokens(begun, float(demand.prices[group]))
                 last = group
-            budgets[ladder.row[step]] = asked + ladder.width[begun : step + 1].sum()
+            budgets[demand.item[step]] = asked + demand.d_tokens[begun : step + 1].sum()
     budgets = np.maximum(budgets, problem.floor_total + problem.block)
-    budgets[past_threshold(problem)] = problem.floor_total
+    budgets[floor_funds(problem)] = problem.floor_total
     return budgets[rows]
 
 
 @singledispatch
 def what_would_fund(problem: Any, query: int) -> float:
-    """Give the smallest whole budget for which `solve` funds a query.
+    """Return the smallest whole budget for which `solve` funds a query.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def optimal_value(
     ceiling: Array | None = None,
     weight: Array = 1.0,
 ) -> Array:
-    """Give the optimum of the relaxed problem, which is its dual bound.
+    """Return the optimum of the relaxed problem, which is its dual bound.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def optimal_price(
     ceiling: Array | None = None,
     weight: Array = 1.0,
 ) -> Array:
-    """Give the clearing price of the relaxed problem.
+    """Return the clearing price of the relaxed problem.
 
     The parameters are those of `optimal_value`.
 
@@ -207,7 +207,7 @@ def _sides(envelope: Envelope, price: jax.Array) -> _Sides:
 
 
 def _at(envelope: Envelope, price: jax.Array, funded: jax.Array) -> _Choice:
-    """Give the choice of each query once it is settled who is funded."""
+    """Return the choice of each query once it is settled who is funded."""
     if isinstance(envelope, HullEnvelope):
         vertex = funded[:, None]
         return _Choice(
@@ -227,7 +227,7 @@ def _at(envelope: Envelope, price: jax.Array, funded: jax.Array) -> _Choice:
 def _price(
     envelope: Envelope, budget: jax.Array, found: jax.Array, sides: _Sides, in_jump: jax.Array
 ) -> jax.Array:
-    """Give the price that was found, with the derivatives it has."""
+    """Return the price that was found, with the derivatives it has."""
 
     def excess(price: jax.Array) -> jax.Array:
         return _at(envelope, price, sides.below).tokens.sum() - budget
@@ -241,7 +241,7 @@ def _price(
 
 
 def _split_slope(envelope: Envelope, sides: _Sides) -> jax.Array:
-    """Give the slope at which the split query breaks even; the mean, if there are several."""
+    """Return the slope at which the split query breaks even; the mean, if there are several."""
     if isinstance(envelope, HullEnvelope):
         slopes = envelope.hull.slopes
         segment = jnp.arange(slopes.shape[1])
@@ -253,7 +253,7 @@ def _split_slope(envelope: Envelope, sides: _Sides) -> jax.Array:
 
 
 def _value(envelope: Envelope, budget: jax.Array, price: jax.Array, sides: _Sides) -> jax.Array:
-    """Give the dual function at the price.
+    """Return the dual function at the price.
 
     It is stationary in the tokens everywhere, and in the price where demand is smooth, so that
     their own derivatives are multiplied by zero: the envelope theorem. At a jump its slope in the

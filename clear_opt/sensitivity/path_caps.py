@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt.problem import AllocationProblem
-from clear_opt.solvers.budget.clearing_price import PriceTable
-from clear_opt.solvers.budget.demand import Ladder, Taken
+from clear_opt.solvers.budget.clearing_price import MarketClearing
+from clear_opt.solvers.budget.demand import DemandCurve, Taken
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.budget.rounding import round_to_blocks
 
@@ -37,8 +37,8 @@ class Point(NamedTuple):
     """No allocation within the budget is worth more."""
 
 
-def point_at(table: PriceTable, budget: float) -> Point:
-    """Give price, caps and dual bound of one budget.
+def point_at(table: MarketClearing, budget: float) -> Point:
+    """Return price, caps and dual bound of one budget.
 
     Parameters
     ----------
@@ -47,19 +47,19 @@ def point_at(table: PriceTable, budget: float) -> Point:
     budget
         Tokens, at least the sum of the floors.
     """
-    block = table.ladder.problem.block
+    block = table.demand.problem.block
     budget = budget // block * block  # whole blocks can use no more
-    ladder, at = table.ladder, table.clear(budget)
+    demand, at = table.demand, table.clear(budget)
     count = at.above
     if at.upto > count:
-        asked = ladder.tokens(count, at.price)
-        count += int((np.cumsum(ladder.width[count : at.upto]) <= budget - asked).sum())
-    taken = ladder.taken(count, at.price)
-    bound = _bound(ladder, taken, at.price, budget)
-    tokens = _rounded(ladder, taken, at.price, budget)
-    value = -np.inf if tokens is None else float(ladder.problem.utility(tokens).sum())
+        asked = demand.tokens(count, at.price)
+        count += int((np.cumsum(demand.d_tokens[count : at.upto]) <= budget - asked).sum())
+    taken = demand.taken(count, at.price)
+    bound = _bound(demand, taken, at.price, budget)
+    tokens = _rounded(demand, taken, at.price, budget)
+    value = -np.inf if tokens is None else float(demand.problem.utility(tokens).sum())
     if tokens is None or bound - value > _NEGLIGIBLE * bound:
-        problem = ladder.problem.with_budget(budget)
+        problem = demand.problem.with_budget(budget)
         for other in _with_the_remainder(table, taken, count, at.price, budget):
             tokens, value = _better(problem, tokens, value, round_to_blocks(problem, other))
         if bound - value > _WORTH_A_SOLVE * bound:
@@ -75,31 +75,31 @@ def _better(
     return (other, worth) if worth > value or tokens is None else (tokens, value)
 
 
-def past_threshold(problem: AllocationProblem) -> np.ndarray:
-    """Say which queries their floor alone carries past their threshold, boolean, shape (n,)."""
+def floor_funds(problem: AllocationProblem) -> np.ndarray:
+    """Return which queries their floor alone carries past their threshold, boolean, shape (n,)."""
     return (problem.floor > 0) & (problem.floor > np.asarray(problem.curves.threshold))
 
 
-def _bound(ladder: Ladder, taken: Taken, price: float, budget: float) -> float:
-    """Give the dual bound: caps are best responses (those at the price itself break even)."""
-    problem = ladder.problem
+def _bound(demand: DemandCurve, taken: Taken, price: float, budget: float) -> float:
+    """Return the dual bound: caps are best responses (those at the price itself break even)."""
+    problem = demand.problem
     start_value = np.asarray(problem.envelope.start_value)[taken.rows]
-    gained = float((ladder.utility(taken, taken.tokens) - start_value).sum())
-    spent = ladder.least + float((taken.tokens - problem.floor[taken.rows]).sum())
+    gained = float((demand.utility(taken, taken.tokens) - start_value).sum())
+    spent = demand.demand_min + float((taken.tokens - problem.floor[taken.rows]).sum())
     # The same sum as price * B + conjugates, free of cancellation.
-    return ladder.least_value + gained + price * (budget - spent)
+    return demand.value_min + gained + price * (budget - spent)
 
 
-def _rounded(ladder: Ladder, taken: Taken, price: float, budget: float) -> np.ndarray | None:
+def _rounded(demand: DemandCurve, taken: Taken, price: float, budget: float) -> np.ndarray | None:
     """Round down, then give single blocks to those who gain most; None if that is not enough."""
-    problem, block = ladder.problem, ladder.problem.block
+    problem, block = demand.problem, demand.problem.block
     caps = np.floor(taken.tokens / block) * block
-    others = ladder.least - float(problem.floor[taken.rows].sum())
+    others = demand.demand_min - float(problem.floor[taken.rows].sum())
     left = int(budget // block - (others + caps.sum()) // block)
     if left < 0 or (left > len(caps) and price > 0):
         return None
     more = np.minimum(caps + block, problem.ceiling[taken.rows])
-    gain = ladder.utility(taken, more) - ladder.utility(taken, caps)
+    gain = demand.utility(taken, more) - demand.utility(taken, caps)
     chosen = slice(None) if left >= len(caps) else np.argpartition(-gain, left)[:left]
     caps[chosen] = np.where(gain[chosen] > 0, more[chosen], caps[chosen])
     tokens = problem.floor.astype(np.int64)
@@ -108,17 +108,17 @@ def _rounded(ladder: Ladder, taken: Taken, price: float, budget: float) -> np.nd
 
 
 def _with_the_remainder(
-    table: PriceTable, taken: Taken, count: int, price: float, budget: float
+    table: MarketClearing, taken: Taken, count: int, price: float, budget: float
 ) -> Iterator[np.ndarray]:
-    """Give fractional caps, shape (n,), that use what those above the price leave over."""
-    ladder = table.ladder
-    tokens = ladder.problem.floor.copy()
+    """Return fractional caps, shape (n,), that use what those above the price leave over."""
+    demand = table.demand
+    tokens = demand.problem.floor.copy()
     tokens[taken.rows] = taken.tokens
-    if count < len(ladder.row):
+    if count < len(demand.item):
         offered = tokens.copy()
         left = max(budget - tokens.sum(), 0.0)
-        offered[ladder.row[count]] += min(left, ladder.width[count])
+        offered[demand.item[count]] += min(left, demand.d_tokens[count])
         yield offered
-    shared = ladder.taken(count, table.share(budget, count, price))
+    shared = demand.taken(count, table.price_for_level(budget, count, price))
     tokens[shared.rows] = shared.tokens
     yield tokens

@@ -1,6 +1,6 @@
 """What if, for programs: the first limit varies, in its own unit, and everything else stays.
 
-There is no ladder of demand where several rows are priced together, so each budget is a solve. A
+There is no demand of demand where several rows are priced together, so each budget is a solve. A
 solve starts from the prices of the budget nearest to it, and no budget is solved twice.
 """
 
@@ -33,7 +33,7 @@ from clear_opt.solvers.infeasibility.state_families import asked_for
 from clear_opt.solvers.program import LagrangianDual, solve_program
 from clear_opt.solvers.program.compiled import CompiledProgram
 from clear_opt.solvers.program.coupling_rows import CouplingRows
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.offer_responses import OfferChoices
 from clear_opt.solvers.reduction import SingleBudget
 
 _POINTS = 20
@@ -92,13 +92,13 @@ class _Solves:
         return find_conflict(dual.program, dual)
 
     def value(self, amount: float) -> float:
-        """Give the worth of the caps for an amount, ``-inf`` where there are none."""
+        """Return the worth of the caps for an amount, ``-inf`` where there are none."""
         answer = self.at(amount)
         has_caps = answer.status not in (Status.INFEASIBLE, Status.UNROUNDED)
         return answer.expected_utility if has_caps else -math.inf
 
     def ample(self) -> float:
-        """Give an amount with which all constraints can be kept and next to all be gained."""
+        """Return an amount with which all constraints can be kept and next to all be gained."""
         program, dual = self.program, self.dual
         index = program.constraints.index(program.budget)
         spend = [
@@ -117,13 +117,13 @@ class _Solves:
         return float(min(amount, defaults.MOST_TOKENS))
 
     def step(self, scale: float) -> float:
-        """Give what budgets of about a scale are multiples of: a token, or four digits below."""
+        """Return what budgets of about a scale are multiples of: a token, or four digits below."""
         if self.program.budget.resource == TOKENS:
             return 1.0
         return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
 
-    def bound(self, amount: float, answer: Allocation, lanes: tuple[Lane, ...]) -> float:
-        """Give the dual bound at an answer's prices over the states of lanes."""
+    def bound(self, amount: float, answer: Allocation, lanes: tuple[OfferChoices, ...]) -> float:
+        """Return the dual bound at an answer's prices over the states of lanes."""
         choices = replace(self.dual.compiled.choices, free=lanes)
         compiled = CompiledProgram(self.program.with_budget(amount), choices)
         return LagrangianDual(CouplingRows(compiled)).bound(self._prices(answer))
@@ -133,10 +133,10 @@ class _Solves:
         return np.array([prices[str(row.name)] for row in self.program.constraints])
 
 
-def _plenty(lane: Lane) -> np.ndarray:
-    """Give the spend from which on next to nothing is gained, however far the peak, shape (n,)."""
+def _plenty(lane: OfferChoices) -> np.ndarray:
+    """Return the spend beyond which next to nothing is gained, however far the peak, (n,)."""
     low, high = np.maximum(lane.least, 1.0), np.maximum(lane.most, 1.0)
-    top = lane.utility_at(lane.top_cap)
+    top = lane.utility_at(lane.saturation_cap)
     for _ in range(_HALVINGS):
         middle = low * np.sqrt(high / low)
         enough = top - lane.utility_at(lane.cap_at(middle)) <= _NOTHING * top
@@ -184,7 +184,7 @@ def _path(program: Program, budgets: Any = None) -> BudgetPath:
 
 
 def _sweep(solves: _Solves) -> np.ndarray:
-    """Give twenty budgets, evenly spaced from the least that is feasible to nearly ample."""
+    """Return twenty budgets, evenly spaced from the least that is feasible to nearly ample."""
     program, high = solves.program, solves.ample()
     if len(program) == 0:
         return np.zeros(1)
@@ -242,7 +242,7 @@ def _cheapest(
 
 
 def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
-    """Give an amount below which the target is out of reach, and the solves beyond ``solves``.
+    """Return an amount below which the target is out of reach, and the solves beyond ``solves``.
 
     At any prices the dual bound is a straight line in the amount, and lies above what any amount
     is worth. Where the line meets the target is a lower bound, and the next place to draw one. A
@@ -252,7 +252,7 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
     program, lines = solves.program, solves
     if program.overrun_probability is not None:
         lines = _Solves(replace(program, overrun_probability=None))
-    lanes = solves.dual.with_budget(ample).free_lanes
+    lanes = solves.dual.with_budget(ample).free_choices
     least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
     for _ in range(_TANGENTS):
         answer = lines.at(amount)
@@ -274,7 +274,7 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
 
 
 def _reach(solves: _Solves, wanted: float, low: int, high: int, step: float) -> int:
-    """Give a number of steps that reaches what is wanted; ``high`` is known to.
+    """Return a number of steps that reaches what is wanted; ``high`` is known to.
 
     One step less does not, unless the search ran out of solves.
     """
@@ -316,7 +316,7 @@ def _fund(program: Program, query: int) -> float:
 
 
 def _first_funded(solves: _Solves, row: int, ample: float) -> float:
-    """Give an amount that funds a query, one step above one that does not."""
+    """Return an amount that funds a query, one step above one that does not."""
     step = solves.step(ample)
     low, high = -1, math.ceil(ample / step * (1 - _ROUNDING))
 
@@ -332,5 +332,5 @@ def _first_funded(solves: _Solves, row: int, ample: float) -> float:
 
 
 def _amount(count: int, step: float) -> float:
-    """Give a number of steps without the digits that multiplying leaves behind."""
+    """Return a number of steps without the digits that multiplying leaves behind."""
     return float(f"{count * step:.15g}")

@@ -52,7 +52,7 @@ class Choice(NamedTuple):
 
 
 def choose_solver(problem: AllocationProblem | Program) -> Choice:
-    """Say which solver ``solve(problem)`` will use.
+    """Return which solver ``solve(problem)`` will use.
 
     The rules, in order:
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace, saturating
-from clear_opt._numerics.chunked import each
+from clear_opt._numerics.chunked import map_chunked
 from clear_opt.envelopes.concave import Envelope
 from clear_opt.errors import InfeasibleError, SolverError
 from clear_opt.problem import AllocationProblem, Program
@@ -57,7 +57,7 @@ class ReducingSolver(ABC):
         Raises
         ------
         InfeasibleError
-            If the floors exceed the budget, or the constraints of a program contradict each other.
+            If the floors exceed the budget, or a program's constraints contradict each other.
         InvalidInputError
             If the solver does not take these curves.
         SolverError
@@ -116,7 +116,7 @@ def build_allocation(
     utility, surplus, certificate = problem.account(tokens, price)
     envelope = problem.envelope
     queries = tokens, problem.floor, problem.ceiling, problem.curves.threshold, envelope
-    funded, codes = each(_classify, queries, certificate.price, problem.block)
+    funded, codes = map_chunked(_classify, queries, certificate.price, problem.block)
     if len(problem) == 0:
         status = Status.EMPTY
     elif policy:

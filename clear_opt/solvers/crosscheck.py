@@ -10,13 +10,13 @@ import numpy as np
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
 from clear_opt.problem.certificate import Row
-from clear_opt.solvers.budget.clearing_price import PriceTable
-from clear_opt.solvers.budget.demand import ladder_of
+from clear_opt.solvers.budget.clearing_price import MarketClearing
+from clear_opt.solvers.budget.demand import demand_curve
 from clear_opt.solvers.budget.dual import DualSolver
 from clear_opt.solvers.conic.program import relax_program
 from clear_opt.solvers.conic.solver import ConicSolver
 from clear_opt.solvers.program import LagrangianDual, solve_program
-from clear_opt.solvers.program.solver import finish, priced, whole_caps
+from clear_opt.solvers.program.solver import priced, round_and_certify, whole_caps
 from clear_opt.solvers.program.unfunded import bound_of
 from clear_opt.solvers.reduction import SingleBudget
 
@@ -127,7 +127,7 @@ class CrossCheck:
         )
 
     def summary(self) -> str:
-        """Give a few lines of text with both answers and their differences."""
+        """Return a few lines of text with both answers and their differences."""
         dual, conic = self.dual, self.conic
         rows = [
             ("value", dual.expected_utility, conic.expected_utility, self.value_difference),
@@ -200,11 +200,11 @@ def cross_check(problem: AllocationProblem | Program) -> CrossCheck:
 
 
 def _optimal_prices(problem: AllocationProblem) -> tuple[float, float]:
-    """Give the least and greatest price at which a feasible problem's demand meets its budget."""
-    ladder, budget = ladder_of(problem), problem.spendable
-    table, less = PriceTable(ladder), budget * (1 - _SAME_DEMAND)
+    """Return the least and greatest price at which a feasible problem's demand meets its budget."""
+    demand, budget = demand_curve(problem), problem.spendable
+    table, less = MarketClearing(demand), budget * (1 - _SAME_DEMAND)
     low = table.clear(budget * (1 + _SAME_DEMAND)).price
-    return low, table.clear(less).price if less > ladder.least else np.inf
+    return low, table.clear(less).price if less > demand.demand_min else np.inf
 
 
 def _check_program(program: Program) -> CrossCheck:
@@ -222,7 +222,7 @@ def _check_program(program: Program) -> CrossCheck:
     found = relax_program(rows)
     if program.overrun_probability is None:
         caps = whole_caps(rows, found.prices)
-    conic = finish(
+    conic = round_and_certify(
         rows,
         found.prices,
         caps,

@@ -100,7 +100,7 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failed(error: Any, status: str = "") -> Unusable:
-    """Give the finding of a failed request, with what the server says of it."""
+    """Return the finding of a failed request, with what the server says of it."""
     told = _object(error)
     word = status or told.get("code") or told.get("type")
     detail = told.get("message") if told else error
@@ -130,7 +130,7 @@ def _details(counts: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _count(counts: dict[str, Any], *names: str) -> int | None:
-    """Give the first count of these that is there."""
+    """Return the first count of these that is there."""
     name, value = next(((n, counts[n]) for n in names if counts.get(n) is not None), ("", None))
     if value is None:
         return None
@@ -140,7 +140,7 @@ def _count(counts: dict[str, Any], *names: str) -> int | None:
 
 
 def _ending(body: dict[str, Any]) -> StopReason:
-    """Give the stop reason of the Responses API, which has no choices."""
+    """Return the stop reason of the Responses API, which has no choices."""
     status = body.get("status")
     if status == "completed":
         return stop_reason(status)
@@ -154,7 +154,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _numbers(choices: Sequence[dict[str, Any]]) -> list[int]:
-    """Give the numbers of the choices: their places where they do not say."""
+    """Return the numbers of the choices: their places where they do not say."""
     indices = [choice.get("index") for choice in choices]
     numbers = [
         index if isinstance(index, int) and not isinstance(index, bool) else place

@@ -221,7 +221,7 @@ def settle(
 
 
 def _line(text: object) -> str:
-    """Give a text as one line of bounded length."""
+    """Return a text as one line of bounded length."""
     return " ".join(str(text).split())[:_LONGEST]
 
 

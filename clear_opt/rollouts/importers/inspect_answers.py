@@ -71,7 +71,7 @@ def answer_of(log: EvalLog, sample: EvalSample) -> SampleAnswer:
 def _from_calls(
     log: EvalLog, sample: EvalSample, calls: Sequence[Call], own: Sequence[ModelEvent], model: str
 ) -> SampleAnswer:
-    """Give the answer of a sample by the calls that are part of it, each with its own settings."""
+    """Return the answer of a sample by the calls that are part of it, with their settings."""
     usages = [_usage(event.output.usage, model) for event in own if event.output.usage is not None]
     tokens = sum(usage.tokens for usage in usages)
     remarks = _others(own)
@@ -102,7 +102,7 @@ def _others(own: Sequence[ModelEvent]) -> list[str]:
 
 
 def _own_calls(calls: Sequence[Call], evaluated: str) -> tuple[list[ModelEvent], str]:
-    """Give the answering calls of one model in its own role, and its name."""
+    """Return the answering calls of one model in its own role, and its name."""
     events = [call.event for call in calls if call.purpose is Purpose.ANSWER]
     events = [event for event in events if _came_back(event)]
     own, model = [event for event in events if _same(event.model, evaluated)], evaluated
@@ -144,7 +144,7 @@ def _unlisted(sample: EvalSample, calls: Sequence[Call], model: str) -> int:
 
 
 def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
-    """Give the answer of a sample whose calls are not recorded."""
+    """Return the answer of a sample whose calls are not recorded."""
     last, model = sample.output.usage, log.eval.model
     usage = next((u for name, u in sample.model_usage.items() if _same(name, model)), None)
     asked = [] if isinstance(sample.input, str) else sample.input
@@ -174,7 +174,7 @@ def _from_totals(log: EvalLog, sample: EvalSample) -> SampleAnswer:
 
 
 def _usage_in_roles(log: EvalLog, sample: EvalSample) -> Iterator[ModelUsage]:
-    """Give what the evaluated model used in roles; if it is alone, it has those without a model."""
+    """Return the evaluated model's use in roles; if it is alone, also of those without a model."""
     alone = set(sample.model_usage) == {log.eval.model}
     bound = {role: _bound(configs) for role, configs in (log.eval.model_roles or {}).items()}
     for role, usage in sample.role_usage.items():
@@ -187,7 +187,7 @@ def _bound(configs: ModelConfig | list[ModelConfig]) -> list[str]:
 
 
 def _usage(counted: ModelUsage, model: str) -> Usage:
-    """Give a usage of Inspect in terms that all importers share."""
+    """Return a usage of Inspect in terms that all importers share."""
     return Usage(
         completion=counted.output_tokens,
         prompt=counted.input_tokens,
@@ -199,7 +199,7 @@ def _usage(counted: ModelUsage, model: str) -> Usage:
 
 
 def _config(log: EvalLog) -> dict[str, Any]:
-    """Give what the evaluated model is asked with, as Inspect puts it together."""
+    """Return what the evaluated model is asked with, as Inspect puts it together."""
     return log.eval.model_generate_config.merge(log.plan.config).model_dump(exclude_none=True)
 
 

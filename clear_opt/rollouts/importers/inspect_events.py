@@ -82,7 +82,7 @@ class _Transcript:
     def walk(
         self, events: Iterable[Event], around: tuple[_Section, ...]
     ) -> Iterator[tuple[Event, tuple[_Section, ...]]]:
-        """Give calls, scores and what may hold them, each with the sections around it.
+        """Return calls, scores and what may hold them, each with the sections around it.
 
         Older logs keep the events of a tool or a subtask inside its own.
         """

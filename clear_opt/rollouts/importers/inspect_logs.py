@@ -140,7 +140,7 @@ class _Reading:
         raise Unusable(_TAKEN_BACK, sample.invalidation.reason or "")
 
     def _rollout(self, place: str, log: EvalLog, sample: EvalSample) -> _Kept:
-        """Give the rollout in a sample.
+        """Return the rollout in a sample.
 
         Raises
         ------
@@ -192,7 +192,7 @@ def _cut_off(sample: EvalSample) -> bool:
 
 
 def _free(taken: set[int], number: int) -> int:
-    """Give a number that no other sample of the query has: the epoch, or one above it."""
+    """Return a number that no other sample of the query has: the epoch, or one above it."""
     while number in taken:
         number += 1
     taken.add(number)

@@ -247,7 +247,7 @@ class _Reading:
 
 
 def _answers(resps: Any) -> tuple[list[str], str]:
-    """Give the responses to the one request of a row, or what keeps it from having any."""
+    """Return the responses to the one request of a row, or what keeps it from having any."""
     if not isinstance(resps, list) or not resps:
         return [], "the row has no response"
     if len(resps) > 1:
@@ -270,7 +270,7 @@ def _each(value: Any, count: int) -> list[Any] | None:
 
 
 def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
-    """Give prompt and generation options of the first request."""
+    """Return prompt and generation options of the first request."""
     first: Any = None
     if isinstance(arguments, dict):
         first = arguments.get("gen_args_0")
@@ -286,7 +286,7 @@ def _request(arguments: Any) -> tuple[str | None, dict[str, Any]]:
 
 
 def _unrolled(prompt: str) -> Any:
-    """Give the messages of a chat that was logged as JSON; other prompts as they are."""
+    """Return the messages of a chat that was logged as JSON; other prompts as they are."""
     if not prompt.lstrip().startswith("["):
         return prompt
     try:
@@ -298,7 +298,7 @@ def _unrolled(prompt: str) -> Any:
 
 
 def _model_beside(path: Path, date: str | None) -> tuple[str, dict[str, Any]]:
-    """Give name and settings of the model, from the results of the same run; empty if none."""
+    """Return name and settings of the model, from the results of the same run; empty if none."""
     results = path.with_name(f"results_{date}.json")
     if date is None or not results.is_file():
         return "", {}

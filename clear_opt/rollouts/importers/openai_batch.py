@@ -178,14 +178,14 @@ class _Batch:
 
 
 def _name(value: Any) -> str | None:
-    """Give a custom_id as text; some servers keep numbers as numbers."""
+    """Return a custom_id as text; some servers keep numbers as numbers."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value.strip() else None
 
 
 def _question(request: dict[str, Any], number: int, choices: int) -> str | None:
-    """Give what was asked for one choice; a request for plain completions may ask several things.
+    """Return what was asked for one choice; a request for plain completions may ask several things.
 
     Their choices stand in the order of the prompts, ``n`` of each.
     """

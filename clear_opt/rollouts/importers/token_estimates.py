@@ -61,7 +61,7 @@ def estimate_quality(texts: Iterable[str]) -> str:
 
 
 def _without_runs(text: str) -> tuple[str, list[tuple[int, float]]]:
-    """Give a text without runs of other scripts, and each run's length and tokens per letter."""
+    """Return a text without runs of other scripts, and each run's length and tokens per letter."""
     runs: list[tuple[int, float]] = []
     if text.isascii():
         return text, runs

@@ -11,14 +11,14 @@ from clear_opt.problem import AllocationProblem
 
 
 def uniform_tokens(problem: AllocationProblem) -> np.ndarray:
-    """Give every query the same cap, within floors and ceilings: int64 tokens, shape (n,)."""
-    return share_out(problem, np.ones(len(problem)))
+    """Return every query the same cap, within floors and ceilings: int64 tokens, shape (n,)."""
+    return water_filling(problem, np.ones(len(problem)))
 
 
 def proportional_tokens(problem: AllocationProblem) -> np.ndarray:
-    """Give caps in proportion to thresholds, within floors and ceilings: int64, shape (n,)."""
+    """Return caps in proportion to thresholds, within floors and ceilings: int64, shape (n,)."""
     thresholds = np.asarray(problem.curves.threshold, dtype=np.float64)
-    return share_out(problem, thresholds if thresholds.any() else np.ones(len(problem)))
+    return water_filling(problem, thresholds if thresholds.any() else np.ones(len(problem)))
 
 
 def prefix_tokens(problem: AllocationProblem) -> np.ndarray:
@@ -37,8 +37,8 @@ def prefix_tokens(problem: AllocationProblem) -> np.ndarray:
     return tokens.astype(np.int64)
 
 
-def share_out(problem: AllocationProblem, share: np.ndarray) -> np.ndarray:
-    """Give caps level * share, cut to floors and ceilings, at the highest level that fits.
+def water_filling(problem: AllocationProblem, share: np.ndarray) -> np.ndarray:
+    """Return caps level * share, cut to floors and ceilings, at the highest level that fits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which price clears a budget, asked many times of one ladder.
+"""Which price clears a budget, asked many times of one demand.
 
 Demand at a few breakpoints is kept in a table that all searches share and add to. Between two
 entries of it the steps are known without looking, and only the smooth growth of what was taken
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from clear_opt.defaults import PRICE_STEPS
-from clear_opt.solvers.budget.demand import LISTED, BlockLadder, Ladder
+from clear_opt.solvers.budget.demand import LISTED, BlockDemand, DemandCurve
 
 Measure = Literal["tokens", "value"]
 
@@ -26,7 +26,7 @@ _PATIENCE = 4  # evaluations after which a bracket must have halved, or is halve
 
 
 class Clearing(NamedTuple):
-    """Where a level of tokens, or of value, falls on a ladder."""
+    """Where a level of tokens, or of value, falls on a demand."""
 
     price: float
     """The clearing price, weighted success per token, >= 0."""
@@ -36,12 +36,12 @@ class Clearing(NamedTuple):
     """Those and the ones at the price itself, which the level need not pay for in full."""
 
 
-class PriceTable:
-    """Clearing prices of many levels of one ladder.
+class MarketClearing:
+    """Clearing prices of many levels of one demand.
 
     Parameters
     ----------
-    ladder
+    demand
         Of any problem.
     measure
         Whether levels count tokens, or the relaxed problem's value (weighted success).
@@ -49,16 +49,16 @@ class PriceTable:
         Breakpoints to tabulate before the first search; more of them pay off for many searches.
     """
 
-    def __init__(self, ladder: Ladder, measure: Measure = "tokens", entries: int = 0) -> None:
-        self.ladder = ladder
+    def __init__(self, demand: DemandCurve, measure: Measure = "tokens", entries: int = 0) -> None:
+        self.demand = demand
         tokens = measure == "tokens"
-        self._amount = ladder.tokens if tokens else ladder.value
-        step = ladder.width if tokens else ladder.rise
-        groups = len(ladder.prices)
+        self._amount = demand.tokens if tokens else demand.value
+        step = demand.d_tokens if tokens else demand.d_value
+        groups = len(demand.prices)
         climbed = np.concatenate([[0.0], np.cumsum(step)])
-        self._jumps = climbed[ladder.counts]  # of all steps dearer than each price
-        self._least = ladder.least if tokens else ladder.least_value
-        self._most = ladder.most if tokens else ladder.most_value
+        self._jumps = climbed[demand.counts]  # of all steps dearer than each price
+        self._least = demand.demand_min if tokens else demand.value_min
+        self._most = demand.demand_max if tokens else demand.value_max
         # Above the dearest step are the floors alone; below the cheapest, at no price, is it all.
         self._known, self._above = [0, groups], [self._least, self._most]
         if entries:
@@ -67,23 +67,23 @@ class PriceTable:
                     self._tabulate(int(group))
 
     def clear(self, level: float) -> Clearing:
-        """Find the price at which the ladder meets a level, at least that of the floors.
+        """Find the price at which the demand meets a level, at least that of the floors.
 
         Where a range of prices does, it is the lowest of them: the choice of `clear_opt.solve`.
         """
-        ladder = self.ladder
-        if self._most <= level or not len(ladder.prices):
-            return Clearing(0.0, len(ladder.row), len(ladder.row))
+        demand = self.demand
+        if self._most <= level or not len(demand.prices):
+            return Clearing(0.0, len(demand.item), len(demand.item))
         group, beyond, above, most = self._bracket(level)
         upto = above + self._jump(group)
-        price = float(ladder.prices[group])
+        price = float(demand.prices[group])
         if upto >= level:
-            return Clearing(price, int(ladder.counts[group]), int(ladder.counts[group + 1]))
-        count = int(ladder.counts[group + 1])
+            return Clearing(price, int(demand.counts[group]), int(demand.counts[group + 1]))
+        count = int(demand.counts[group + 1])
         bracket = self._price(beyond), price, most - level, upto - level
-        return Clearing(self._meet(level, count, *bracket), count, count)
+        return Clearing(self._secant(level, count, *bracket), count, count)
 
-    def share(self, level: float, count: int, price: float) -> float:
+    def price_for_level(self, level: float, count: int, price: float) -> float:
         """Find the price, at most the one given, at which some steps alone meet a level.
 
         The first ``count`` steps are taken and no others; they ask for less than the level at the
@@ -93,30 +93,30 @@ class PriceTable:
         at_price = self._amount(count, price) - level
         if at_none <= 0 or at_price >= 0:
             return 0.0 if at_none <= 0 else price
-        return self._meet(level, count, 0.0, price, at_none, at_price)
+        return self._secant(level, count, 0.0, price, at_none, at_price)
 
-    def _meet(
+    def _secant(
         self, level: float, count: int, low: float, high: float, at_low: float, at_high: float
     ) -> float:
         """Find the lowest price at which the first ``count`` steps ask for no more than a level."""
-        if isinstance(self.ladder, BlockLadder):
-            return self._meet_in_blocks(self.ladder, level, count, low, high)
-        return _meet(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
+        if isinstance(self.demand, BlockDemand):
+            return self._block_price(self.demand, level, count, low, high)
+        return _secant(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
 
-    def _meet_in_blocks(
-        self, ladder: BlockLadder, level: float, count: int, low: float, high: float
+    def _block_price(
+        self, demand: BlockDemand, level: float, count: int, low: float, high: float
     ) -> float:
         """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
-        asked = ladder.tokens(count, low), ladder.tokens(count, high)
-        while asked[0] - asked[1] > LISTED * ladder.block:
+        asked = demand.tokens(count, low), demand.tokens(count, high)
+        while asked[0] - asked[1] > LISTED * demand.block:
             middle = _between(low, high)
             if not low < middle < high:
                 return high
             within = self._amount(count, middle) <= level
             low, high = (low, middle) if within else (middle, high)
-            asked = ladder.tokens(count, low), ladder.tokens(count, high)
-        blocks = ladder.blocks_between(count, low, high)
-        step = ladder.block if self._amount == ladder.tokens else blocks.rise
+            asked = demand.tokens(count, low), demand.tokens(count, high)
+        blocks = demand.blocks_between(count, low, high)
+        step = demand.block if self._amount == demand.tokens else blocks.rise
         reached = self._amount(count, high) + np.cumsum(np.broadcast_to(step, blocks.rise.shape))
         beyond = np.flatnonzero(reached > level)
         return float(blocks.prices[beyond[0]]) if len(beyond) else low
@@ -135,26 +135,26 @@ class PriceTable:
             tries += 1
             middle = (low + high) // 2
             self._tabulate(
-                self._guess(level, low, high, above, most) if tries <= _PATIENCE else middle
+                self._interpolate(level, low, high, above, most) if tries <= _PATIENCE else middle
             )
 
-    def _guess(self, level: float, low: int, high: int, above: float, most: float) -> int:
-        """Say at which breakpoint of a bracket the level falls, if the smooth growth is a parabola.
+    def _interpolate(self, level: float, low: int, high: int, above: float, most: float) -> int:
+        """Return at which breakpoint of a bracket the level falls by quadratic interpolation.
 
         It goes through the entries at both ends and the nearest one beyond them.
         """
         between = slice(low + 1, high)
         upto = above + self._jump(low)
         jumps = self._jumps[between] - self._jumps[low + 1]
-        grown = most - upto - self._climb(low + 1, high)
-        fallen = self._price(low) - self.ladder.prices[between]
+        grown = most - upto - self._cumulative_jump(low + 1, high)
+        fallen = self._price(low) - self.demand.prices[between]
         whole = self._price(low) - self._price(high)
         smooth = grown * fallen / whole
         place = bisect_right(self._known, low) - 1
         if place > 0:
             before = self._known[place - 1]
             risen = self._price(before) - self._price(low)
-            rate = (above - self._above[place - 1] - self._climb(before, low)) / risen
+            rate = (above - self._above[place - 1] - self._cumulative_jump(before, low)) / risen
             # Newton's form: the chord of the bracket, bent so that it meets the entry before.
             smooth = smooth - fallen * (whole - fallen) * (grown / whole - rate) / (whole + risen)
         expected = upto + jumps + np.clip(smooth, 0.0, max(grown, 0.0))
@@ -164,7 +164,7 @@ class PriceTable:
         return low + max(beyond, 1)
 
     def _tabulate(self, group: int) -> None:
-        amount = self._amount(int(self.ladder.counts[group]), float(self.ladder.prices[group]))
+        amount = self._amount(int(self.demand.counts[group]), float(self.demand.prices[group]))
         place = bisect_right(self._known, group)
         self._known.insert(place, group)
         # Kept rising whatever the last digits of sums of different length say.
@@ -172,17 +172,17 @@ class PriceTable:
         self._above.insert(place, amount)
 
     def _jump(self, group: int) -> float:
-        return self._climb(group, group + 1)
+        return self._cumulative_jump(group, group + 1)
 
-    def _climb(self, group: int, other: int) -> float:
+    def _cumulative_jump(self, group: int, other: int) -> float:
         return float(self._jumps[other] - self._jumps[group])
 
     def _price(self, group: int) -> float:
-        prices = self.ladder.prices
-        return float(prices[group]) if group < len(prices) else self.ladder.bottom
+        prices = self.demand.prices
+        return float(prices[group]) if group < len(prices) else self.demand.price_min
 
 
-def _meet(
+def _secant(
     excess: Callable[[float], float], low: float, high: float, at_low: float, at_high: float
 ) -> float:
     """Find where a falling function that is above zero at ``low`` and below at ``high`` is zero.

@@ -1,9 +1,9 @@
-"""Demand as a ladder: what queries take, sorted from the dearest step to the cheapest.
+"""Demand as a demand: what queries take, sorted from the dearest step to the cheapest.
 
 A step is what demand gains at once when the price falls past a breakpoint: a query's way from its
 floor to its tangent point, or one segment of a tabulated curve's hull. At a price the steps above
-it have been taken and no others, so they are a prefix of the ladder, and demand costs one look at
-that prefix. Everything a budget sweep asks is asked of one ladder, built once.
+it have been taken and no others, so they are a prefix of the demand, and demand costs one look at
+that prefix. Everything a budget sweep asks is asked of one demand, built once.
 """
 
 from __future__ import annotations
@@ -51,65 +51,65 @@ class Blocks(NamedTuple):
     """Weighted success that each adds."""
 
 
-class Ladder(ABC):
+class DemandCurve(ABC):
     """The steps of a problem's demand, and what has been taken once some of them are climbed.
 
     Attributes
     ----------
     problem
         Of n queries; its budget plays no part.
-    row
+    item
         Query of each step, shape (s,), dearest step first; equal prices in the order of queries.
-    width, rise
+    d_tokens, d_value
         Tokens and weighted success that each step adds at its own price, shape (s,).
     prices
         Distinct prices of the steps, falling, all above zero, shape (g,).
     counts
         Steps dearer than each price, shape (g + 1,); the last entry counts them all.
-    least, least_value
+    demand_min, value_min
         Tokens of the floors, and the weighted success there.
-    most
+    demand_max
         Tokens of the relaxed problem where tokens cost nothing.
-    bottom
+    price_min
         Price below which there are no more steps.
     evaluations
         How often demand was evaluated so far.
     """
 
-    row: np.ndarray
-    width: np.ndarray
-    rise: np.ndarray
-    most: float
-    bottom: float = 0.0
+    item: np.ndarray
+    d_tokens: np.ndarray
+    d_value: np.ndarray
+    demand_max: float
+    price_min: float = 0.0
 
     def __init__(self, problem: AllocationProblem, price: np.ndarray) -> None:
         self.problem = problem
         self.evaluations = 0
-        self.least = float(problem.floor.sum())
-        self.least_value = float(np.asarray(problem.envelope.start_value).sum())
+        self.demand_min = float(problem.floor.sum())
+        self.value_min = float(np.asarray(problem.envelope.start_value).sum())
         last = np.flatnonzero(price[:-1] > price[1:])  # of each group of equal prices but the last
         self.counts = np.concatenate([[0], last + 1, [len(price)]] if len(price) else [[0]])
         self.prices = price[self.counts[:-1]]
 
     def tokens(self, count: int, price: float) -> float:
-        """Give the tokens of all queries once the first ``count`` steps are taken at a price."""
+        """Return the tokens of all queries once the first ``count`` steps are taken at a price."""
         self.evaluations += 1
         return self._tokens(count, price)
 
     def value(self, count: int, price: float) -> float:
-        """Give the weighted success that goes with `tokens`."""
+        """Return the weighted success that goes with `tokens`."""
         self.evaluations += 1
         return self._value(count, price)
 
     def taken(self, count: int, price: float) -> Taken:
-        """Give what the queries of the first ``count`` steps take at a price at most theirs."""
+        """Return what the queries of the first ``count`` steps take at a price at most theirs."""
         self.evaluations += 1
         return self._taken(count, price)
 
     @cached_property
-    def most_value(self) -> float:
+    def value_max(self) -> float:
         """Weighted success of the relaxed problem where tokens cost nothing."""
-        return self._value(len(self.row), 0.0)
+        return self._value(len(self.item), 0.0)
 
     @abstractmethod
     def _tokens(self, count: int, price: float) -> float: ...
@@ -122,16 +122,16 @@ class Ladder(ABC):
 
     @abstractmethod
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
-        """Give the weighted success of the queries of ``taken`` at other caps, shape (k,)."""
+        """Return the weighted success of the queries of ``taken`` at other caps, shape (k,)."""
 
 
-class TangentLadder(Ladder):
+class TangentDemand(DemandCurve):
     """Of curves: one step per query, whose cap then grows as the price falls on.
 
     Attributes
     ----------
     ranked
-        Envelopes of the queries that have a step, in the order of the ladder, shape (s,).
+        Envelopes of the queries that have a step, in the order of the demand, shape (s,).
     """
 
     def __init__(self, problem: AllocationProblem, rows: np.ndarray | None = None) -> None:
@@ -139,29 +139,29 @@ class TangentLadder(Ladder):
         assert isinstance(envelope, CurveEnvelope)
         price = envelope.abandonment_price
         rows = np.flatnonzero(price > 0) if rows is None else rows
-        self.row = rows[np.argsort(-price[rows], kind="stable")]
-        self.ranked = envelope.take(self.row)
+        self.item = rows[np.argsort(-price[rows], kind="stable")]
+        self.ranked = envelope.take(self.item)
         super().__init__(problem, self.ranked.abandonment_price)
-        self.width = self.ranked.tangent - self.ranked.start
-        self.rise = self.ranked.abandonment_price * self.width
-        self.most = self.least + float((self.ranked.end - self.ranked.start).sum())
+        self.d_tokens = self.ranked.tangent - self.ranked.start
+        self.d_value = self.ranked.abandonment_price * self.d_tokens
+        self.demand_max = self.demand_min + float((self.ranked.end - self.ranked.start).sum())
 
     def dearer_than(self, price: float) -> int:
         """Count the steps dearer than a price."""
         return int(np.searchsorted(-self.ranked.abandonment_price, -price))
 
     def first_funded(self, count: int) -> np.ndarray:
-        """Say which queries the first ``count`` steps fund, boolean, shape (n,)."""
+        """Return which queries the first ``count`` steps fund, boolean, shape (n,)."""
         funded = np.zeros(len(self.problem), dtype=bool)
-        funded[self.row[:count]] = True
+        funded[self.item[:count]] = True
         return funded
 
     def base(self, price: float) -> tuple[float, float]:
-        """Give tokens and weighted success of all queries before the first step is taken."""
-        return self.least, self.least_value
+        """Return tokens and weighted success of all queries before the first step is taken."""
+        return self.demand_min, self.value_min
 
     def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
-        """Give what the queries of the first ``count`` steps do with tokens left over at a price.
+        """Return what the queries of the first ``count`` steps do with tokens left over at a price.
 
         By the slope of demand, which is right to second order.
 
@@ -184,23 +184,23 @@ class TangentLadder(Ladder):
 
     def _tokens(self, count: int, price: float) -> float:
         more = self._taken(count, price).tokens - self.ranked.start[:count]
-        return self.least + float(more.sum())
+        return self.demand_min + float(more.sum())
 
     def _value(self, count: int, price: float) -> float:
         taken = self._taken(count, price)
         gained = self.utility(taken, taken.tokens) - self.ranked.start_value[:count]
-        return self.least_value + float(gained.sum())
+        return self.value_min + float(gained.sum())
 
     def _taken(self, count: int, price: float) -> Taken:
-        return Taken(self.row[:count], self.ranked.funded_caps(price, count))
+        return Taken(self.item[:count], self.ranked.funded_caps(price, count))
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
-        """Give the weighted success of the first queries, as many as were taken, at caps."""
+        """Return the weighted success of the first queries, as many as were taken, at caps."""
         count = len(taken.rows)
         return self.ranked.weight[:count] * self.ranked.curves.take(slice(0, count)).value(tokens)
 
 
-class BlockLadder(TangentLadder):
+class BlockDemand(TangentDemand):
     """Of curves in whole blocks: beyond its tangent point a cap grows by one block at a time."""
 
     def __init__(self, problem: AllocationProblem) -> None:
@@ -225,7 +225,7 @@ class BlockLadder(TangentLadder):
         return Blocks(slope[order], slope[order] * self.block)
 
     def respend(self, count: int, price: float, asked: float, left: np.ndarray) -> Respent:
-        """Give what the first queries do with what is left: the dearest blocks not yet taken."""
+        """Return what the first queries do with what is left: the dearest blocks not yet taken."""
         blocks = np.floor(left / self.block)
         low, high, step = price, price, _STEP
         top = float(self.ranked.abandonment_price[count - 1]) if count else price
@@ -247,7 +247,7 @@ class BlockLadder(TangentLadder):
         return Respent(worth, np.append(listed.prices, low)[np.maximum(upto, 0)])
 
 
-class HullLadder(Ladder):
+class HullDemand(DemandCurve):
     """Of tabulated curves: one step per segment of a query's hull, and nothing between steps."""
 
     def __init__(self, problem: AllocationProblem) -> None:
@@ -257,33 +257,33 @@ class HullLadder(Ladder):
         slopes = hull.slopes.ravel()
         order = np.argsort(-slopes, kind="stable")
         order = order[: int((slopes > 0).sum())]
-        self.row = order // max(hull.slopes.shape[1], 1)
+        self.item = order // max(hull.slopes.shape[1], 1)
         super().__init__(problem, slopes[order])
-        self.width = np.diff(hull.tokens, axis=1).ravel()[order]
-        self.rise = np.diff(hull.values, axis=1).ravel()[order]
-        self._climbed = np.concatenate([[0.0], np.cumsum(self.width)])
-        self._risen = np.concatenate([[0.0], np.cumsum(self.rise)])
-        self.most = self._tokens(len(order), 0.0)
+        self.d_tokens = np.diff(hull.tokens, axis=1).ravel()[order]
+        self.d_value = np.diff(hull.values, axis=1).ravel()[order]
+        self._climbed = np.concatenate([[0.0], np.cumsum(self.d_tokens)])
+        self._risen = np.concatenate([[0.0], np.cumsum(self.d_value)])
+        self.demand_max = self._tokens(len(order), 0.0)
 
     def _tokens(self, count: int, price: float) -> float:
-        return self.least + float(self._climbed[count])
+        return self.demand_min + float(self._climbed[count])
 
     def _value(self, count: int, price: float) -> float:
-        return self.least_value + float(self._risen[count])
+        return self.value_min + float(self._risen[count])
 
     def _taken(self, count: int, price: float) -> Taken:  # all queries, funded or not
         n = len(self.problem)
-        more = np.bincount(self.row[:count], self.width[:count], minlength=n)
+        more = np.bincount(self.item[:count], self.d_tokens[:count], minlength=n)
         return Taken(np.arange(n), self.problem.floor + more)
 
     def utility(self, taken: Taken, tokens: np.ndarray) -> np.ndarray:
-        """Give the weighted success of all queries at caps."""
+        """Return the weighted success of all queries at caps."""
         return self.problem.utility(tokens)
 
 
-def ladder_of(problem: AllocationProblem) -> Ladder:
-    """Build the ladder of a problem's demand."""
+def demand_curve(problem: AllocationProblem) -> DemandCurve:
+    """Build the demand of a problem's demand."""
     if isinstance(problem.envelope, HullEnvelope):
-        return HullLadder(problem)
+        return HullDemand(problem)
     blocks = isinstance(problem.envelope, BlockEnvelope)
-    return BlockLadder(problem) if blocks else TangentLadder(problem)
+    return BlockDemand(problem) if blocks else TangentDemand(problem)

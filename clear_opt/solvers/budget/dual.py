@@ -15,7 +15,7 @@ from clear_opt.solvers.budget.sampled_bracket import clear
 
 @saturating
 def find_price(problem: AllocationProblem) -> float:
-    """Give a feasible problem's clearing price (n >= 1), exact to rounding."""
+    """Return a feasible problem's clearing price (n >= 1), exact to rounding."""
     return clear(problem)[1]
 
 
@@ -43,8 +43,8 @@ class DualSolver(ReducingSolver):
         begun = time.perf_counter()
         _ = problem.envelope  # built once, on first use
         built = time.perf_counter()
-        ladder, price = clear(problem)
-        tokens = recover(problem, price, ladder)
+        demand, price = clear(problem)
+        tokens = recover(problem, price, demand)
         return build_allocation(
             problem,
             tokens,

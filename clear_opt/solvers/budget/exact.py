@@ -31,7 +31,7 @@ class _Table(NamedTuple):
 
 
 def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.ndarray | None:
-    """Give the best caps of all, or ``None`` where the grid is not small enough to say.
+    """Return the best caps of all, or ``None`` where the grid is not small enough to say.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ _TINY = 1e-300  # prices below are zero
 _MET = 1e-12  # relative: demand this close to the budget meets it
 
 
-def spend_on(
+def solve_fixed_sets(
     envelope: Envelope, funded: np.ndarray, budget: float, guess: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spend a budget as well as possible on given sets of queries.
@@ -43,11 +43,11 @@ def spend_on(
     each = envelope.take(query)
 
     def caps(price: np.ndarray) -> np.ndarray:
-        wanted = each.committed(np.repeat(price, n))
+        wanted = each.response_if_funded(np.repeat(price, n))
         return np.where(funded, wanted.reshape(sets, n), envelope.start)
 
-    steepest = np.where(funded, envelope.steepest, 0.0).max(axis=1, initial=0.0)
-    low, high = np.zeros(sets), 2.0 * steepest
+    max_slope = np.where(funded, envelope.max_slope, 0.0).max(axis=1, initial=0.0)
+    low, high = np.zeros(sets), 2.0 * max_slope
     before, at_before = low, caps(low).sum(axis=1) - budget
     high = np.where(at_before <= 0, 0.0, high)  # tokens to spare at no price at all
     price, stride = np.clip(guess, low, high), np.full(sets, np.inf)

@@ -14,10 +14,10 @@ from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.rounding import corners_of
 
 _SPLITS = np.linspace(0.0, 1.0, 129)
-_SWEEPS = 32  # each makes the best exchange of all pairs; two or three are the rule
+_SWEEPS = 32  # each makes the best pairwise_exchange of all pairs; two or three are the rule
 
 
-def exchange(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
+def pairwise_exchange(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
     """Improve whole-block caps of a batch of up to `EXACT_PATTERNS` queries by exchanges.
 
     Parameters
@@ -48,15 +48,15 @@ def exchange(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
             ],
             axis=1,
         )
-        mine = np.clip(np.floor(options / block) * block, low[:, None], high[:, None])
-        theirs = np.minimum(shared[:, None] - mine, problem.ceiling[other][:, None])
-        worth = _utility(problem, one, mine) + _utility(problem, other, theirs)
+        x_i = np.clip(np.floor(options / block) * block, low[:, None], high[:, None])
+        x_j = np.minimum(shared[:, None] - x_i, problem.ceiling[other][:, None])
+        worth = _utility(problem, one, x_i) + _utility(problem, other, x_j)
         utility = problem.utility(caps)
         gain = worth - (utility[one] + utility[other])[:, None]
         pair, split = np.unravel_index(np.argmax(gain), gain.shape)
         if gain[pair, split] <= 1e-12 * utility.sum():
             break
-        caps[one[pair]], caps[other[pair]] = mine[pair, split], theirs[pair, split]
+        caps[one[pair]], caps[other[pair]] = x_i[pair, split], x_j[pair, split]
     return caps.astype(np.int64)
 
 

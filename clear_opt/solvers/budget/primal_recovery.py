@@ -17,18 +17,20 @@ import numpy as np
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.baselines import prefix_tokens, proportional_tokens, uniform_tokens
-from clear_opt.solvers.budget.demand import Ladder, TangentLadder, ladder_of
+from clear_opt.solvers.budget.demand import DemandCurve, TangentDemand, demand_curve
 from clear_opt.solvers.budget.exact import best_caps
-from clear_opt.solvers.budget.fixed_sets import spend_on
-from clear_opt.solvers.budget.marginal_sets import spend_around
-from clear_opt.solvers.budget.pair_exchange import exchange
+from clear_opt.solvers.budget.fixed_sets import solve_fixed_sets
+from clear_opt.solvers.budget.marginal_sets import round_near_break_item
+from clear_opt.solvers.budget.pair_exchange import pairwise_exchange
 from clear_opt.solvers.budget.rounding import round_to_blocks
 
 _TINY = 1e-300  # a query that gains nothing has an abandonment price of zero and is never funded
 _ROUNDED = 4  # candidates worth rounding: the best before rounding are the best after, or nearly
 
 
-def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = None) -> np.ndarray:
+def recover(
+    problem: AllocationProblem, price: float, demand: DemandCurve | None = None
+) -> np.ndarray:
     """Turn a price into caps.
 
     Parameters
@@ -37,7 +39,7 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
         A feasible problem of n >= 1 queries.
     price
         Clearing price, or one near it, weighted success per token.
-    ladder
+    demand
         Of the problem, if it was built already; the problem's budget may be another than then.
 
     Returns
@@ -45,12 +47,12 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
     Whole-block caps, int64, shape (n,), that sum to at most the budget.
     """
     found = None
-    ladder = ladder_of(problem) if ladder is None else ladder
-    if len(problem) > EXACT_PATTERNS and isinstance(ladder, TangentLadder):
-        found = spend_around(problem, ladder, price)
+    demand = demand_curve(problem) if demand is None else demand
+    if len(problem) > EXACT_PATTERNS and isinstance(demand, TangentDemand):
+        found = round_near_break_item(problem, demand, price)
     if found is None:
-        margin = _order_by_margin(problem, price)
-        start = round_to_blocks(problem, _remainder_to_margin(problem, price, *margin))
+        margin = _order_near_break_item(problem, price)
+        start = round_to_blocks(problem, _fractional_break_item(problem, price, *margin))
     else:
         start = found.tokens
     best = best_caps(problem, price, start)
@@ -64,30 +66,30 @@ def recover(problem: AllocationProblem, price: float, ladder: Ladder | None = No
 
 
 def _searched(problem: AllocationProblem, price: float, start: np.ndarray) -> np.ndarray:
-    """Give the best of caps that are there, every set around the margin, and the simple rules."""
-    order, margin = _order_by_margin(problem, price)
-    candidates = [_remainder_to_margin(problem, price, order, margin)]
-    candidates += _spent_on_patterns(problem, price, order, margin)
+    """Return the best of caps that are there, every set around the margin, and the simple rules."""
+    order, margin = _order_near_break_item(problem, price)
+    candidates = [_fractional_break_item(problem, price, order, margin)]
+    candidates += _enumerated_sets(problem, price, order, margin)
     whole = [start, *(round_to_blocks(problem, tokens) for tokens in candidates)]
     whole += [simple(problem) for simple in (uniform_tokens, proportional_tokens, prefix_tokens)]
-    return exchange(problem, max(whole, key=lambda tokens: problem.utility(tokens).sum()))
+    return pairwise_exchange(problem, max(whole, key=lambda tokens: problem.utility(tokens).sum()))
 
 
-def contested(n: int) -> int:
-    """Give how many queries nearest the margin are tried both funded and abandoned.
+def enumerated_count(n: int) -> int:
+    """Return how many queries nearest the margin are tried both funded and abandoned.
 
     Eight while that is cheap (so that batches of up to eight queries are solved exactly), at
     least one: by Shapley-Folkman one query is split at the optimal price.
 
     Examples
     --------
-    >>> [contested(n) for n in (5, 100, 500, 5000)]
+    >>> [enumerated_count(n) for n in (5, 100, 500, 5000)]
     [8, 5, 3, 1]
     """
     return min(int(np.log2(max(PATTERN_ELEMENTS // max(n, 1), 2))), EXACT_PATTERNS)
 
 
-def _order_by_margin(problem: AllocationProblem, price: float) -> tuple[np.ndarray, int]:
+def _order_near_break_item(problem: AllocationProblem, price: float) -> tuple[np.ndarray, int]:
     """Rank queries from the most to the least deserving; count how many the budget funds."""
     envelope = problem.envelope
     order = np.argsort(-envelope.abandonment_price, kind="stable")
@@ -105,7 +107,7 @@ def _fewest(problem: AllocationProblem, price: float) -> np.ndarray:
     return np.maximum(envelope.response(price, inclusive=False), envelope.tangent)
 
 
-def _remainder_to_margin(
+def _fractional_break_item(
     problem: AllocationProblem, price: float, order: np.ndarray, margin: int
 ) -> np.ndarray:
     """Fund the queries above the margin at the price; the marginal one gets what is left."""
@@ -120,12 +122,12 @@ def _remainder_to_margin(
     return tokens
 
 
-def _spent_on_patterns(
+def _enumerated_sets(
     problem: AllocationProblem, price: float, order: np.ndarray, margin: int
 ) -> Iterator[np.ndarray]:
     """Spend the budget on funded sets that differ in the queries around the margin."""
     n = len(problem)
-    window = contested(n)
+    window = enumerated_count(n)
     first = max(min(margin - window // 2, len(order) - window), 0)
     toggled = order[first : first + window]
     patterns = 1 << len(toggled)
@@ -135,7 +137,7 @@ def _spent_on_patterns(
     funded[:patterns, toggled] = on.astype(bool)
     # The last set is everyone who pays, in case a price from a numerical solver is a little low.
     funded[patterns] = problem.envelope.abandonment_price >= max(price, _TINY)
-    tokens, unsplit = spend_on(problem.envelope, funded, problem.spendable, price)
+    tokens, unsplit = solve_fixed_sets(problem.envelope, funded, problem.spendable, price)
     affordable = tokens.sum(axis=1) <= problem.spendable * (1 + 1e-9)
     query = np.tile(np.arange(n), len(tokens))
     worth = problem.weight[query] * problem.curves.take(query).value(tokens.ravel())

@@ -55,7 +55,7 @@ def _take_back(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
 
 
 def _hand_out(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
-    """Give single blocks to those who gain most, as long as anybody gains."""
+    """Return single blocks to those who gain most, as long as anybody gains."""
     for _ in range(_ROUNDS):
         if (left := _blocks_left(problem, caps)) <= 0:
             break
@@ -100,9 +100,9 @@ def _climb(problem: AllocationProblem, caps: np.ndarray) -> np.ndarray:
 
 
 def corners_of(problem: AllocationProblem) -> np.ndarray:
-    """Give caps in whole blocks worth jumping to, shape (n, k)."""
+    """Return caps in whole blocks worth jumping to, shape (n, k)."""
     envelope, curves = problem.envelope, problem.curves
-    corners = np.maximum(envelope.tangent, envelope.least)[:, None]
+    corners = np.maximum(envelope.tangent, envelope.min_funded)[:, None]
     if isinstance(curves, TabularCurve):
         corners = np.concatenate([corners, curves.grid], axis=1)
     return np.ceil(corners / problem.block) * problem.block

@@ -1,4 +1,4 @@
-"""The ladder of a large batch: only the steps around the clearing price are sorted.
+"""The demand of a large batch: only the steps around the clearing price are sorted.
 
 A random sample of the queries knows the price to a fraction of a percent, and how demand moves
 around it. One look at the whole batch corrects it; then the price is known to lie in a window so
@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace
-from clear_opt._numerics.chunked import Formula, in_one_piece, total
+from clear_opt._numerics.chunked import Formula, fits_in_chunk, sum_chunked
 from clear_opt.defaults import BLOCK_QUERIES
 from clear_opt.envelopes.concave import CurveEnvelope
 from clear_opt.problem import AllocationProblem
-from clear_opt.solvers.budget.clearing_price import PriceTable
-from clear_opt.solvers.budget.demand import Ladder, TangentLadder, ladder_of
+from clear_opt.solvers.budget.clearing_price import MarketClearing
+from clear_opt.solvers.budget.demand import DemandCurve, TangentDemand, demand_curve
 
 _SAMPLE = 1 << 14  # queries
 _SEED = 0  # of the sample, which decides how much work is done but not what comes out
@@ -31,7 +31,7 @@ _WIDEST = 0.1  # half width beyond which all steps are sorted after all
 _LOOKS = 6  # evaluations inside the window; two are the rule
 
 
-class WindowLadder(TangentLadder):
+class SampledBracket(TangentDemand):
     """The steps between two prices, on top of all dearer ones.
 
     Attributes
@@ -43,7 +43,7 @@ class WindowLadder(TangentLadder):
     def __init__(self, problem: AllocationProblem, bottom: float, top: float) -> None:
         envelope = problem.envelope
         assert isinstance(envelope, CurveEnvelope)
-        self._top, self.bottom, self.looks = top, bottom, 0
+        self._top, self.price_min, self.looks = top, bottom, 0
         self._logs: list[float] = []
         self._asked: list[float] = []
         self._base: tuple[float, float, float] | None = None
@@ -53,15 +53,15 @@ class WindowLadder(TangentLadder):
         """Look at both ends, and say whether the price that clears the budget is in between."""
         if len(self.prices) == 0:
             return False
-        ends = float(self.prices[0]), self.bottom
+        ends = float(self.prices[0]), self.price_min
         for end, asked in zip(ends, self._ask(_asked_twice, *ends), strict=True):
             self._remember(end, asked)
-        self.least = self._asked[0]
-        self.most = self._tokens(len(self.row), self.bottom)
-        return self.least <= budget < self.most
+        self.demand_min = self._asked[0]
+        self.demand_max = self._tokens(len(self.item), self.price_min)
+        return self.demand_min <= budget < self.demand_max
 
     def base(self, price: float) -> tuple[float, float]:
-        """Give tokens and weighted success of all queries, the dearer steps taken."""
+        """Return tokens and weighted success of all queries, the dearer steps taken."""
         if self._base is None or self._base[0] != price:
             tokens, value = self._ask(_settled, price)
             self._base = price, tokens, value
@@ -71,7 +71,7 @@ class WindowLadder(TangentLadder):
 
     def _ask(self, formula: Formula, *prices: float) -> tuple[float, float]:
         self.looks += 1
-        return total(formula, self.problem.envelope, *prices, self._top)
+        return sum_chunked(formula, self.problem.envelope, *prices, self._top)
 
     def _remember(self, price: float, asked: float) -> None:
         if float(np.log(price)) not in self._logs:
@@ -79,9 +79,9 @@ class WindowLadder(TangentLadder):
             self._asked.append(asked)
 
     def first_funded(self, count: int) -> np.ndarray:
-        """Say which queries the dearer steps and the first ``count`` fund, boolean, shape (n,)."""
+        """Return which queries the dearer steps and the first ``count`` fund, boolean, (n,)."""
         funded = np.asarray(self.problem.envelope.abandonment_price) > self._top
-        funded[self.row[:count]] = True
+        funded[self.item[:count]] = True
         return funded
 
     def _tokens(self, count: int, price: float) -> float:
@@ -89,7 +89,7 @@ class WindowLadder(TangentLadder):
         return self._interpolated(float(np.log(price))) + float(more.sum())
 
     def _interpolated(self, log: float) -> float:
-        """Give what the dearer steps ask for: the parabola through the three nearest looks."""
+        """Return what the dearer steps ask for: the parabola through the three nearest looks."""
         near = np.argsort(np.abs(np.array(self._logs) - log), kind="stable")[:3]
         logs, asked = np.array(self._logs)[near], np.array(self._asked)[near]
         found = 0.0
@@ -99,52 +99,52 @@ class WindowLadder(TangentLadder):
         return found
 
 
-def clear(problem: AllocationProblem) -> tuple[Ladder, float]:
-    """Give a feasible problem's ladder and its clearing price, exact to rounding.
+def clear(problem: AllocationProblem) -> tuple[DemandCurve, float]:
+    """Return a feasible problem's demand and its clearing price, exact to rounding.
 
     Parameters
     ----------
     problem
-        Of n >= 1 queries. Of a large batch of curves the ladder is a `WindowLadder`.
+        Of n >= 1 queries. Of a large batch of curves the demand is a `SampledBracket`.
     """
     envelope = problem.envelope
-    if in_one_piece(len(problem)) or not isinstance(envelope, CurveEnvelope):
-        ladder = ladder_of(problem)
-        return ladder, PriceTable(ladder).clear(problem.spendable).price
+    if fits_in_chunk(len(problem)) or not isinstance(envelope, CurveEnvelope):
+        demand = demand_curve(problem)
+        return demand, MarketClearing(demand).clear(problem.spendable).price
     window = _window(problem, envelope)
-    if window is None and total(_most, envelope) <= problem.spendable:
-        return WindowLadder(problem, 0.0, 0.0), 0.0
+    if window is None and sum_chunked(_most, envelope) <= problem.spendable:
+        return SampledBracket(problem, 0.0, 0.0), 0.0
     price = np.inf
     for _ in range(_LOOKS if window is not None else 0):
         assert window is not None
-        before, price = price, PriceTable(window).clear(problem.spendable).price
+        before, price = price, MarketClearing(window).clear(problem.spendable).price
         if abs(price - before) <= _EXACT * price:
             return window, price  # it was looked at itself
         window.base(price)
-    ladder = ladder_of(problem)  # next to no price, or demand too ragged to interpolate
-    return ladder, PriceTable(ladder).clear(problem.spendable).price
+    demand = demand_curve(problem)  # next to no price, or demand too ragged to interpolate
+    return demand, MarketClearing(demand).clear(problem.spendable).price
 
 
-def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> WindowLadder | None:
+def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> SampledBracket | None:
     """Find a narrow window that holds the clearing price; ``None`` where that is next to zero."""
     n, budget = len(problem), problem.spendable
     rows = np.random.default_rng(_SEED).integers(0, n, _SAMPLE)
     sample = problem.part(rows, budget * len(rows) / n)
     if not sample.feasible:
         return None
-    ladder = TangentLadder(sample)
-    table = PriceTable(ladder)
+    demand = TangentDemand(sample)
+    table = MarketClearing(demand)
     guess = table.clear(sample.spendable).price
     if guess <= 0.0:
         return None
-    asked = total(_asked, envelope, guess, float(np.nextafter(guess, 0.0)))
+    asked = sum_chunked(_asked, envelope, guess, float(np.nextafter(guess, 0.0)))
     near = [guess * (1 - _STEP), guess * (1 + _STEP)]
-    cheap, dear = (ladder.tokens(ladder.dearer_than(price), price) for price in near)
+    cheap, dear = (demand.tokens(demand.dearer_than(price), price) for price in near)
     elasticity = max(cheap - dear, _TINY) * (n / len(rows)) / (2 * _STEP)
     correction = float(np.clip((asked - budget) / elasticity, -_WIDEST, _WIDEST))
     price, half = guess * np.exp(correction), max(_SHARE * abs(correction), _NARROW)
     while half < _WIDEST:
-        window = WindowLadder(problem, price * (1 - half), price * (1 + half))
+        window = SampledBracket(problem, price * (1 - half), price * (1 + half))
         if window.holds(budget):
             return window
         half *= _WIDEN
@@ -152,7 +152,7 @@ def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> WindowLadder
 
 
 def _between(prices: np.ndarray, bottom: float, top: float) -> np.ndarray:
-    """Give the rows whose price lies between two prices, both included, and is above zero."""
+    """Return the rows whose price lies between two prices, both included, and is above zero."""
     found = []
     for first in range(0, len(prices), BLOCK_QUERIES):  # a block at a time stays in cache
         part = prices[first : first + BLOCK_QUERIES]
@@ -165,7 +165,7 @@ def _most(envelope: CurveEnvelope) -> Array:
 
 
 def _asked(envelope: CurveEnvelope, price: Array, top: Array) -> Array:
-    """Give the tokens of every query, those whose step is dearer than ``top`` funded."""
+    """Return the tokens of every query, those whose step is dearer than ``top`` funded."""
     xp = namespace(envelope.start, price)
     return xp.where(envelope.abandonment_price > top, envelope.funded_caps(price), envelope.start)
 
@@ -173,11 +173,11 @@ def _asked(envelope: CurveEnvelope, price: Array, top: Array) -> Array:
 def _asked_twice(
     envelope: CurveEnvelope, price: Array, other: Array, top: Array
 ) -> tuple[Array, Array]:
-    """Give them at two prices, for one reading of the batch."""
+    """Return them at two prices, for one reading of the batch."""
     return _asked(envelope, price, top), _asked(envelope, other, top)
 
 
 def _settled(envelope: CurveEnvelope, price: Array, top: Array) -> tuple[Array, Array]:
-    """Give the same tokens, and the weighted success they buy."""
+    """Return the same tokens, and the weighted success they buy."""
     tokens = _asked(envelope, price, top)
     return tokens, envelope.weight * envelope.curves.value(tokens)

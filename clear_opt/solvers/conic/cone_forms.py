@@ -48,7 +48,7 @@ class ConicForm(ABC):
 
     @abstractmethod
     def _build(self) -> tuple[cp.Expression, cp.Expression, list[cp.Constraint]]:
-        """Give total value, total scaled tokens beyond the floors, and constraints."""
+        """Return total value, total scaled tokens beyond the floors, and constraints."""
 
     def load(self, problem: AllocationProblem) -> None:
         """Fill the parameters with a problem's numbers."""
@@ -74,7 +74,7 @@ class ConicForm(ABC):
 
     @abstractmethod
     def relaxed_value(self, problem: AllocationProblem) -> float:
-        """Give the optimal value of the program, recomputed from the recovered variables."""
+        """Return the optimal value of the program, recomputed from the recovered variables."""
 
 
 class ThresholdForm(ConicForm):
@@ -118,7 +118,7 @@ class ThresholdForm(ConicForm):
 
     @abstractmethod
     def _perspective(self) -> tuple[cp.Expression, list[cp.Constraint]]:
-        """Give the perspective of the unit shape s(y) at (rise, share), and its constraints."""
+        """Return the perspective of the unit shape s(y) at (rise, share), and its constraints."""
 
     def _load(self, problem: AllocationProblem, unit: float) -> None:
         curves, envelope = problem.curves, problem.envelope
@@ -140,10 +140,10 @@ class ThresholdForm(ConicForm):
 
     @abstractmethod
     def _shape_value(self, share: np.ndarray, rise: np.ndarray) -> np.ndarray:
-        """Give the perspective z s(y / z) from numbers, shape (n,)."""
+        """Return the perspective z s(y / z) from numbers, shape (n,)."""
 
     def relaxed_value(self, problem: AllocationProblem) -> float:
-        """Give the optimal value, recomputed from the recovered variables."""
+        """Return the optimal value, recomputed from the recovered variables."""
         share = np.clip(numbers(self.share), 1e-300, 1.0)
         rise = np.clip(numbers(self.rise), 0.0, share)
         gained = numbers(self.height) * self._shape_value(share, rise)
@@ -182,7 +182,7 @@ class QuadraticForm(ThresholdForm):
 def surge_perspective(
     share: cp.Expression, rise: cp.Variable, fade_most: np.ndarray | cp.Parameter
 ) -> tuple[cp.Expression, list[cp.Constraint]]:
-    """Give z s(y/z) of the surge's shape s(y) = y e^(1-y) at (rise, share), and its constraints.
+    """Return z s(y/z) of the surge's shape s(y) = y e^(1-y) at (rise, share), and its constraints.
 
     With q = z exp(-y), z y = z log(z/q) = rel_entr(z, q) and the shape is e times
     z y e^(-y) = -rel_entr(q, z). The bound q <= fade_most z, with fade_most <= 1 (y >= 0), is
@@ -199,19 +199,19 @@ def surge_perspective(
 def quadratic_perspective(
     share: cp.Expression, rise: cp.Variable, rise_least: np.ndarray | cp.Parameter
 ) -> tuple[cp.Expression, list[cp.Constraint]]:
-    """Give z s(y/z) of the parabola s(y) = 2 y - y^2, that is 2 r - r^2 / z, and constraints."""
+    """Return z s(y/z) of the parabola s(y) = 2 y - y^2, that is 2 r - r^2 / z, and constraints."""
     square = cp.Variable(share.size)
     cone = cp.SOC(share + square, cp.vstack([2 * rise, share - square]), axis=0)
     return 2 * rise - square, [cone, at_most(cp.multiply(rise_least, share), rise)]
 
 
 def surge_shape(share: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Give z (y/z) e^(1 - y/z) from numbers, shape (n,), shares > 0."""
+    """Return z (y/z) e^(1 - y/z) from numbers, shape (n,), shares > 0."""
     return rise * np.exp(1.0 - rise / share)
 
 
 def quadratic_shape(share: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Give z s(r / z) with s(y) = 2 y - y^2 from numbers, shape (n,), shares > 0."""
+    """Return z s(r / z) with s(y) = 2 y - y^2 from numbers, shape (n,), shares > 0."""
     return 2.0 * rise - rise**2 / share
 
 
@@ -237,13 +237,13 @@ class PointsForm(ConicForm):
         self.cost.value = (tokens - tokens[:, :1]) / unit
 
     def relaxed_value(self, problem: AllocationProblem) -> float:
-        """Give the optimal value, recomputed from the recovered variables."""
+        """Return the optimal value, recomputed from the recovered variables."""
         mixture = np.clip(numbers(self.mixture), 0.0, 1.0)
         return float(problem.utility(problem.floor).sum() + (numbers(self.gain) * mixture).sum())
 
 
 def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
-    """Give tokens and values of piecewise-linear curves where they bend, shape (n, k) each.
+    """Return tokens and values of piecewise-linear curves where they bend, shape (n, k) each.
 
     The first column is the floor. The others are the corners, or the whole blocks around them where
     the envelope is one of whole blocks.
@@ -264,7 +264,7 @@ def _corner_caps(problem: AllocationProblem) -> np.ndarray:
 
 
 def form_of(problem: AllocationProblem) -> tuple[type[ConicForm], int] | None:
-    """Give a problem's exact form and its points per query, or ``None`` where there is none.
+    """Return a problem's exact form and its points per query, or ``None`` where there is none.
 
     Where whole blocks matter (`clear_opt.envelopes.block_envelope`) curved families have none.
     """

@@ -13,12 +13,12 @@ from clear_opt.errors import SolverError
 
 
 def at_most(left: Any, right: Any) -> Inequality:
-    """Give the constraint left <= right."""
+    """Return the constraint left <= right."""
     return Inequality(cp.Expression.cast_to_const(left), cp.Expression.cast_to_const(right))
 
 
 def total(terms: Iterable[cp.Expression]) -> cp.Expression:
-    """Give the sum of one or more terms."""
+    """Return the sum of one or more terms."""
     first, *others = terms
     for term in others:
         first = first + term
@@ -26,21 +26,21 @@ def total(terms: Iterable[cp.Expression]) -> cp.Expression:
 
 
 def numbers(expression: cp.Expression) -> np.ndarray:
-    """Give an expression's solved value; a `SolverError` if there is none."""
+    """Return an expression's solved value; a `SolverError` if there is none."""
     if expression.value is None:
         raise SolverError("the convex program left no solution; try solver='dual'")
     return np.asarray(expression.value, dtype=np.float64)
 
 
 def dual_of(row: Inequality) -> float:
-    """Give the dual of a scalar row, >= 0; a `SolverError` if there is none."""
+    """Return the dual of a scalar row, >= 0; a `SolverError` if there is none."""
     if row.dual_value is None:
         raise SolverError("the convex program left no dual; try solver='dual'")
     return max(float(np.asarray(row.dual_value, dtype=np.float64)), 0.0)
 
 
 def duals_of(rows: Inequality) -> np.ndarray:
-    """Give the duals of several rows, >= 0, shape (m,); a `SolverError` if there are none."""
+    """Return the duals of several rows, >= 0, shape (m,); a `SolverError` if there are none."""
     if rows.dual_value is None:
         raise SolverError("the convex program left no dual; try solver='dual'")
     return np.maximum(np.asarray(rows.dual_value, dtype=np.float64).ravel(), 0.0)

@@ -42,12 +42,12 @@ class Presolved(NamedTuple):
     """The sure queries' lowest one, or infinity."""
 
     def proven(self, price: float) -> bool:
-        """Say whether every decision is right at ``price``, the price of what was left."""
+        """Return whether every decision is right at ``price``, the price of what was left."""
         return self.low <= price <= self.high
 
 
 def spread_sample(problem: AllocationProblem, size: int) -> AllocationProblem:
-    """Give ``size`` of the queries, evenly spread in abandonment price, with their part of tokens.
+    """Return ``size`` queries, evenly spread in abandonment price, with their part of tokens.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def presolved(problem: AllocationProblem, guess: float) -> Presolved:
 
 
 def _window(problem: AllocationProblem, guess: float) -> tuple[float, float]:
-    """Give two prices between which the optimal one is, the nearest of those that are tried."""
+    """Return two prices between which the optimal one is, the nearest of those that are tried."""
     envelope, budget = problem.envelope, problem.spendable
     low, high = 0.0, np.inf
     for price in guess * np.array(_EDGES):

@@ -26,7 +26,7 @@ from clear_opt.solvers.infeasibility.conflict import find_conflict
 from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.barrier_method import CoupledPrices
 from clear_opt.solvers.program.certify import infeasible_program_allocation
-from clear_opt.solvers.program.solver import finish, priced, solve_program
+from clear_opt.solvers.program.solver import priced, round_and_certify, solve_program
 
 _TOLERANCES = (1e-11, 1e-9, 1e-7)  # the next where an interior point breaks down short of one
 _SPARE = 1e-5  # a row this much below its right-hand side, relatively, does not bind
@@ -80,7 +80,7 @@ def solve_by_cones(program: Program, backend: str, *, throw: bool = True) -> All
         return CoupledPrices(found.prices, found.converged, 1)
 
     dual, found, caps = priced(dual, None, find)
-    return finish(
+    return round_and_certify(
         dual,
         found.prices,
         caps,
@@ -140,7 +140,7 @@ def relax_program(dual: LagrangianDual, backend: str = "CLARABEL") -> RelaxedPro
 
 
 def _prices(rows: Inequality, dual: LagrangianDual, unit: Units) -> np.ndarray:
-    """Give the solved rows' duals in success per unit.
+    """Return the solved rows' duals in success per unit.
 
     Where there is something to spare, an interior point leaves a small positive number: it becomes
     zero if the dual bound does not rise. It would rise where a row is all but closed, and what it
@@ -159,14 +159,14 @@ def _prices(rows: Inequality, dual: LagrangianDual, unit: Units) -> np.ndarray:
 
 
 def _units(dual: LagrangianDual) -> Units:
-    """Give units in which rows are about as large as their number of queries."""
+    """Return units in which rows are about as large as their number of queries."""
     n = len(dual.program)
     usual = np.zeros(dual.m)
-    for k, lane in enumerate(dual.free_lanes):
+    for k, lane in enumerate(dual.free_choices):
         used = dual.rate[:, k] * lane.least + dual.fixed[:, k]
-        usual = np.maximum(usual, np.where(lane.open, used, 0.0).sum(axis=1))
+        usual = np.maximum(usual, np.where(lane.can_fund, used, 0.0).sum(axis=1))
     rows = np.where(dual.limits != 0, np.abs(dual.limits), usual) / n
-    top = max(lane.utility_top for lane in dual.free_lanes)
+    top = max(lane.utility_top for lane in dual.free_choices)
     return Units(np.where(rows > 0, rows, 1.0), top if top > 0 else 1.0)
 
 

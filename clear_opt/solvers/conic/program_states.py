@@ -26,7 +26,7 @@ from clear_opt.solvers.conic.cone_forms import (
 )
 from clear_opt.solvers.conic.cvxpy_terms import at_most, numbers
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.offer_responses import CapLane, Lane
+from clear_opt.solvers.program.offer_responses import ContinuousChoices, OfferChoices
 
 
 class Units(NamedTuple):
@@ -62,13 +62,13 @@ class Block(ABC):
     constraints: list[cp.Constraint]
 
     def owner(self, n: int) -> csr_matrix:
-        """Say which state is whose, ones in shape (n, states)."""
+        """Return which state is whose, ones in shape (n, states)."""
         size = len(self.query)
         return csr_matrix((np.ones(size), (self.query, np.arange(size))), (n, size))
 
     @abstractmethod
     def reached(self) -> float:
-        """Give the solved block's value in weighted success, recomputed from its variables."""
+        """Return the solved block's value in weighted success, recomputed from its variables."""
 
 
 class FixedStates(Block):
@@ -92,22 +92,22 @@ class FixedStates(Block):
         self.constraints = []
 
     def reached(self) -> float:
-        """Give the worth of the shares found."""
+        """Return the worth of the shares found."""
         return float(self.worth @ np.clip(numbers(self.share), 0.0, 1.0))
 
 
 class RisingStates(Block):
-    """Funded states of a lane whose curve is a surge or a quadratic: a share and a rise each.
+    """BestResponse states of a lane whose curve is a surge or a quadratic: a share and a rise each.
 
     The rise is the share times the distance above the threshold in widths, y = beta (b - tau). It
     stays between what the lane's least and most spend allow: where a guarantee or a funded share
     pays queries to be funded, nothing else would.
     """
 
-    def __init__(self, dual: LagrangianDual, k: int, lane: CapLane, unit: Units) -> None:
+    def __init__(self, dual: LagrangianDual, k: int, lane: ContinuousChoices, unit: Units) -> None:
         curves = lane.curves
         assert isinstance(curves, ThresholdCurve)
-        self.query = query = np.flatnonzero(lane.open)
+        self.query = query = np.flatnonzero(lane.can_fund)
         tau, beta = (np.asarray(part)[query] for part in (curves.tau, curves.beta))
         least = np.clip(beta * (lane.least[query] - tau), 0.0, 1.0)
         self.most = np.clip(beta * (lane.most[query] - tau), 0.0, 1.0)
@@ -127,24 +127,26 @@ class RisingStates(Block):
         self.constraints = [at_most(self.rise, cp.multiply(self.most, self.share)), *shape]
 
     def reached(self) -> float:
-        """Give the worth of the shares and rises found."""
+        """Return the worth of the shares and rises found."""
         share = np.clip(numbers(self.share), 1e-300, 1.0)
         rise = np.clip(numbers(self.rise), 0.0, self.most * share)
         return float(self.height @ self._shape(share, rise))
 
 
 def blocks_of(dual: LagrangianDual, unit: Units) -> list[Block]:
-    """Give all states of all queries.
+    """Return all states of all queries.
 
     Raises
     ------
     InvalidInputError
         Naming the family that has no convex program, and what to do.
     """
-    lanes = dual.free_lanes
+    lanes = dual.free_choices
     found: list[Block] = [_rests(dual, unit)]
     for k, lane in enumerate(lanes):
-        if isinstance(lane, CapLane) and isinstance(lane.curves, ShiftedSurge | Quadratic):
+        if isinstance(lane, ContinuousChoices) and isinstance(
+            lane.curves, ShiftedSurge | Quadratic
+        ):
             found.append(RisingStates(dual, k, lane, unit))
         else:
             found.append(_points(dual, k, lane, unit))
@@ -159,7 +161,7 @@ def check_families(dual: LagrangianDual) -> None:
     InvalidInputError
         Naming the offer, the family and the remedy.
     """
-    for offer, lane in zip(dual.program.offers, dual.free_lanes, strict=True):
+    for offer, lane in zip(dual.program.offers, dual.free_choices, strict=True):
         if not _is_exact(lane):
             raise InvalidInputError(
                 f"{type(offer.curves).__name__} has no exact convex program where caps count",
@@ -169,9 +171,9 @@ def check_families(dual: LagrangianDual) -> None:
             )
 
 
-def _is_exact(lane: Lane) -> bool:
+def _is_exact(lane: OfferChoices) -> bool:
     families = ShiftedSurge | Quadratic | Triangular
-    smooth = isinstance(lane, CapLane) and isinstance(lane.curves, families)
+    smooth = isinstance(lane, ContinuousChoices) and isinstance(lane.curves, families)
     return smooth or lane.table is not None
 
 
@@ -180,8 +182,8 @@ def _rests(dual: LagrangianDual, unit: Units) -> Block:
     return FixedStates(query, dual.idle_use[:, lane, query], dual.idle_value[lane, query], unit)
 
 
-def _points(dual: LagrangianDual, k: int, lane: Lane, unit: Units) -> Block:
-    """Give the funded states of a lane that has finitely many that matter."""
+def _points(dual: LagrangianDual, k: int, lane: OfferChoices, unit: Units) -> Block:
+    """Return the funded states of a lane that has finitely many that matter."""
     if lane.table is not None:
         _, spend, variance, value, usable = lane.table
         # A point may be named twice; once is enough.
@@ -191,7 +193,7 @@ def _points(dual: LagrangianDual, k: int, lane: Lane, unit: Units) -> Block:
     else:
         # A line from the threshold to its peak: funded is funded fully.
         spend, variance = lane.most[:, None], np.zeros((len(lane.most), 1))
-        value, usable = lane.utility_at(lane.most)[:, None], lane.open[:, None]
+        value, usable = lane.utility_at(lane.most)[:, None], lane.can_fund[:, None]
     query, column = np.nonzero(usable)
     use = (
         dual.rate[:, k, query] * spend[query, column]

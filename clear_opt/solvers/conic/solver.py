@@ -131,7 +131,7 @@ class ConicSolver(ReducingSolver):
         """Solve the convex hull of a feasible problem of n >= 1 queries."""
         if problem.spendable <= problem.floor_total:
             # Nothing can be bought: every price from the dearest query's on is optimal.
-            dearest = problem.envelope.dearest
+            dearest = problem.envelope.max_breakeven_price
             at_floor = float(problem.utility(problem.floor).sum())
             return Relaxation(dearest, at_floor, True, 0.0, 0.0)
         found = form_of(problem)
@@ -188,7 +188,7 @@ class ConicSolver(ReducingSolver):
 
     def _by_cuts(self, problem: AllocationProblem) -> Relaxation:
         begun = time.perf_counter()
-        dearest = problem.envelope.dearest
+        dearest = problem.envelope.max_breakeven_price
         if dearest > 0:
             price, value = self._refine(problem, Window(0.0, dearest))
         else:
@@ -200,7 +200,7 @@ class ConicSolver(ReducingSolver):
         """Settle the last digits of a price that an interior point left open when it stalled."""
         widths = (CUT_WINDOW, 1e-3, 1e-2, 1e-1, 0.5)
         windows = [Window(price * (1 - width), price * (1 + width)) for width in widths]
-        whole = Window(0.0, problem.envelope.dearest)
+        whole = Window(0.0, problem.envelope.max_breakeven_price)
         held = (w for w in windows if w.holds(problem.envelope, problem.spendable))
         window = next(held, whole)
         if window == windows[0]:
@@ -211,7 +211,7 @@ class ConicSolver(ReducingSolver):
     def _refine(self, problem: AllocationProblem, window: Window) -> tuple[float, float]:
         """Close in on the price within a window by tangent cuts: price and upper bound."""
         cuts = _compiled_cuts(len(problem), CUTS_PER_QUERY)
-        dearest = problem.envelope.dearest
+        dearest = problem.envelope.max_breakeven_price
         price, value = window.high, np.inf
         for _ in range(CUT_ROUNDS):
             cuts.load(problem, window)
@@ -265,7 +265,7 @@ class ConicSolver(ReducingSolver):
 
 
 def _certified(problem: AllocationProblem, price: float, value: float) -> bool:
-    """Say whether the program's value meets the dual bound at its own price."""
+    """Return whether the program's value meets the dual bound at its own price."""
     bound = problem.certify(problem.floor, price).dual_bound
     return abs(bound - value) <= CONIC_TOLERANCE * max(abs(bound), 1e-300)
 

@@ -30,19 +30,19 @@ class Window(NamedTuple):
     high: float
 
     def grid(self, k: int) -> np.ndarray:
-        """Give k prices in equal ratios; a window that starts at zero fans out over 8 decades."""
+        """Return k prices in equal ratios; a window that starts at zero fans out over 8 decades."""
         if self.low > 0:
             return np.geomspace(self.low, self.high, k)
         return np.concatenate([[0.0], np.geomspace(1e-8 * self.high, self.high, k - 1)])
 
     def around(self, price: float, k: int) -> Window:
-        """Give the window between the grid prices next to ``price``."""
+        """Return the window between the grid prices next to ``price``."""
         grid = self.grid(k)
         nearest = int(np.argmin(np.abs(grid - price)))
         return Window(float(grid[max(nearest - 1, 0)]), float(grid[min(nearest + 1, k - 1)]))
 
     def holds(self, envelope: Envelope, budget: float) -> bool:
-        """Say whether demand meets the budget inside, so that nothing was cut off."""
+        """Return whether demand meets the budget inside, so that nothing was cut off."""
         enough = self.low == 0 or envelope.response(self.low).sum() >= budget
         return bool(enough and envelope.response(self.high, inclusive=False).sum() <= budget)
 
@@ -99,7 +99,7 @@ class CutProgram:
         return self.window.low + (self.window.high - self.window.low) * dual_of(self.token_row)
 
     def bounds(self, problem: AllocationProblem) -> tuple[float, float]:
-        """Give upper and lower bounds on the relaxation's value from the solved program."""
+        """Return upper and lower bounds on the relaxation's value from the solved program."""
         envelope, window = problem.envelope, self.window
         extra = np.clip(numbers(self.extra), 0.0, numbers(self.most))
         least = float(envelope.value(self.base + extra * self.unit).sum())

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from clear_opt.solvers.infeasibility.pricing import CheapestStates
-from clear_opt.solvers.infeasibility.state_families import Family
+from clear_opt.solvers.infeasibility.pricing import PricingProblem
+from clear_opt.solvers.infeasibility.state_families import StateGroup
 from clear_opt.solvers.program.coupling_rows import LinearReserve
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.reserve_lines import chords
@@ -30,7 +30,7 @@ _ROUNDS = 200
 _TRACE = 1e-7  # of the largest dual; below this a row plays no part in a proof
 
 
-class Proof(NamedTuple):
+class FarkasCertificate(NamedTuple):
     """Why rows cannot be kept together."""
 
     rows: tuple[int, ...]
@@ -49,7 +49,7 @@ class _Columns(NamedTuple):
     """Shape (columns,)."""
 
 
-class _Mixture(NamedTuple):
+class _MasterSolution(NamedTuple):
     """Where the column generation ended."""
 
     violation: float
@@ -70,32 +70,32 @@ class Relaxation:
     dual
         The program's rows. What chance bounds keep back is not taken from it but underestimated
         here: the margin is concave in the variance, so a chord lies below it.
-    families
+    groups_of_states
         The states.
     """
 
     dual: LagrangianDual
-    families: list[Family]
+    groups_of_states: list[StateGroup]
 
     @cached_property
-    def _states(self) -> CheapestStates:
-        return CheapestStates(self.dual, self.families)
+    def _states(self) -> PricingProblem:
+        return PricingProblem(self.dual, self.groups_of_states)
 
     @cached_property
     def _unit(self) -> np.ndarray:
-        """Give what a violation is measured in: the amount, or else the use of one query, (m,)."""
+        """Return the unit of a violation: the amount, or else the use of one query, (m,)."""
         amount = self.dual.amount
         size = np.where(amount > 0, amount, self._states.largest())
         return np.where(size > 0, size, 1.0)
 
-    def stateless(self, kept: int) -> np.ndarray:
-        """Say which queries have no state that keeps the rules of a mask, shape (n,)."""
-        return self._states.stateless(kept)
+    def infeasible_queries(self, kept: int) -> np.ndarray:
+        """Return which queries have no state that keeps the rules of a mask, shape (n,)."""
+        return self._states.infeasible_queries(kept)
 
-    def proof_against(self, rows: tuple[int, ...], kept: int) -> Proof | None:
-        """Give a proof that rows and rules cannot be kept together; ``None`` if they can be."""
-        if self.stateless(kept).any():
-            return Proof((), kept)
+    def certificate_against(self, rows: tuple[int, ...], kept: int) -> FarkasCertificate | None:
+        """Return a proof that rows and rules cannot be kept together; ``None`` if they can be."""
+        if self.infeasible_queries(kept).any():
+            return FarkasCertificate((), kept)
         if not rows:
             return None
         elastic = self._elastic(rows)
@@ -104,7 +104,7 @@ class Relaxation:
             return None
         return self._trimmed(found, kept, elastic)
 
-    def _trimmed(self, found: _Mixture, kept: int, elastic: np.ndarray) -> Proof:
+    def _trimmed(self, found: _MasterSolution, kept: int, elastic: np.ndarray) -> FarkasCertificate:
         """Leave out of a proof what it holds without."""
         weights = found.weights
         share = weights * elastic
@@ -117,11 +117,11 @@ class Relaxation:
                 kept &= ~bit
         rows = np.flatnonzero(weights > 0)
         adds = (weights * np.abs(self.dual.amount))[rows]
-        return Proof(tuple(rows[np.argsort(adds, kind="stable")].tolist()), kept)
+        return FarkasCertificate(tuple(rows[np.argsort(adds, kind="stable")].tolist()), kept)
 
     def _proven(self, weights: np.ndarray, kept: int) -> float:
-        """Give a bound on the violation of rows that no choice of states falls below."""
-        least = self._states.pick(weights, kept, self._margin(kept).rate).weighted
+        """Return a bound on the violation of rows that no choice of states falls below."""
+        least = self._states.min_reduced_cost(weights, kept, self._margin(kept).rate).weighted
         return float(least.sum() - weights @ self._limits(kept))
 
     def _elastic(self, rows: tuple[int, ...]) -> np.ndarray:
@@ -131,7 +131,7 @@ class Relaxation:
         return elastic
 
     def least_violation(self, row: int, others: tuple[int, ...], kept: int) -> float:
-        """Give the units by which a row must give way for other rows and rules to be kept."""
+        """Return the units by which a row must give way for other rows and rules to be kept."""
         rows, columns = (row, *others), None
         groups = self._groups(rows)
         if others:
@@ -140,16 +140,18 @@ class Relaxation:
         return _rounded(found.violation * float(self._unit[row]))
 
     def least_use(self, row: int, kept: int) -> float:
-        """Give the fewest units of a row that all queries together use, other rows aside.
+        """Return the fewest units of a row that all queries together use, other rows aside.
 
         Nothing that is kept back against overruns is in it.
         """
         weights = np.zeros(self.dual.m)
         weights[row] = 1.0
-        return float(self._states.pick(weights, kept, np.zeros(self.dual.m)).weighted.sum())
+        return float(
+            self._states.min_reduced_cost(weights, kept, np.zeros(self.dual.m)).weighted.sum()
+        )
 
     def _groups(self, rows: tuple[int, ...]) -> np.ndarray:
-        """Give the group of each query, by the rows that it is a member of, shape (n,)."""
+        """Return the group of each query, by the rows that it is a member of, shape (n,)."""
         members = self.dual.program.members[list(rows)]
         n = members.shape[1]
         if n <= _GROUPS:
@@ -169,7 +171,7 @@ class Relaxation:
         groups: np.ndarray,
         columns: _Columns | None = None,
         exact: bool = False,
-    ) -> _Mixture:
+    ) -> _MasterSolution:
         """Find the least violation t: sum of use <= limits + t * elastic in the given rows."""
         limits, spread = self._limits(kept), self._margin(kept).rate
         chosen, size = np.array(rows), int(groups.max()) + 1
@@ -179,7 +181,7 @@ class Relaxation:
         weights /= max(int((elastic > 0).sum()), 1)
         best, proof, violation, known = -np.inf, weights, np.inf, np.full(size, np.inf)
         for _ in range(_ROUNDS):
-            pick = self._states.pick(weights, kept, spread)
+            pick = self._states.min_reduced_cost(weights, kept, spread)
             least = np.bincount(groups, pick.weighted, size)
             proven = float(least.sum() - weights @ limits)
             if proven > best:
@@ -195,26 +197,28 @@ class Relaxation:
                 np.concatenate([columns.totals, totals], axis=1),
                 np.concatenate([columns.group, better]),
             )
-            violation, duals, known = _mix(columns, chosen, limits, elastic, self._unit)
+            violation, duals, known = _restricted_master(
+                columns, chosen, limits, elastic, self._unit
+            )
             if not exact and violation <= _WITHIN:
                 break
             if violation - best <= _EXACT * max(1.0, abs(violation)) * (1.0 if exact else 1e-3):
                 break
             weights = np.zeros(self.dual.m)
             weights[chosen] = duals
-        return _Mixture(violation, proof, best, columns)
+        return _MasterSolution(violation, proof, best, columns)
 
     def _limits(self, kept: int) -> np.ndarray:
-        """Give the rows' right-hand sides less what chance bounds keep back anyway, (m,)."""
+        """Return the rows' right-hand sides less what chance bounds keep back anyway, (m,)."""
         return self.dual.sign * self.dual.amount - self._margin(kept).constant
 
     def reserve(self, row: int, kept: int) -> float:
-        """Give the least that a chance bound keeps back of a row, in units."""
+        """Return the least that a chance bound keeps back of a row, in units."""
         rate, constant = self._margin(kept)
         return float(constant[row] + rate[row] * self._states.variance(kept)[0][row])
 
     def _margin(self, kept: int) -> LinearReserve:
-        """Give a line below what is kept back of each row."""
+        """Return a line below what is kept back of each row."""
         if self.dual.program.overrun_probability is None:
             return LinearReserve(np.zeros(self.dual.m), np.zeros(self.dual.m))
         if kept not in self._lines:
@@ -231,7 +235,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.8g}")
 
 
-def _mix(
+def _restricted_master(
     columns: _Columns,
     rows: np.ndarray,
     limits: np.ndarray,

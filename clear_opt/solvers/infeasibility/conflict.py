@@ -19,10 +19,10 @@ import numpy as np
 from clear_opt.problem.program import Program
 from clear_opt.solvers.infeasibility.column_generation import Relaxation
 from clear_opt.solvers.infeasibility.explanation import Part, parts_of, remedies
-from clear_opt.solvers.infeasibility.state_families import families_of, rules_in_force
+from clear_opt.solvers.infeasibility.state_families import rules_in_force, state_groups
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 
-_TOLD = 3  # parts that a message names from either end of a long list
+_SHOWN = 3  # parts that a message names from either end of a long list
 _CHECKS = 150  # most linear programs that the search for a smaller set may take
 _CANDIDATES = 50_000  # most sets of one size that are looked at
 
@@ -72,16 +72,16 @@ class Conflict:
         return {part.name: part.shortfall for part in self.parts if part.shortfall is not None}
 
     def __str__(self) -> str:
-        shown, told = self.parts, [str(part) for part in self.parts]
-        if len(told) > 2 * _TOLD:
-            shown = self.parts[:_TOLD] + self.parts[-_TOLD:]
-            left_out = f"{len(told) - len(shown)} more (names has all)"
-            told = [*map(str, self.parts[:_TOLD]), left_out, *map(str, self.parts[-_TOLD:])]
+        shown, names = self.parts, [str(part) for part in self.parts]
+        if len(names) > 2 * _SHOWN:
+            shown = self.parts[:_SHOWN] + self.parts[-_SHOWN:]
+            omitted = f"{len(names) - len(shown)} more (names has all)"
+            names = [*names[:_SHOWN], omitted, *names[-_SHOWN:]]
         gap = next((part.gap for part in reversed(self.parts) if part.gap), "")
-        if len(told) == 1:
-            clash = f"{told[0]} cannot be kept"
+        if len(names) == 1:
+            clash = f"{names[0]} cannot be kept"
         else:
-            clash = f"{', '.join(told[:-1])} and {told[-1]} contradict each other"
+            clash = f"{', '.join(names[:-1])} and {names[-1]} contradict each other"
         doubt = "" if self.smallest else " (there may be a smaller set)"
         return f"{clash}{gap and f' by {gap}'}{doubt}; {remedies(shown)}"
 
@@ -109,16 +109,16 @@ def find_conflict(program: Program, dual: LagrangianDual | None = None) -> Confl
     """
     dual = LagrangianDual.of(program) if dual is None else dual.under(None)
     rules, rows = rules_in_force(program), tuple(range(dual.m))
-    if _rests_do(dual):
+    if _trivially_feasible(dual):
         return None
-    if Relaxation(dual, families_of(dual)).proof_against(rows, rules) is None:
+    if Relaxation(dual, state_groups(dual)).certificate_against(rows, rules) is None:
         return None
-    search = _Search(Relaxation(dual, families_of(dual, loose=True)), rows, rules)
+    search = _Search(Relaxation(dual, state_groups(dual, relaxed=True)), rows, rules)
     found, smallest = search.smallest()
     return Conflict(parts_of(search.relaxation, *search.split(found)), smallest)
 
 
-def _rests_do(dual: LagrangianDual) -> bool:
+def _trivially_feasible(dual: LagrangianDual) -> bool:
     """Whether every row is kept when nobody is funded: then there is nothing to look for."""
     program = dual.program
     if program.overrun_probability is not None or not dual.can_idle.any(axis=0).all():
@@ -139,7 +139,7 @@ class _Search:
     possible: list[frozenset[int]] = field(default_factory=list)
 
     def split(self, parts: frozenset[int]) -> tuple[tuple[int, ...], int]:
-        """Give the rows and the mask of the rules."""
+        """Return the rows and the mask of the rules."""
         m = len(self.rows)
         mask = sum(1 << (part - m) for part in parts if part >= m)
         return tuple(sorted(part for part in parts if part < m)), mask
@@ -151,16 +151,16 @@ class _Search:
         return frozenset(self.rows) | {m + bit for bit in range(4) if self.rules >> bit & 1}
 
     def contradicts(self, parts: frozenset[int]) -> tuple[int, ...] | None:
-        """Give those of the parts that contradict each other, ``None`` if they do not."""
+        """Return those of the parts that contradict each other, ``None`` if they do not."""
         self.checks += 1
-        proof = self.relaxation.proof_against(*self.split(parts))
+        proof = self.relaxation.certificate_against(*self.split(parts))
         if proof is None:
             return None
         m = len(self.rows)
         return proof.rows + tuple(m + bit for bit in range(4) if proof.rules >> bit & 1)
 
     def smallest(self) -> tuple[frozenset[int], bool]:
-        """Give a smallest set, or one in which each part is needed, and which of them it is."""
+        """Return a smallest set, or one in which each part is needed, and which of them it is."""
         found = self._irreducible()
         parts = sorted(self.all_parts)
         for size in range(1, len(found)):

@@ -55,8 +55,8 @@ def remedies(parts: Sequence[Part]) -> str:
     >>> remedies([Part("a", "", "lower a"), Part("b", "", "raise b")])
     'lower a, or raise b'
     """
-    told = [part.remedy for part in parts if part.remedy]
-    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])}, or {told[-1]}"
+    shown = [part.remedy for part in parts if part.remedy]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])}, or {shown[-1]}"
 
 
 def asks_and_limits(program: Program) -> str:
@@ -104,19 +104,19 @@ def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple
         for index in rows
     }
     concerned = np.any(program.members[list(rows)], axis=0, keepdims=False)
-    told = [_asking(relaxation, index, gaps[index]) for index in asking]
+    shown = [_asking(relaxation, index, gaps[index]) for index in asking]
     if rules & FLOORS:
-        told.append(_floors(relaxation, limits, gaps, concerned))
+        shown.append(_floors(relaxation, limits, gaps, concerned))
     if rules & PINS:
         pinned = program.pinned & concerned
-        told.append(Part("pinned queries", _rows(pinned), "unpin queries"))
-    told += [_limit(relaxation, index, gaps[index], rules) for index in limits]
+        shown.append(Part("pinned queries", _rows(pinned), "unpin queries"))
+    shown += [_limit(relaxation, index, gaps[index], rules) for index in limits]
     if rules & CEILINGS:
         bounded = np.isfinite(_highest_ceiling(program)) & concerned
-        told.append(Part("ceilings", _rows(bounded), "raise ceilings"))
+        shown.append(Part("ceilings", _rows(bounded), "raise ceilings"))
     if rules & AVAILABILITY:
-        told.append(_availability(program, concerned))
-    return tuple(told)
+        shown.append(_availability(program, concerned))
+    return tuple(shown)
 
 
 def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
@@ -148,7 +148,7 @@ def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
         kept = _amount(relaxation.reserve(index, rules), unit)
         numbers += f", {kept} of them kept back against overruns"
     # What predictions share grows with the limit: of what it is raised by, a part is kept back too.
-    of_more = 1.0 - float(program.kept_back(replace(row, amount=1.0), np.zeros(())))
+    of_more = 1.0 - float(program.chance_reserve(replace(row, amount=1.0), np.zeros(())))
     if of_more > 0:
         remedy = f"raise {str(row.name)!r} to {_amount(amount + gap / of_more, unit)}"
     else:
@@ -190,12 +190,12 @@ def _availability(program: Program, concerned: np.ndarray) -> Part:
 def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
     """Describe rules that leave a query nothing that may be done with it."""
     program = relaxation.dual.program
-    stuck = relaxation.stateless(rules)
+    stuck = relaxation.infeasible_queries(rules)
     row = int(np.argmax(stuck))
-    told = []
+    shown = []
     if rules & FLOORS:
         floor = _amount(program.floor[row], "tokens")
-        told.append(Part("floors", f"{floor} for {_rows(stuck)}", "lower floors"))
+        shown.append(Part("floors", f"{floor} for {_rows(stuck)}", "lower floors"))
     if rules & PINS:
         numbers, remedy = _rows(stuck), "unpin queries"
         if rules == PINS:
@@ -203,17 +203,17 @@ def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
         elif rules == PINS | CEILINGS:
             needs = min(float(np.asarray(o.curves.threshold)[row]) for o in program.offers)
             numbers += f", which gains nothing up to {_amount(needs, 'tokens')}"
-        told.append(Part("pinned queries", numbers, remedy))
+        shown.append(Part("pinned queries", numbers, remedy))
     if rules & CEILINGS:
         ceiling = _amount(float(_highest_ceiling(program)[row]), "tokens", up=False)
-        told.append(Part("ceilings", f"{ceiling} for row {row}", "raise ceilings"))
+        shown.append(Part("ceilings", f"{ceiling} for row {row}", "raise ceilings"))
     if rules & AVAILABILITY:
-        told.append(_availability(program, stuck))
-    return tuple(told)
+        shown.append(_availability(program, stuck))
+    return tuple(shown)
 
 
 def _highest_ceiling(program: Program) -> np.ndarray:
-    """Give the most tokens that any available offer may spend on each query, shape (n,)."""
+    """Return the most tokens that any available offer may spend on each query, shape (n,)."""
     own = [np.where(offer.available, offer.ceiling, 0.0) for offer in program.offers]
     return np.minimum(program.ceiling, np.max(own, axis=0))
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.solvers.infeasibility.state_families import Family
+from clear_opt.solvers.infeasibility.state_families import StateGroup
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 
 
@@ -35,21 +35,21 @@ class _Entries(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class CheapestStates:
+class PricingProblem:
     """States to choose from, with what they use in sign-normalised units (`LagrangianDual`).
 
     Attributes
     ----------
     dual
         The program's rows.
-    families
+    groups_of_states
         The states.
     """
 
     dual: LagrangianDual
-    families: list[Family]
+    groups_of_states: list[StateGroup]
 
-    def pick(self, weights: np.ndarray, kept: int, spread: np.ndarray) -> Pick:
+    def min_reduced_cost(self, weights: np.ndarray, kept: int, spread: np.ndarray) -> Pick:
         """Choose the state of least weighted use that keeps the rules of a mask.
 
         Parameters
@@ -65,7 +65,7 @@ class CheapestStates:
         signed, risky = self.dual.sign * weights, bool(spread.any())
         least, best, place = np.full(n, np.inf), np.zeros(n, np.int64), np.zeros(n, np.int64)
         for index, (family, entries, allowed) in enumerate(
-            zip(self.families, self._entries, self._allowed(kept), strict=True)
+            zip(self.groups_of_states, self._entries, self._allowed(kept), strict=True)
         ):
             weight = signed[entries.row]
             cost = _by_query(entries, weight * entries.rate, n)[:, None] * family.spend
@@ -86,7 +86,9 @@ class CheapestStates:
         """Add up what the states of each group use, shape (m, groups)."""
         size = int(groups.max()) + 1
         total = np.zeros(self.dual.m * size)
-        for index, (family, entries) in enumerate(zip(self.families, self._entries, strict=True)):
+        for index, (family, entries) in enumerate(
+            zip(self.groups_of_states, self._entries, strict=True)
+        ):
             here = pick.family[entries.query] == index
             row, query, rate = entries.row[here], entries.query[here], entries.rate[here]
             column = pick.column[query]
@@ -96,24 +98,24 @@ class CheapestStates:
             total += np.bincount(row * size + groups[query], used, len(total))
         return self.dual.sign[:, None] * total.reshape(-1, size)
 
-    def stateless(self, kept: int) -> np.ndarray:
-        """Say which queries have no state that keeps the rules of a mask, shape (n,)."""
+    def infeasible_queries(self, kept: int) -> np.ndarray:
+        """Return which queries have no state that keeps the rules of a mask, shape (n,)."""
         return ~np.any([allowed.any(axis=1) for allowed in self._allowed(kept)], axis=0)
 
     def largest(self) -> np.ndarray:
-        """Give the most that one query can use of each row in any state, shape (m,)."""
+        """Return the most that one query can use of each row in any state, shape (m,)."""
         most = np.zeros(self.dual.m)
-        for family, entries in zip(self.families, self._entries, strict=True):
+        for family, entries in zip(self.groups_of_states, self._entries, strict=True):
             spend = np.where(family.exists, family.spend, 0.0).max(axis=1)
             used = entries.rate * spend[entries.query] + entries.once
             np.maximum.at(most, entries.row, used)
         return most
 
     def variance(self, kept: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give the least and greatest variance of each row's use, (m,) each."""
+        """Return the least and greatest variance of each row's use, (m,) each."""
         m, n = self.dual.m, len(self.dual.program)
         low, high = np.full((m, n), np.inf), np.zeros((m, n))
-        for family, allowed in zip(self.families, self._allowed(kept), strict=True):
+        for family, allowed in zip(self.groups_of_states, self._allowed(kept), strict=True):
             square = self.dual.rate[:, family.offer] ** 2
             least = np.where(allowed, family.variance, np.inf).min(axis=1)
             most = np.where(allowed, family.variance, 0.0).max(axis=1)
@@ -125,7 +127,7 @@ class CheapestStates:
     @cached_property
     def _entries(self) -> list[_Entries]:
         found = []
-        for family in self.families:
+        for family in self.groups_of_states:
             rate = self.dual.rate[:, family.offer]
             row, query = np.nonzero((rate != 0) | (family.once != 0))
             found.append(_Entries(row, query, rate[row, query], family.once[row, query]))
@@ -137,7 +139,7 @@ class CheapestStates:
 
     def _allowed(self, kept: int) -> list[np.ndarray]:
         if kept not in self._known:
-            self._known[kept] = [family.allowed(kept) for family in self.families]
+            self._known[kept] = [family.allowed(kept) for family in self.groups_of_states]
         return self._known[kept]
 
 

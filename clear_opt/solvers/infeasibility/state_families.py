@@ -1,8 +1,7 @@
-"""All states of all queries as tables, and which of them break floors, ceilings, pins or the like.
+"""All states of all queries as tables, and which of them violate floors, ceilings or pins.
 
-What no row expresses, a floor for one, is expressed by the states that it forbids. Each state knows
-what it breaks. So "the program without its floors" is the same tables with more states allowed, and
-what can be kept with more of them allowed is never less.
+What no row expresses, such as a floor, is expressed by the states that it forbids. Each state knows
+what it violates, so "the program without its floors" is the same tables with more states allowed.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 
 from clear_opt.problem.constraints import FundedShare, Guarantee
 from clear_opt.problem.program import Program, units_over
-from clear_opt.solvers.program.build_responses import unlimited_lanes
+from clear_opt.solvers.program.build_responses import unlimited_choices
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.offer_responses import Lane, PointLane
+from clear_opt.solvers.program.offer_responses import DiscreteChoices, OfferChoices
 
 FLOORS, CEILINGS, PINS, AVAILABILITY = 1, 2, 4, 8
 """What states may break: bits of a mask."""
@@ -31,7 +30,7 @@ RULES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Family:
+class StateGroup:
     """States of one kind, up to p for each of n queries.
 
     Attributes
@@ -44,7 +43,7 @@ class Family:
         Whether there is such a state, shape (n, p).
     once
         Units of each row that do not depend on the spend, shape (m, n).
-    breaks
+    violates
         What the states break, a mask for each query, shape (n,).
     """
 
@@ -53,15 +52,15 @@ class Family:
     variance: np.ndarray
     exists: np.ndarray
     once: np.ndarray
-    breaks: np.ndarray
+    violates: np.ndarray
 
     def allowed(self, kept: int) -> np.ndarray:
-        """Say which states break nothing of a mask, shape (n, p)."""
-        return self.exists & ((self.breaks & kept) == 0)[:, None]
+        """Return which states break nothing of a mask, shape (n, p)."""
+        return self.exists & ((self.violates & kept) == 0)[:, None]
 
 
 def rules_in_force(program: Program) -> int:
-    """Give the mask of what a program has at all."""
+    """Return the mask of what a program has at all."""
     closed = any(not offer.available.all() for offer in program.offers)
     limits = [program.ceiling, *(offer.ceiling for offer in program.offers)]
     return (
@@ -72,24 +71,24 @@ def rules_in_force(program: Program) -> int:
     )
 
 
-def families_of(dual: LagrangianDual, *, loose: bool = False) -> list[Family]:
+def state_groups(dual: LagrangianDual, *, relaxed: bool = False) -> list[StateGroup]:
     """List the states of a program.
 
     Parameters
     ----------
     dual
         The program's rows.
-    loose
+    relaxed
         Whether to list states that break something as well: without floors, above ceilings, at rest
         though pinned, with offers that are not available.
     """
     program = dual.program
-    force = rules_in_force(program) if loose else 0
+    force = rules_in_force(program) if relaxed else 0
     n = len(program)
     nothing, floored = np.zeros((n, 1)), program.floor > 0
     resting = np.where(program.pinned, PINS, 0)
     found = [
-        Family(
+        StateGroup(
             0,
             nothing,
             nothing,
@@ -100,14 +99,16 @@ def families_of(dual: LagrangianDual, *, loose: bool = False) -> list[Family]:
     ]
     for broken in _subsets(force & (FLOORS | CEILINGS)):
         changed = _without(program, broken) if force & (broken | AVAILABILITY) else program
-        lanes = dual.compiled.choices.unlimited if changed is program else unlimited_lanes(changed)
+        lanes = (
+            dual.compiled.choices.unlimited if changed is program else unlimited_choices(changed)
+        )
         for k, lane in enumerate(lanes):
             unavailable = np.where(program.offers[k].available, 0, AVAILABILITY)
-            breaks = np.full(n, broken) | unavailable
+            violates = np.full(n, broken) | unavailable
             if not broken & FLOORS and floored.any():
-                pinned = np.where(lane.past_threshold, 0, resting)
-                found.append(_resting(dual, k, lane, floored, breaks | pinned))
-            found.append(_funded(dual, k, lane, breaks))
+                pinned = np.where(lane.floor_funds, 0, resting)
+                found.append(_resting(dual, k, lane, floored, violates | pinned))
+            found.append(_funded(dual, k, lane, violates))
     return found
 
 
@@ -117,7 +118,7 @@ def _subsets(mask: int) -> list[int]:
 
 
 def _without(program: Program, broken: int) -> Program:
-    """Give the program with every offer available, and without floors or ceilings as asked."""
+    """Return the program with every offer available, and without floors or ceilings as asked."""
     free = bool(broken & CEILINGS)
     offers = [
         replace(offer, available=None, ceiling=None if free else offer.ceiling)
@@ -132,36 +133,38 @@ def _without(program: Program, broken: int) -> Program:
 
 
 def _resting(
-    dual: LagrangianDual, k: int, lane: Lane, floored: np.ndarray, breaks: np.ndarray
-) -> Family:
+    dual: LagrangianDual, k: int, lane: OfferChoices, floored: np.ndarray, violates: np.ndarray
+) -> StateGroup:
     once = dual.fixed[:, k].copy()
     for index, row in enumerate(dual.rows):
         if isinstance(row, FundedShare):
-            once[index] *= lane.past_threshold
+            once[index] *= lane.floor_funds
     exists = (lane.can_idle & floored)[:, None]
-    return Family(k, lane.start[:, None], lane.start_variance[:, None], exists, once, breaks)
+    return StateGroup(k, lane.start[:, None], lane.start_variance[:, None], exists, once, violates)
 
 
-def _funded(dual: LagrangianDual, k: int, lane: Lane, breaks: np.ndarray) -> Family:
+def _funded(dual: LagrangianDual, k: int, lane: OfferChoices, violates: np.ndarray) -> StateGroup:
     once, lane = dual.fixed[:, k], lane.within(asked_for(dual, k))
-    if not isinstance(lane, PointLane):
+    if not isinstance(lane, DiscreteChoices):
         # Whole caps: what they cannot do is no use, and what they can must not be missed.
-        spend = np.stack([lane.entry_cap, np.maximum(lane.entry_cap, lane.top_cap)], axis=1)
-        exists = np.repeat(lane.open[:, None], 2, axis=1)
-        return Family(k, spend, np.zeros_like(spend), exists, once, breaks)
+        spend = np.stack(
+            [lane.breakeven_cap, np.maximum(lane.breakeven_cap, lane.saturation_cap)], axis=1
+        )
+        exists = np.repeat(lane.can_fund[:, None], 2, axis=1)
+        return StateGroup(k, spend, np.zeros_like(spend), exists, once, violates)
     points = lane.points
     if dual.program.overrun_probability is not None:
-        return Family(k, points.spend, points.variance, points.usable, once, breaks)
+        return StateGroup(k, points.spend, points.variance, points.usable, once, violates)
     # Where variance costs nothing, the points in between are mixtures of these two.
     low = np.where(points.usable, points.spend, np.inf).min(axis=1)
     high = np.where(points.usable, points.spend, -np.inf).max(axis=1)
-    exists = np.repeat(lane.open[:, None], 2, axis=1)
+    exists = np.repeat(lane.can_fund[:, None], 2, axis=1)
     spend = np.where(exists, np.stack([low, high], axis=1), 0.0)
-    return Family(k, spend, np.zeros_like(spend), exists, once, breaks)
+    return StateGroup(k, spend, np.zeros_like(spend), exists, once, violates)
 
 
 def asked_for(dual: LagrangianDual, k: int) -> np.ndarray:
-    """Give the spend with which a query alone meets every guarantee of its groups, shape (n,).
+    """Return the spend with which a query alone meets every guarantee of its groups, shape (n,).
 
     To spend more helps no row, whatever the limits.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from clear_opt.solvers.program.build_responses import ChoiceSets, choice_sets, unlimited_lanes
+from clear_opt.solvers.program.build_responses import ChoiceSets, choice_sets, unlimited_choices
 from clear_opt.solvers.program.coupling_rows import LinearReserve
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 
@@ -26,7 +26,7 @@ __all__ = [
     "choice_sets",
     "infeasible_program_allocation",
     "solve_program",
-    "unlimited_lanes",
+    "unlimited_choices",
 ]
 
 # Loaded when first used: they find conflicts, which are found in a `LagrangianDual`.

@@ -10,7 +10,7 @@ import numpy as np
 from clear_opt.problem.allocation import IDLE
 from clear_opt.problem.constraints import FundedShare, Guarantee
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.offer_responses import OfferChoices
 from clear_opt.solvers.program.reserve_lines import reserves
 
 _WITHIN = 1e-12  # relative; what a sum of fractions of money may exceed a limit by in rounding
@@ -35,9 +35,9 @@ class Assignment:
     caps: np.ndarray
 
     def utility(self) -> np.ndarray:
-        """Give the weighted success of each query, shape (n,)."""
+        """Return the weighted success of each query, shape (n,)."""
         found = np.zeros(len(self.lane))
-        for k, lane in enumerate(self.dual.free_lanes):
+        for k, lane in enumerate(self.dual.free_choices):
             here = self.lane == k
             if here.any():
                 found[here] = lane.utility_at(self.caps)[here]
@@ -47,31 +47,31 @@ class Assignment:
         return found
 
     def funded(self) -> np.ndarray:
-        """Say which queries have at least their break-even cap, or pass it by their floor, (n,)."""
+        """Return which queries have at least their break-even cap, if only as a floor, (n,)."""
         found = np.zeros(len(self.lane), dtype=bool)
-        for k, lane in enumerate(self.dual.free_lanes):
+        for k, lane in enumerate(self.dual.free_choices):
             found |= (self.lane == k) & _funded(lane, self.caps)
         return found
 
     def use(self) -> np.ndarray:
-        """Give what each query uses of each row, sign-normalised, shape (m, n)."""
+        """Return what each query uses of each row, sign-normalised, shape (m, n)."""
         found = np.zeros((self.dual.m, len(self.lane)))
-        for k in range(len(self.dual.free_lanes)):
+        for k in range(len(self.dual.free_choices)):
             here = self.lane == k
             if here.any():
                 found = np.where(here, use_of(self.dual, k, self.caps), found)
         return found
 
     def variance(self) -> np.ndarray:
-        """Give the variance of what is used of each row, in squared units, shape (m,)."""
+        """Return the variance of what is used of each row, in squared units, shape (m,)."""
         dual, found = self.dual, np.zeros(self.dual.m)
-        for k, lane in enumerate(dual.free_lanes):
+        for k, lane in enumerate(dual.free_choices):
             own = np.where(self.lane == k, lane.variance_at(self.caps), 0.0)
             found += (dual.rate[:, k] ** 2) @ own
         return found
 
     def slack(self) -> np.ndarray:
-        """Give how much of each row is left, in its units; negative where it is broken; (m,).
+        """Return how much of each row is left, in its units; negative where it is broken; (m,).
 
         What chance bounds keep back is counted as it is, whatever line the dual has for it.
         """
@@ -81,11 +81,11 @@ class Assignment:
         return left
 
     def reserve(self) -> np.ndarray:
-        """Give what chance bounds keep back of each row, in its units, shape (m,)."""
+        """Return what chance bounds keep back of each row, in its units, shape (m,)."""
         return reserves(self.dual, self.variance())
 
     def charged(self) -> np.ndarray:
-        """Give what the dual's line keeps back of each row instead, shape (m,)."""
+        """Return what the dual's line keeps back of each row instead, shape (m,)."""
         margin = self.dual.reserve
         return np.zeros(self.dual.m) if margin is None else margin.at(self.variance())
 
@@ -95,13 +95,13 @@ class Assignment:
 
 
 def best_of(found: Iterable[Assignment | None]) -> Assignment | None:
-    """Give the assignment of greatest success; ``None`` where there is none."""
+    """Return the assignment of greatest success; ``None`` where there is none."""
     there = [one for one in found if one is not None]
     return max(there, key=lambda one: one.utility().sum(), default=None)
 
 
 def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
-    """Give what queries use of each row at caps in one lane, sign-normalised.
+    """Return what queries use of each row at caps in one lane, sign-normalised.
 
     What a guarantee grants counts as far as it can be used: no tokens past a peak that lies within
     a block, and a part only of the fixed use where a cap is below break-even. Else whole caps could
@@ -120,7 +120,7 @@ def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
     -------
     Shape (m, ..., n).
     """
-    lane, found = dual.free_lanes[k], np.empty((dual.m, *caps.shape))
+    lane, found = dual.free_choices[k], np.empty((dual.m, *caps.shape))
     spend = lane.spend_at(caps)
     for index, row in enumerate(dual.rows):
         rate, fixed = dual.rate[index, k], dual.fixed[index, k]
@@ -137,12 +137,12 @@ def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
     return found
 
 
-def _funded(lane: Lane, caps: np.ndarray) -> np.ndarray:
-    return (lane.open & (caps >= lane.entry_cap)) | lane.past_threshold
+def _funded(lane: OfferChoices, caps: np.ndarray) -> np.ndarray:
+    return (lane.can_fund & (caps >= lane.breakeven_cap)) | lane.floor_funds
 
 
-def _begun(dual: LagrangianDual, lane: Lane, spend: np.ndarray) -> np.ndarray:
-    """Give the part of the way to break-even, at most 1; 1 for those with a floor, (..., n)."""
+def _begun(dual: LagrangianDual, lane: OfferChoices, spend: np.ndarray) -> np.ndarray:
+    """Return the part of the way to break-even, at most 1; 1 for those with a floor, (..., n)."""
     way = lane.least - lane.start
     part = np.where(way > 0, (spend - lane.start) / np.where(way > 0, way, 1.0), 1.0)
     return np.where(dual.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))

@@ -70,7 +70,7 @@ def coupled_prices(
     enough
         Dual bound, weighted success, below which nobody asks how low it can be.
     """
-    scale = float(max(lane.utility_top for lane in dual.free_lanes))
+    scale = float(max(lane.utility_top for lane in dual.free_choices))
     if scale == 0:  # nothing can be gained: no unit of anything is worth a price
         return CoupledPrices(np.zeros(dual.m), True, 0)
     far = _FAR * price_scale(dual)
@@ -122,7 +122,7 @@ def nearby_prices(dual: LagrangianDual, start: np.ndarray) -> np.ndarray:
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = float(max(lane.utility_top for lane in dual.free_lanes))
+    scale = float(max(lane.utility_top for lane in dual.free_choices))
     if scale == 0:
         return np.zeros(dual.m)
     usual = price_scale(dual)
@@ -136,13 +136,13 @@ def nearby_prices(dual: LagrangianDual, start: np.ndarray) -> np.ndarray:
 
 
 def price_scale(dual: LagrangianDual) -> np.ndarray:
-    """Give what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
+    """Return what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
     scale = np.zeros(dual.m)
     for index in range(dual.m):
-        for k, lane in enumerate(dual.free_lanes):
+        for k, lane in enumerate(dual.free_choices):
             run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
-            gain, use = lane.entry_price * run, dual.rate[index, k] * run + dual.fixed[index, k]
-            member = (use > 0) & lane.open
+            gain, use = lane.breakeven_price * run, dual.rate[index, k] * run + dual.fixed[index, k]
+            member = (use > 0) & lane.can_fund
             worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
             scale[index] = max(scale[index], worth.max(initial=0.0))
     usual = scale.max(initial=0.0)
@@ -203,7 +203,7 @@ def _newton_direction(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
 
 
 def _longest(prices: np.ndarray, direction: np.ndarray, far: np.ndarray) -> float:
-    """Give the longest step, at most 1, that stays clear of the barriers."""
+    """Return the longest step, at most 1, that stays clear of the barriers."""
     with np.errstate(divide="ignore", invalid="ignore"):
         low = np.where(direction < 0, -prices / direction, np.inf)
         high = np.where(direction > 0, (far - prices) / direction, np.inf)
@@ -238,7 +238,7 @@ def _without_traces(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
 def _lowered(
     dual: LagrangianDual, prices: np.ndarray, bound: float, index: int, price: float
 ) -> float | None:
-    """Give the bound at a lower price of one row, ``None`` if it rises."""
+    """Return the bound at a lower price of one row, ``None`` if it rises."""
     other = prices.copy()
     other[index] = price
     found = dual.bound(other)

@@ -17,7 +17,7 @@ def simple_assignments(dual: LagrangianDual) -> list[Assignment]:
     a limit is reached. A query that the offer cannot take is at its floor with another, or idle.
     Where a guarantee or a pin asks for more, there may be none.
     """
-    found = [_uniform(dual, k) for k in range(len(dual.free_lanes))]
+    found = [_uniform(dual, k) for k in range(len(dual.free_choices))]
     found.append(idle_assignment(dual))
     pinned = dual.program.pinned
     return [
@@ -30,19 +30,19 @@ def simple_assignments(dual: LagrangianDual) -> list[Assignment]:
 def idle_assignment(dual: LagrangianDual) -> Assignment:
     """Leave every query at its floor, by the first offer that can, or idle."""
     floor = dual.program.floor
-    rests = np.stack([lane.can_idle for lane in dual.free_lanes])
+    rests = np.stack([lane.can_idle for lane in dual.free_choices])
     return Assignment(dual, np.where(floor > 0, rests.argmax(axis=0), IDLE), floor.copy())
 
 
 def _uniform(dual: LagrangianDual, k: int) -> Assignment | None:
-    program, lane = dual.program, dual.free_lanes[k]
-    spare, highest = idle_assignment(dual).lane, lane.top_cap
+    program, lane = dual.program, dual.free_choices[k]
+    spare, highest = idle_assignment(dual).lane, lane.saturation_cap
 
     def at(level: float) -> Assignment:
         caps = np.clip(np.floor(level / program.block) * program.block, program.floor, highest)
         # Caps of a grid: the largest that can be set.
         caps = np.maximum(lane.cap_at(lane.spend_at(caps)), program.floor)
-        asked = lane.open & (caps > 0)
+        asked = lane.can_fund & (caps > 0)
         return Assignment(dual, np.where(asked, k, spare), np.where(asked, caps, program.floor))
 
     limits = dual.sign > 0

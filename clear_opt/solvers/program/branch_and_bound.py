@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
-    from clear_opt.solvers.program.candidates import Table
+    from clear_opt.solvers.program.candidates import Candidates
 
 _MOST_ROUNDINGS = 64  # of one vertex: two states each for half a dozen split queries
 _WHOLE = 1e-6  # how far a linear program's share may be from 0 or 1 and count as that
@@ -99,7 +99,7 @@ def choose_states(
 def _rounded(
     value: np.ndarray, use: np.ndarray, limits: np.ndarray, owner: np.ndarray, share: np.ndarray
 ) -> np.ndarray | None:
-    """Give the best whole choice among the states that have a share, ``None`` if none fits."""
+    """Return the best whole choice among the states that have a share, ``None`` if none fits."""
     having = np.flatnonzero(share > _WHOLE)
     having = having[np.argsort(owner[having], kind="stable")]
     options = np.split(having, np.flatnonzero(np.diff(owner[having])) + 1)
@@ -206,7 +206,7 @@ def few_choices(owner: np.ndarray) -> bool:
 
 
 def decide(
-    table: Table,
+    table: Candidates,
     limits: np.ndarray,
     state: np.ndarray,
     window: np.ndarray,
@@ -261,7 +261,7 @@ def decide(
 
 
 def undominated(value: np.ndarray, use: np.ndarray) -> np.ndarray:
-    """Say which states exist and are worth more or use less than any other of the query, (r, q)."""
+    """Return which states exist and are not dominated by another of the query, (r, q)."""
     exists = np.isfinite(value)
     worth = np.where(exists, value, np.inf)
     no_worse = (worth[:, None] >= worth) & exists[:, None] & exists

@@ -20,14 +20,18 @@ from clear_opt.problem.constraints import Limit
 from clear_opt.problem.offers import Offer
 from clear_opt.problem.program import Program, units_over
 from clear_opt.solvers.program.funded_points import Points
-from clear_opt.solvers.program.offer_responses import CapLane, Lane, PointLane
+from clear_opt.solvers.program.offer_responses import (
+    ContinuousChoices,
+    DiscreteChoices,
+    OfferChoices,
+)
 
 _ROOM = 2.0  # times what limits allow: no answer comes near, so that none is held back by it
 
 
 @dataclass(frozen=True, eq=False)
 class ChoiceSets:
-    """What each offer of a program can do: one `Lane` per offer.
+    """What each offer of a program can do: one `OfferChoices` per offer.
 
     Attributes
     ----------
@@ -39,12 +43,12 @@ class ChoiceSets:
         Queries that must be funded whatever the price, booleans of shape (n,).
     """
 
-    unlimited: tuple[Lane, ...]
-    free: tuple[Lane, ...]
+    unlimited: tuple[OfferChoices, ...]
+    free: tuple[OfferChoices, ...]
     pinned: np.ndarray
 
     @cached_property
-    def committed(self) -> tuple[Lane, ...]:
+    def committed(self) -> tuple[OfferChoices, ...]:
         """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
         return tuple(lane.committed(self.pinned) for lane in self.free)
 
@@ -55,18 +59,18 @@ _COMPILED: WeakKeyDictionary[Program, ChoiceSets] = WeakKeyDictionary()
 def choice_sets(program: Program) -> ChoiceSets:
     """Compile what each offer of a program can do, once for as long as the program lives."""
     if program not in _COMPILED:
-        _COMPILED[program] = within_limits(program, unlimited_lanes(program))
+        _COMPILED[program] = within_limits(program, unlimited_choices(program))
     return _COMPILED[program]
 
 
-def within_limits(program: Program, unlimited: tuple[Lane, ...]) -> ChoiceSets:
+def within_limits(program: Program, unlimited: tuple[OfferChoices, ...]) -> ChoiceSets:
     """Compile what each offer can do within a program's limits.
 
     Parameters
     ----------
     program : Program
-    unlimited : tuple of Lane
-        What each of its offers can do without constraints: see `unlimited_lanes`.
+    unlimited : tuple of OfferChoices
+        What each of its offers can do without constraints: see `unlimited_choices`.
     """
     free = tuple(
         lane.within(_ROOM * _affordable(program, offer))
@@ -75,13 +79,13 @@ def within_limits(program: Program, unlimited: tuple[Lane, ...]) -> ChoiceSets:
     return ChoiceSets(unlimited, free, program.pinned)
 
 
-def unlimited_lanes(program: Program) -> tuple[Lane, ...]:
+def unlimited_choices(program: Program) -> tuple[OfferChoices, ...]:
     """Compile what each offer could do without constraints, on which it does not depend."""
-    return tuple(_lane(program, offer) for offer in program.offers)
+    return tuple(_offer_choices(program, offer) for offer in program.offers)
 
 
 def _affordable(program: Program, offer: Offer) -> np.ndarray:
-    """Give the spend that the limits leave to a query if no other gets any, shape (n,)."""
+    """Return the spend that the limits leave to a query if no other gets any, shape (n,)."""
     most = np.full(len(program), np.inf)
     for row, members in zip(program.constraints, program.members, strict=True):
         if isinstance(row, Limit):
@@ -91,26 +95,26 @@ def _affordable(program: Program, offer: Offer) -> np.ndarray:
     return most
 
 
-def _lane(program: Program, offer: Offer) -> Lane:
+def _offer_choices(program: Program, offer: Offer) -> OfferChoices:
     whole = np.floor(offer.ceiling / program.block) * program.block
     ceiling = np.minimum(program.ceiling, whole)
     shared = (program.floor, ceiling, program.weight, program.block, offer.available)
     if program.basis == "expected":
         assert offer.lengths is not None
         below = 0 if program.overrun_probability is None else defaults.POINTS_BELOW
-        return spend_lane(offer.curves, offer.lengths, *shared, below=below)
-    return cap_lane(offer.curves, *shared)
+        return discrete_choices(offer.curves, offer.lengths, *shared, below=below)
+    return continuous_choices(offer.curves, *shared)
 
 
-def cap_lane(
+def continuous_choices(
     curves: Curve,
     floor: np.ndarray,
     ceiling: np.ndarray,
     weight: np.ndarray,
     block: int,
     available: np.ndarray,
-) -> CapLane:
-    """Give the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
+) -> ContinuousChoices:
+    """Return the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
     can_idle = available & (floor <= ceiling)
     high = np.maximum(floor, ceiling)
     envelope = concave_envelope(curves, floor, high, weight)
@@ -120,18 +124,18 @@ def cap_lane(
     run = np.where(least > tangent, least - floor, 1.0)
     chord = (np.asarray(envelope.value(least)) - np.asarray(envelope.start_value)) / run
     price = np.where(least > tangent, chord, np.asarray(envelope.abandonment_price))
-    return CapLane(
-        open=can_idle & (price > 0),
+    return ContinuousChoices(
+        can_fund=can_idle & (price > 0),
         can_idle=can_idle,
         start=floor,
         start_variance=np.zeros(len(floor)),
         start_value=np.asarray(envelope.start_value),
-        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
+        floor_funds=(floor > 0) & (floor > np.asarray(curves.threshold)),
         least=least,
         most=most,
-        entry_cap=np.minimum(np.ceil(least / block) * block, high),
-        entry_price=price,
-        top_cap=np.minimum(np.ceil(most / block) * block, high),
+        breakeven_cap=np.minimum(np.ceil(least / block) * block, high),
+        breakeven_price=price,
+        saturation_cap=np.minimum(np.ceil(most / block) * block, high),
         curves=curves,
         envelope=envelope,
         weight=weight,
@@ -139,7 +143,7 @@ def cap_lane(
     )
 
 
-def spend_lane(
+def discrete_choices(
     curves: Curve,
     lengths: Lengths,
     floor: np.ndarray,
@@ -149,8 +153,8 @@ def spend_lane(
     available: np.ndarray,
     *,
     below: int = 0,
-) -> PointLane:
-    """Give the lane in which expected spend counts, over a grid of caps for each query.
+) -> DiscreteChoices:
+    """Return the lane in which expected spend counts, over a grid of caps for each query.
 
     ``below`` is how many caps to add between the threshold and the first that may break even.
     """
@@ -169,24 +173,24 @@ def spend_lane(
     usable = (columns >= entry[:, None]) & (rise > 0) & opened[:, None]
     points = Points(caps, spend, np.asarray(lengths.spend_variance(caps)), value, usable)
     top = np.argmax(value >= value.max(axis=1, keepdims=True), axis=1)
-    return PointLane(
-        open=opened,
+    return DiscreteChoices(
+        can_fund=opened,
         can_idle=can_idle,
         start=spend[:, 0],
         start_variance=points.variance[:, 0],
         start_value=value[:, 0],
-        past_threshold=(floor > 0) & (floor > np.asarray(curves.threshold)),
+        floor_funds=(floor > 0) & (floor > np.asarray(curves.threshold)),
         least=points.at(spend, entry),
         most=points.at(spend, top),
-        entry_cap=points.at(caps, entry),
-        entry_price=np.where(opened, steepest, 0.0),
-        top_cap=points.at(caps, top),
+        breakeven_cap=points.at(caps, entry),
+        breakeven_price=np.where(opened, steepest, 0.0),
+        saturation_cap=points.at(caps, top),
         points=points,
     )
 
 
 def _below(curves: Curve, grid: np.ndarray, count: int, block: int) -> np.ndarray:
-    """Give caps between each threshold and the first cap of a grid above it, shape (n, count)."""
+    """Return caps between each threshold and the first cap of a grid above it, shape (n, count)."""
     low = np.maximum(np.asarray(curves.threshold), grid[:, 0])
     above = np.where(grid > low[:, None], grid, np.inf).min(axis=1)
     high = np.where(np.isfinite(above), above, grid[:, 0])

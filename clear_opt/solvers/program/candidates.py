@@ -12,14 +12,14 @@ import numpy as np
 
 from clear_opt.solvers.program.assignment import IDLE, Assignment, use_of
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.offer_responses import OfferChoices
 
 _SIZES = ((3, 40), (12, 16), (1000, 7), (np.inf, 1))
 """Up to so many queries, so many sizes of steps between caps."""
 _SMALL = 12  # queries of a batch in which all states of a table are compared
 
 
-class Table(NamedTuple):
+class Candidates(NamedTuple):
     """States of n queries, s of each.
 
     The first 2 K are those of `LagrangianDual` in its order, the next 3 K a few salient caps.
@@ -35,17 +35,17 @@ class Table(NamedTuple):
     """What is used of each row, sign-normalised, shape (m, s, n)."""
 
     def assignment(self, dual: LagrangianDual, state: np.ndarray) -> Assignment:
-        """Give the assignment of chosen states, shape (n,)."""
+        """Return the assignment of chosen states, shape (n,)."""
         query = np.arange(len(state))
         return Assignment(dual, self.lane[state, query], self.caps[state, query])
 
 
-def table_around(
+def neighbourhood(
     dual: LagrangianDual,
     centres: list[np.ndarray],
     others: list[np.ndarray] | None = None,
     sizes: int | None = None,
-) -> Table:
+) -> Candidates:
     """List rests, break-even caps, and caps around given ones in every lane.
 
     Parameters
@@ -60,7 +60,7 @@ def table_around(
     sizes
         Of steps between caps, how many; by default the fewer, the more queries there are.
     """
-    program, free = dual.program, dual.free_lanes
+    program, free = dual.program, dual.free_choices
     floored, n = program.floor > 0, len(program)
     sizes = sizes or next(size for most, size in _SIZES if n <= most)
     lanes, caps, values, uses = [], [], [], []
@@ -83,13 +83,13 @@ def table_around(
         uses[-1] = np.where(floored & dual.can_idle[k], uses[-1], 0.0)
     for k, lane in enumerate(free):
         other = centres[k] if others is None else others[k]
-        rungs = np.stack([lane.entry_cap, lane.top_cap, other])
+        rungs = np.stack([lane.breakeven_cap, lane.saturation_cap, other])
         add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs))
     for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
-        rungs = lane.around(centre, sizes)
+        rungs = lane.neighbours(centre, sizes)
         # The top is among the salient caps already.
-        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs) & (rungs < lane.top_cap))
-    return Table(
+        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs) & (rungs < lane.saturation_cap))
+    return Candidates(
         np.concatenate(lanes),
         np.concatenate(caps),
         np.concatenate(values),
@@ -97,29 +97,31 @@ def table_around(
     )
 
 
-def _can_have(dual: LagrangianDual, lane: Lane, caps: np.ndarray) -> np.ndarray:
-    """Say which caps above the floor may be set: below break-even only where no pin forbids it."""
+def _can_have(dual: LagrangianDual, lane: OfferChoices, caps: np.ndarray) -> np.ndarray:
+    """Return which caps above the floor may be set: below break-even only where not pinned."""
     program = dual.program
-    return lane.open & ((caps >= lane.entry_cap) | (~program.pinned & (caps > program.floor)))
+    return lane.can_fund & (
+        (caps >= lane.breakeven_cap) | (~program.pinned & (caps > program.floor))
+    )
 
 
-def rungs_to_decide(table: Table, dual: LagrangianDual) -> np.ndarray:
-    """Give the states that a small integer program chooses from: in small batches all, (r,)."""
-    salient = 5 * len(dual.free_lanes)
+def core_states(table: Candidates, dual: LagrangianDual) -> np.ndarray:
+    """Return the states that a small integer program chooses from: in small batches all, (r,)."""
+    salient = 5 * len(dual.free_choices)
     return np.arange(len(table.value) if len(dual.program) <= _SMALL else salient)
 
 
 def responses(dual: LagrangianDual, prices: np.ndarray) -> list[np.ndarray]:
-    """Give the whole cap nearest below each lane's best at prices, (n,) each."""
+    """Return the whole cap nearest below each lane's best at prices, (n,) each."""
     funded = dual.price_states(prices).funded
     return [
-        np.maximum(lane.cap_at(state.spend), lane.entry_cap)
+        np.maximum(lane.cap_at(state.spend), lane.breakeven_cap)
         for lane, state in zip(dual.lanes, funded, strict=True)
     ]
 
 
-def centres_of(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndarray]:
-    """Give the caps that queries have, and other caps where they have another lane."""
+def incumbents(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the caps that queries have, and other caps where they have another lane."""
     bought = assignment.caps > assignment.dual.program.floor
     return [
         np.where((assignment.lane == k) & bought, assignment.caps, cap)
@@ -127,13 +129,13 @@ def centres_of(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndar
     ]
 
 
-def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
-    """Give the largest cap of each query in each lane if all others keep theirs, (n,) each."""
+def max_feasible_caps(assignment: Assignment) -> list[np.ndarray]:
+    """Return the largest cap of each query in each lane if all others keep theirs, (n,) each."""
     dual = assignment.dual
     use = assignment.use()
     left = dual.limits - use.sum(axis=1)
     found = []
-    for k, lane in enumerate(dual.free_lanes):
+    for k, lane in enumerate(dual.free_choices):
         spend = lane.most.copy()
         for row in np.flatnonzero(dual.sign > 0):
             rate = dual.rate[row, k]
@@ -141,21 +143,21 @@ def caps_that_fit(assignment: Assignment) -> list[np.ndarray]:
             spend = np.where(
                 rate > 0, np.minimum(spend, free / np.where(rate > 0, rate, 1.0)), spend
             )
-        found.append(np.minimum(lane.cap_at(np.maximum(spend, lane.start)), lane.top_cap))
+        found.append(np.minimum(lane.cap_at(np.maximum(spend, lane.start)), lane.saturation_cap))
     return found
 
 
-def families_of(assignment: Assignment) -> np.ndarray:
-    """Give the state of each query as an index into the 2 K states of the dual, shape (n,)."""
+def states_of(assignment: Assignment) -> np.ndarray:
+    """Return the state of each query as an index into the 2 K states of the dual, shape (n,)."""
     dual = assignment.dual
     program = dual.program
     funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
     # Without a floor all rests are one, that of the first lane.
     rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
-    return np.where(funded, assignment.lane, len(dual.free_lanes) + rests)
+    return np.where(funded, assignment.lane, len(dual.free_choices) + rests)
 
 
-def states_in(assignment: Assignment, table: Table) -> np.ndarray:
+def states_in(assignment: Assignment, table: Candidates) -> np.ndarray:
     """Find an assignment in a table around it, shape (n,)."""
     same = (table.lane == assignment.lane) & (table.caps == assignment.caps)
     return np.argmax(same & np.isfinite(table.value), axis=0)

@@ -25,7 +25,7 @@ def build_program_allocation(
     build_seconds: float = 0.0,
     solve_seconds: float = 0.0,
 ) -> Allocation:
-    """Give the answer of a solve.
+    """Return the answer of a solve.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def build_program_allocation(
     spend = None
     if program.basis == "expected":
         spend = np.zeros(len(program))
-        for k, lane in enumerate(dual.free_lanes):
+        for k, lane in enumerate(dual.free_choices):
             here = assignment.lane == k
             spend[here] = lane.spend_at(assignment.caps)[here]
     if status is Status.SOLVED and not prices.any():
@@ -107,7 +107,7 @@ def infeasible_program_allocation(
 
 
 def program_price(program: Program, prices: np.ndarray) -> float:
-    """Give the price of the first limit."""
+    """Return the price of the first limit."""
     return float(prices[program.constraints.index(program.budget)])
 
 
@@ -157,31 +157,31 @@ def _rows(assignment: Assignment, prices: np.ndarray, use: np.ndarray) -> tuple[
 
 
 def surplus_of(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
-    """Give what funding a query by its best offer gains at the prices over its rest, shape (n,).
+    """Return what funding a query by its best offer gains at the prices over its rest, shape (n,).
 
     Groups' guarantees and shares count in a query's favour only where it is funded because of
     them, so they are left out: a negative surplus of a funded query is what they cost.
     """
     limits_only = np.where(dual.sign > 0, prices, 0.0)
     payoff = dual.price_states(limits_only).payoff
-    k = len(dual.free_lanes)
+    k = len(dual.free_choices)
     rest = payoff[k:].max(axis=0)
     rest = np.where(np.isfinite(rest), rest, dual.idle_value.max(axis=0))
     return payoff[:k].max(axis=0) - rest
 
 
 def _classify(assignment: Assignment, surplus: np.ndarray) -> np.ndarray:
-    """Say for each query why it got its cap, shape (n,)."""
+    """Return for each query why it got its cap, shape (n,)."""
     dual = assignment.dual
     program, n = dual.program, len(dual.program)
-    scale = max(lane.utility_top for lane in dual.free_lanes)
+    scale = max(lane.utility_top for lane in dual.free_choices)
     saturation, ceiling = np.zeros(n), program.ceiling.copy()
     floor_funds = np.zeros(n, dtype=bool)
-    for k, (lane, offer) in enumerate(zip(dual.free_lanes, program.offers, strict=True)):
+    for k, (lane, offer) in enumerate(zip(dual.free_choices, program.offers, strict=True)):
         here = assignment.lane == k
-        saturation[here] = lane.top_cap[here]
+        saturation[here] = lane.saturation_cap[here]
         ceiling[here] = np.minimum(program.ceiling, offer.ceiling)[here]
-        floor_funds[here] = lane.past_threshold[here]
+        floor_funds[here] = lane.floor_funds[here]
     bought = assignment.caps > program.floor
     pays = surplus >= -BREAK_EVEN * scale
     facts = Facts(

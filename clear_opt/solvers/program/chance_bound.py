@@ -98,7 +98,7 @@ def branch_on_variance(
 def _most_understated(
     box: _Box, states: Assignment, at: np.ndarray, gap: float
 ) -> tuple[int, float]:
-    """Give the row whose chord is furthest off at a variance, and how far: above 1 it matters.
+    """Return the row whose chord is furthest off at a variance, and how far: above 1 it matters.
 
     It does by what it adds to the bound at the prices, and where it hides that a row is broken.
     """
@@ -143,15 +143,15 @@ def _solved(
 
 
 def _priced(box: _Box, *, coldest: float, enough: float = -np.inf) -> _Box:
-    """Give the box its own prices, if they bound it better."""
+    """Return the box its own prices, if they bound it better."""
     own = coupled_prices(box.dual, box.prices, coldest=coldest, enough=enough).prices
     bound = bound_of(box.dual, own)
     return box._replace(prices=own, bound=bound) if bound < box.bound else box
 
 
 def _range(plain: LagrangianDual) -> tuple[np.ndarray, np.ndarray]:
-    """Give the least and greatest variance of every row, whatever the states, (m,) each."""
-    lanes = plain.free_lanes
+    """Return the least and greatest variance of every row, whatever the states, (m,) each."""
+    lanes = plain.free_choices
     low, high = np.full(plain.rate[:, 0].shape, np.inf), np.zeros(plain.rate[:, 0].shape)
     for k, lane in enumerate(lanes):
         square = plain.rate[:, k] ** 2
@@ -169,7 +169,7 @@ def _range(plain: LagrangianDual) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inside(box: _Box) -> tuple[np.ndarray, np.ndarray]:
-    """Give the variances between which a box may be split, (m,) each."""
+    """Return the variances between which a box may be split, (m,) each."""
     left, right = np.sqrt(box.low), np.sqrt(box.high)
     edge = _EDGE * (right - left)
     return (left + edge) ** 2, (right - edge) ** 2

@@ -18,12 +18,12 @@ import numpy as np
 from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_prices
 from clear_opt.solvers.program.branch_and_bound import all_choices, few_choices, undominated
-from clear_opt.solvers.program.candidates import Table, states_in, table_around
+from clear_opt.solvers.program.candidates import Candidates, neighbourhood, states_in
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.marginal_sets import Spent
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.marginal_sets import PrimalCandidate
+from clear_opt.solvers.program.offer_responses import OfferChoices
 from clear_opt.solvers.program.priced_caps import best_responses
-from clear_opt.solvers.program.primal_recovery import polish, recover
+from clear_opt.solvers.program.primal_recovery import local_search, recover
 from clear_opt.solvers.program.reserve_lines import reserves, tangents
 
 PriceSearch = Callable[[LagrangianDual, np.ndarray | None], CoupledPrices]
@@ -95,7 +95,7 @@ def chance_caps(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
         return best
     for _ in range(_ROUNDS):
         near, value = dual.under(tangents(dual, best.variance())), best.utility().sum()
-        best = polish(Spent(replace(best, dual=near), prices), near.bound(prices))
+        best = local_search(PrimalCandidate(replace(best, dual=near), prices), near.bound(prices))
         if not best.utility().sum() > value * (1.0 + _GAIN):
             break
     return grid.exchanged(best) if grid else best
@@ -118,15 +118,15 @@ class _Grid:
     """
 
     plain: LagrangianDual
-    table: Table
+    table: Candidates
     use: np.ndarray
     useful: np.ndarray
 
     @classmethod
     def of(cls, dual: LagrangianDual) -> _Grid:
         """List the states of a program."""
-        plain, lanes = dual.under(None), dual.free_lanes
-        table = table_around(plain, [lane.entry_cap for lane in lanes], sizes=_points(lanes))
+        plain, lanes = dual.under(None), dual.free_choices
+        table = neighbourhood(plain, [lane.breakeven_cap for lane in lanes], sizes=_points(lanes))
         variance = np.zeros_like(table.use)
         for k, lane in enumerate(lanes):
             spread = plain.rate[:, k, None] ** 2 * lane.variance_at(table.caps)
@@ -135,7 +135,7 @@ class _Grid:
         return cls(plain, table, use, undominated(table.value, use))
 
     def best_of_all(self) -> Assignment | None:
-        """Give the best choice of states; ``None`` if none keeps every row or there are many."""
+        """Return the best choice of states; ``None`` if none keeps every row or there are many."""
         every = np.arange(len(self.plain.program))
         state = self._decided(np.zeros(len(every), dtype=np.int64), every)
         return None if state is None else self.table.assignment(self.plain, state)
@@ -172,12 +172,12 @@ class _Grid:
         return found
 
 
-def _points(lanes: tuple[Lane, ...]) -> int:
-    """Give how many caps the longest grid of any lane has."""
+def _points(lanes: tuple[OfferChoices, ...]) -> int:
+    """Return how many caps the longest grid of any lane has."""
     return max(0 if lane.table is None else lane.table.caps.shape[1] for lane in lanes)
 
 
 def _least_variance(dual: LagrangianDual) -> np.ndarray:
-    """Give a variance that is above zero wherever any member's is: tangents need one, (m,)."""
-    most = [lane.variance_at(lane.top_cap) for lane in dual.free_lanes]
+    """Return a variance that is above zero wherever any member's is: tangents need one, (m,)."""
+    most = [lane.variance_at(lane.saturation_cap) for lane in dual.free_choices]
     return (dual.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)

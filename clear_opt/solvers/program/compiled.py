@@ -71,7 +71,7 @@ class CompiledProgram:
             rest = self.rate[index, k] * lane.start + self.fixed[index, k] * (
                 self.program.floor > 0
             )
-            most[k] = np.where(lane.open, used, np.where(lane.can_idle, rest, 0.0))
+            most[k] = np.where(lane.can_fund, used, np.where(lane.can_idle, rest, 0.0))
         return float(most.max(axis=0).sum())
 
     def beyond(self, index: int) -> float:
@@ -83,7 +83,7 @@ class CompiledProgram:
     def largest_excess(self) -> np.ndarray:
         """The most by which one member can exceed its expected use of a row, in units, (m,)."""
         excess = [
-            np.where(lane.open, lane.top_cap - lane.spend_at(lane.top_cap), 0.0)
+            np.where(lane.can_fund, lane.saturation_cap - lane.spend_at(lane.saturation_cap), 0.0)
             for lane in self.choices.free
         ]
         return (self.rate * np.stack(excess)).max(axis=(1, 2), initial=0.0)
@@ -91,7 +91,7 @@ class CompiledProgram:
     @cached_property
     def opened(self) -> np.ndarray:
         """Whether an offer can fund a query, booleans of shape (K, n)."""
-        return np.stack([lane.open for lane in self.choices.free])
+        return np.stack([lane.can_fund for lane in self.choices.free])
 
     @cached_property
     def can_idle(self) -> np.ndarray:
@@ -102,7 +102,7 @@ class CompiledProgram:
         # Without a floor, idling is the same by every offer, available or not: the first has it.
         can_idle[1:, idle] = False
         can_idle[0, idle] = True
-        counts = np.stack([lane.past_threshold for lane in self.choices.free])
+        counts = np.stack([lane.floor_funds for lane in self.choices.free])
         return can_idle & (~program.pinned | counts)
 
     @cached_property
@@ -113,7 +113,7 @@ class CompiledProgram:
     @cached_property
     def abandonment_price(self) -> np.ndarray:
         """Highest price of a unit of spend at which any offer pays, shape (n,)."""
-        prices = [np.where(lane.open, lane.entry_price, 0.0) for lane in self.choices.free]
+        prices = [np.where(lane.can_fund, lane.breakeven_price, 0.0) for lane in self.choices.free]
         return np.max(prices, axis=0)
 
     @classmethod

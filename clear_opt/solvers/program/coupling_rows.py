@@ -78,7 +78,7 @@ class CouplingRows:
             per_offer = []
             for k, lane in enumerate(compiled.choices.free):
                 if isinstance(row, FundedShare):
-                    per_offer.append(program.members[index] * lane.past_threshold)
+                    per_offer.append(program.members[index] * lane.floor_funds)
                 else:
                     spent = compiled.rate[index, k] * lane.start + compiled.fixed[index, k] * asked
                     per_offer.append(spent + self.variance_rate[index, k] * lane.start_variance)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Funded(NamedTuple):
+class BestResponse(NamedTuple):
     """The best funded state of each query in a lane at a price, arrays of shape (n,).
 
     With smoothing it is a mixture of nearly best states, and the last field is their spread.
@@ -35,11 +35,13 @@ class Points(NamedTuple):
     """Whether a funded query may take the point."""
 
     def at(self, table: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """Give one entry of each row, shape (..., n)."""
+        """Return one entry of each row, shape (..., n)."""
         return table[np.arange(len(table)), column]
 
-    def funded(self, price: np.ndarray, variance_price: np.ndarray, temperature: float) -> Funded:
-        """Give the best point, or the mixture in which better ones weigh exponentially more."""
+    def funded(
+        self, price: np.ndarray, variance_price: np.ndarray, temperature: float
+    ) -> BestResponse:
+        """Return the best point, or the mixture in which better ones weigh exponentially more."""
         worth = self.value - np.asarray(price)[:, None] * self.spend
         # Where variance costs nothing, nobody asks for it.
         risky = bool(np.any(variance_price))
@@ -51,7 +53,7 @@ class Points(NamedTuple):
             # Of equally good points the one that spends least.
             best, zero = np.argmax(worth, axis=1), np.zeros(len(top))
             spend, variance = self.at(self.spend, best), self.at(self.variance, best)
-            return Funded(top, spend, variance, (zero, zero, zero))
+            return BestResponse(top, spend, variance, (zero, zero, zero))
         share = np.exp((worth - np.where(np.isfinite(top), top, 0.0)[:, None]) / temperature)
         total = share.sum(axis=1)
         share /= np.where(total > 0, total, 1.0)[:, None]
@@ -65,4 +67,4 @@ class Points(NamedTuple):
             cross = np.einsum("ij,ij,ij->i", share, run, spread) / temperature
             squared = np.einsum("ij,ij,ij->i", share, spread, spread) / temperature
         soft = top + temperature * np.log(np.where(total > 0, total, 1.0))
-        return Funded(soft, spend, variance, (both, cross, squared))
+        return BestResponse(soft, spend, variance, (both, cross, squared))

@@ -16,8 +16,8 @@ import numpy as np
 from clear_opt.problem.program import Program
 from clear_opt.solvers.program.compiled import CompiledProgram
 from clear_opt.solvers.program.coupling_rows import CouplingRows, LinearReserve
-from clear_opt.solvers.program.funded_points import Funded
-from clear_opt.solvers.program.offer_responses import Lane
+from clear_opt.solvers.program.funded_points import BestResponse
+from clear_opt.solvers.program.offer_responses import OfferChoices
 
 
 class ReducedValues(NamedTuple):
@@ -25,7 +25,7 @@ class ReducedValues(NamedTuple):
 
     payoff: np.ndarray
     """Success net of prices, ``-inf`` for states that do not exist; shape (2 K, n)."""
-    funded: tuple[Funded, ...]
+    funded: tuple[BestResponse, ...]
     """The best funded state by each offer."""
 
 
@@ -87,13 +87,13 @@ class LagrangianDual:
         return len(self.rows)
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def lanes(self) -> tuple[OfferChoices, ...]:
         """What each offer can do, as far as queries are free to choose."""
         choices = self.compiled.choices
         return choices.committed if self.committed else choices.free
 
     @property
-    def free_lanes(self) -> tuple[Lane, ...]:
+    def free_choices(self) -> tuple[OfferChoices, ...]:
         """What each offer can do within the limits, whether or not who is funded is decided."""
         return self.compiled.choices.free
 
@@ -174,7 +174,7 @@ class LagrangianDual:
         return _weighted(self.sign * prices, self.rate)
 
     def price_states(self, prices: np.ndarray, temperature: float = 0.0) -> ReducedValues:
-        """Give the payoff of every state at prices, shape (m,)."""
+        """Return the payoff of every state at prices, shape (m,)."""
         signed = self.sign * prices
         per_spend, charge = self.spend_price(prices), _weighted(signed, self.fixed)
         # Without chance bounds variance costs nothing.
@@ -190,8 +190,8 @@ class LagrangianDual:
         states[~self.possible] = -np.inf
         return ReducedValues(states, funded)
 
-    def funded_use(self, funded: tuple[Funded, ...]) -> np.ndarray:
-        """Give what funded states use of each row, sign-normalised, shape (m, K, n)."""
+    def funded_use(self, funded: tuple[BestResponse, ...]) -> np.ndarray:
+        """Return what funded states use of each row, sign-normalised, shape (m, K, n)."""
         rate, spread, fixed = self.coupling.signed
         use = rate * np.stack([state.spend for state in funded]) + fixed
         if self.reserve is not None:
@@ -199,12 +199,12 @@ class LagrangianDual:
         return use
 
     def bound(self, prices: np.ndarray) -> float:
-        """Give the dual bound of prices >= 0, shape (m,): no allocation is worth more."""
+        """Return the dual bound of prices >= 0, shape (m,): no allocation is worth more."""
         best = self.price_states(prices).payoff.max(axis=0)
         return float(prices @ self.limits + best.sum())
 
     def smooth(self, prices: np.ndarray, temperature: float) -> SmoothedDual:
-        """Give the dual with each maximum replaced by a soft one, and its derivatives."""
+        """Return the dual with each maximum replaced by a soft one, and its derivatives."""
         payoff, funded = self.price_states(prices, temperature)
         top = payoff.max(axis=0)
         share = np.exp((payoff - top) / temperature)

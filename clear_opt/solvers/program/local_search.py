@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_opt.solvers.program.candidates import Table
+from clear_opt.solvers.program.candidates import Candidates
 
 _WITHIN = 1e-12  # relative; rounding must not forbid what fits exactly
 _GAIN = 1e-12  # of the greatest success of a query; less is rounding
-_MENDS, _CLIMBS, _SWAPS = 60, 40, 24  # most rounds of each
+_REPAIRS, _IMPROVEMENTS, _SWAPS = 60, 40, 24  # most rounds of each
 _PAIRED = 320  # changes of which all pairs are tried
 _FEW = 640  # the same where all queries together have no more
 _AT_ONCE = 12  # exchanges made in one round
@@ -31,8 +31,8 @@ class _Changes(NamedTuple):
     """What is left of each row, negative where it is over; shape (m,)."""
 
 
-def settle(
-    table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
+def repair_and_improve(
+    table: Candidates, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
 ) -> np.ndarray | None:
     """Mend what is over in a choice of states, then improve it while somebody gains.
 
@@ -51,11 +51,11 @@ def settle(
     -------
     Another choice, shape (n,), that keeps every row; ``None`` where none was found.
     """
-    mended = _mend(table, limits, state, prices)
-    return None if mended is None else _climb(table, limits, mended, prices)
+    mended = _repair(table, limits, state, prices)
+    return None if mended is None else _improve(table, limits, mended, prices)
 
 
-def _changes(table: Table, limits: np.ndarray, state: np.ndarray) -> _Changes:
+def _changes(table: Candidates, limits: np.ndarray, state: np.ndarray) -> _Changes:
     query = np.arange(len(state))
     now = table.use[:, state, query]
     return _Changes(
@@ -65,15 +65,15 @@ def _changes(table: Table, limits: np.ndarray, state: np.ndarray) -> _Changes:
     )
 
 
-def _mend(
-    table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
+def _repair(
+    table: Candidates, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
 ) -> np.ndarray | None:
     """Change what costs least for what it relieves, many queries at a time."""
     query = np.arange(len(state))
     unit = np.maximum(np.abs(limits), np.abs(table.use).max(axis=(1, 2)))
     unit = np.where(unit > 0, unit, 1.0)
     tiny = _GAIN * float(np.abs(table.value[np.isfinite(table.value)]).max(initial=0.0)) + 1e-300
-    for _ in range(_MENDS):
+    for _ in range(_REPAIRS):
         gain, more, room = _changes(table, limits, state)
         least = -_WITHIN * np.abs(limits)
         if (room >= least).all():
@@ -100,12 +100,14 @@ def _mend(
     return None
 
 
-def _climb(table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarray) -> np.ndarray:
+def _improve(
+    table: Candidates, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
+) -> np.ndarray:
     """Take what gains most, first for what it costs and then as it is, while every row holds."""
     query = np.arange(len(state))
     least = _least_gain(table)
     for by_cost in (True, False):
-        for _ in range(_CLIMBS):
+        for _ in range(_IMPROVEMENTS):
             gain, more, room = _changes(table, limits, state)
             room = _with_rounding(room, limits)
             able = gain > least
@@ -128,13 +130,15 @@ def _climb(table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarr
     return state
 
 
-def swap(table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarray) -> np.ndarray:
+def swap_pairs(
+    table: Candidates, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
+) -> np.ndarray:
     """Let two queries change their states together while that gains and every row holds.
 
     Parameters
     ----------
     table, limits, prices
-        As for `settle`.
+        As for `repair_and_improve`.
     state
         A choice that keeps every row, shape (n,).
 
@@ -170,7 +174,7 @@ def swap(table: Table, limits: np.ndarray, state: np.ndarray, prices: np.ndarray
             state[column[pair]] = row[pair]
             if changed.sum() >= 2 * _AT_ONCE:
                 break
-        state = _climb(table, limits, state, prices)
+        state = _improve(table, limits, state, prices)
     return state
 
 
@@ -194,7 +198,7 @@ def _worth_pairing(net: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.n
     return row[order], column[order]
 
 
-def _least_gain(table: Table) -> float:
+def _least_gain(table: Candidates) -> float:
     return _GAIN * float(np.abs(table.value[np.isfinite(table.value)]).max(initial=0.0))
 
 

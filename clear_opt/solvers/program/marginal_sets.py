@@ -15,9 +15,9 @@ import numpy as np
 
 from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.barrier_method import nearby_prices
-from clear_opt.solvers.program.candidates import responses, table_around
+from clear_opt.solvers.program.candidates import neighbourhood, responses
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.local_search import settle
+from clear_opt.solvers.program.local_search import repair_and_improve
 from clear_opt.solvers.program.ties import Choice
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
@@ -26,7 +26,7 @@ _TRIED = 4  # choices that get prices of their own, in batches of up to
 _SMALL = 1000  # queries; beyond that one query's gap is negligible
 
 
-class Spent(NamedTuple):
+class PrimalCandidate(NamedTuple):
     """An assignment that keeps every row, and the prices that its states have alone."""
 
     assignment: Assignment
@@ -38,13 +38,15 @@ class Spent(NamedTuple):
         return float(self.assignment.utility().sum())
 
 
-def kept(found: Assignment, prices: np.ndarray) -> Spent | None:
-    """Give an assignment with its prices if it keeps every row, else ``None``."""
-    return Spent(found, prices) if found.keeps_all_rows() else None
+def if_feasible(found: Assignment, prices: np.ndarray) -> PrimalCandidate | None:
+    """Return an assignment with its prices if it keeps every row, else ``None``."""
+    return PrimalCandidate(found, prices) if found.keeps_all_rows() else None
 
 
-def spent_on_patterns(dual: LagrangianDual, prices: np.ndarray, choice: Choice) -> list[Spent]:
-    """Give the best few choices around the margin, each with the limits spent on it.
+def candidates_near_break_item(
+    dual: LagrangianDual, prices: np.ndarray, choice: Choice
+) -> list[PrimalCandidate]:
+    """Return the best few choices around the margin, each with the limits spent on it.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def spent_on_patterns(dual: LagrangianDual, prices: np.ndarray, choice: Choice) 
 
     Returns
     -------
-    list of Spent
+    list of PrimalCandidate
         Each keeps every row; may be empty.
     """
     if not 1 <= len(dual.program) <= _SMALL:
@@ -67,7 +69,7 @@ def spent_on_patterns(dual: LagrangianDual, prices: np.ndarray, choice: Choice) 
     near = choice.nearest(_PAIRED)
     excess = use[:, first, query].sum(axis=1) - dual.limits
     change = use[:, second, query] - use[:, first, query]
-    flips = _flips(len(near))
+    flips = _tie_breaks(len(near))
     over = excess + flips @ change[:, near].T
     lost = flips @ loss[near] + _second_order(over, prices, give).sum(axis=1)
     tried = []
@@ -75,13 +77,15 @@ def spent_on_patterns(dual: LagrangianDual, prices: np.ndarray, choice: Choice) 
         state = first.copy()
         turned = near[flip.astype(bool)]
         state[turned] = second[turned]
-        found = spend_on(dual, state, prices)
+        found = reoptimise(dual, state, prices)
         if found is not None:
             tried.append(found)
     return tried
 
 
-def spend_on(dual: LagrangianDual, state: np.ndarray, prices: np.ndarray) -> Spent | None:
+def reoptimise(
+    dual: LagrangianDual, state: np.ndarray, prices: np.ndarray
+) -> PrimalCandidate | None:
     """Spend the limits on given states, at prices of their own.
 
     Parameters
@@ -95,22 +99,22 @@ def spend_on(dual: LagrangianDual, state: np.ndarray, prices: np.ndarray) -> Spe
 
     Returns
     -------
-    Spent
+    PrimalCandidate
         ``None`` where nothing near these states keeps every row.
     """
     allowed = np.zeros(dual.possible.shape, dtype=bool)
     allowed[state, np.arange(len(state))] = True
     decided = dual.restricted(allowed).decided()
     own = nearby_prices(decided, prices)
-    table = table_around(dual, responses(decided, own))
-    chosen = settle(table, dual.limits, state, own)
+    table = neighbourhood(dual, responses(decided, own))
+    chosen = repair_and_improve(table, dual.limits, state, own)
     if chosen is None:
         return None
-    return kept(table.assignment(dual, chosen), own)
+    return if_feasible(table.assignment(dual, chosen), own)
 
 
 @cache
-def _flips(count: int) -> np.ndarray:
+def _tie_breaks(count: int) -> np.ndarray:
     """List choices of queries to turn, zeros and ones of shape (choices, count)."""
     few = min(count, _TOGGLED)
     every = np.zeros((1 << few, count), dtype=np.int8)
@@ -133,7 +137,7 @@ def _different(lost: np.ndarray, over: np.ndarray) -> np.ndarray:
 
 
 def _second_order(over: np.ndarray, prices: np.ndarray, give: np.ndarray) -> np.ndarray:
-    """Give what it costs that rows are over or under used, shape (choices, m)."""
+    """Return what it costs that rows are over or under used, shape (choices, m)."""
     with np.errstate(over="ignore"):  # where nobody can give, being over costs infinitely much
         curved = 0.5 * over**2 / np.where(give > 0, give, 1e-300)
     curved = np.where(curved < 1e200, curved, np.inf)  # sums of rows must not overflow

@@ -17,47 +17,47 @@ import numpy as np
 
 from clear_opt.curves import Curve
 from clear_opt.envelopes.concave import CurveEnvelope, Envelope, HullEnvelope, concave_envelope
-from clear_opt.solvers.program.funded_points import Funded, Points
+from clear_opt.solvers.program.funded_points import BestResponse, Points
 
 _NUDGE = 1e-6  # relative change of a price over which the slope of a response is taken
 
 
 @dataclass(frozen=True, eq=False)
-class Lane(ABC):
+class OfferChoices(ABC):
     """One offer for n queries between floors and ceilings; arrays have shape (n,).
 
     Attributes
     ----------
-    open
+    can_fund
         Whether the query can be funded here: the offer is available and gains something.
     can_idle
         Whether the query can stay at its floor here: the floor lies within the offer's ceiling.
     start, start_variance, start_value
         Spend, its variance and the weighted success at the floor.
-    past_threshold
+    floor_funds
         Whether the floor itself passes the threshold, so that resting counts as funded.
     least, most
         Fewest and most spend of a funded query: what breaks even, but no less than a block above
         the floor, and what the peak or the ceiling uses.
-    entry_cap
+    breakeven_cap
         The smallest cap at or above the break-even point, above the floor.
-    entry_price
+    breakeven_price
         Highest price of a unit of spend at which funding pays, were spend all it costs.
-    top_cap
+    saturation_cap
         Cap beyond which nothing is gained.
     """
 
-    open: np.ndarray
+    can_fund: np.ndarray
     can_idle: np.ndarray
     start: np.ndarray
     start_variance: np.ndarray
     start_value: np.ndarray
-    past_threshold: np.ndarray
+    floor_funds: np.ndarray
     least: np.ndarray
     most: np.ndarray
-    entry_cap: np.ndarray
-    entry_price: np.ndarray
-    top_cap: np.ndarray
+    breakeven_cap: np.ndarray
+    breakeven_price: np.ndarray
+    saturation_cap: np.ndarray
 
     @property
     def table(self) -> Points | None:
@@ -67,18 +67,18 @@ class Lane(ABC):
     @cached_property
     def utility_top(self) -> float:
         """Greatest weighted success of any query in the lane."""
-        return float(self.utility_at(self.top_cap).max(initial=0.0))
+        return float(self.utility_at(self.saturation_cap).max(initial=0.0))
 
     @abstractmethod
     def within(self, spend: np.ndarray) -> Self:
-        """Give the lane without the states beyond the first that spends ``spend``, shape (n,).
+        """Return the lane without the states beyond the first that spends ``spend``, shape (n,).
 
         What no limit allows is no use, and where a curve has a long tail it is so many tokens that
         all else drowns in rounding. The break-even state stays.
         """
 
-    def committed(self, keep: np.ndarray) -> Lane:
-        """Give the lane in which a query that is to be funded, whatever the price, may give more.
+    def committed(self, keep: np.ndarray) -> OfferChoices:
+        """Return the lane in which a query that is to be funded, whatever the price, may give more.
 
         Its funded states reach down to where the curve ceases to be concave, below break-even; of
         queries that ``keep``, booleans of shape (n,), they do not.
@@ -88,12 +88,12 @@ class Lane(ABC):
     @abstractmethod
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
-    ) -> Funded:
-        """Give the best funded states at prices of spend and of variance, each of shape (n,)."""
+    ) -> BestResponse:
+        """Return the best funded states at prices of spend and of variance, each of shape (n,)."""
 
     @abstractmethod
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
-        """Give the cap whose spend is ``spend``, rounded down to a cap that can be set."""
+        """Return the cap whose spend is ``spend``, rounded down to a cap that can be set."""
 
     def best_cap(self, spend: np.ndarray, price: np.ndarray) -> np.ndarray:
         """Return the best cap that can be set next to the best spend at a price, shape (n,)."""
@@ -101,23 +101,23 @@ class Lane(ABC):
 
     @abstractmethod
     def spend_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the spend at caps, shape (..., n) as they are."""
+        """Return the spend at caps, shape (..., n) as they are."""
 
     @abstractmethod
     def variance_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the variance of the spend at caps, shape (..., n)."""
+        """Return the variance of the spend at caps, shape (..., n)."""
 
     @abstractmethod
     def utility_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the weighted success at caps, shape (..., n)."""
+        """Return the weighted success at caps, shape (..., n)."""
 
     @abstractmethod
-    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
-        """Give caps to try instead of ``caps``, up and down by steps of some sizes, (p, n)."""
+    def neighbours(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+        """Return caps to try instead of ``caps``, up and down by steps of some sizes, (p, n)."""
 
 
 @dataclass(frozen=True, eq=False)
-class CapLane(Lane):
+class ContinuousChoices(OfferChoices):
     """A lane in which caps count: spend is the cap, and any whole block can be set.
 
     Attributes
@@ -141,31 +141,31 @@ class CapLane(Lane):
         if not isinstance(self.envelope, HullEnvelope):
             return None
         hull = self.envelope.hull
-        usable = (hull.values > hull.values[:, :1]) & self.open[:, None]
+        usable = (hull.values > hull.values[:, :1]) & self.can_fund[:, None]
         return Points(hull.tokens, hull.tokens, np.zeros_like(hull.tokens), hull.values, usable)
 
-    def within(self, spend: np.ndarray) -> CapLane:
+    def within(self, spend: np.ndarray) -> ContinuousChoices:
         """End the envelope there, at a whole block."""
-        within = np.ceil(np.minimum(spend, self.top_cap) / self.block) * self.block
-        top = np.minimum(np.maximum(within, self.entry_cap), self.top_cap)
+        within = np.ceil(np.minimum(spend, self.saturation_cap) / self.block) * self.block
+        top = np.minimum(np.maximum(within, self.breakeven_cap), self.saturation_cap)
         if (top >= self.most).all():
             return self
         envelope = concave_envelope(self.curves, self.start, top, self.weight)
-        return replace(self, envelope=envelope, most=np.asarray(envelope.end), top_cap=top)
+        return replace(self, envelope=envelope, most=np.asarray(envelope.end), saturation_cap=top)
 
-    def committed(self, keep: np.ndarray) -> CapLane:
+    def committed(self, keep: np.ndarray) -> ContinuousChoices:
         """Let the response fall to the start of the concave part, a block above the floor."""
         if not isinstance(self.envelope, CurveEnvelope):
             return self
-        concave = np.maximum(np.asarray(self.envelope.least), self.start + self.block)
+        concave = np.maximum(np.asarray(self.envelope.min_funded), self.start + self.block)
         least = np.where(keep, self.least, np.minimum(self.least, concave))
-        entry = np.minimum(np.ceil(least / self.block) * self.block, self.entry_cap)
-        return replace(self, least=least, entry_cap=entry)
+        entry = np.minimum(np.ceil(least / self.block) * self.block, self.breakeven_cap)
+        return replace(self, least=least, breakeven_cap=entry)
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
-    ) -> Funded:
-        """Give the response on the concave part; only a hull's corners need smoothing."""
+    ) -> BestResponse:
+        """Return the response on the concave part; only a hull's corners need smoothing."""
         if self.table is not None:
             return self.table.funded(price, variance_price, temperature)
         # The response and its slope are asked in one go: calls cost more than queries.
@@ -175,12 +175,12 @@ class CapLane(Lane):
         run = np.abs(price) * _NUDGE
         slope = np.where(run > 0, fall / np.where(run > 0, run, 1.0), 0.0)
         zero = np.zeros_like(spend)
-        payoff = np.where(self.open, value - price * spend, -np.inf)
-        return Funded(payoff, spend, zero, (slope, zero, zero))
+        payoff = np.where(self.can_fund, value - price * spend, -np.inf)
+        return BestResponse(payoff, spend, zero, (slope, zero, zero))
 
     @cached_property
     def _twice(self) -> _Responses:
-        rows = np.tile(np.arange(len(self.open)), 2)
+        rows = np.tile(np.arange(len(self.can_fund)), 2)
         # The part from `least` on is concave; a funded query takes no less.
         return _Responses(
             self.curves.take(rows), self.weight[rows], self.least[rows], self.most[rows]
@@ -193,42 +193,42 @@ class CapLane(Lane):
     def best_cap(self, spend: np.ndarray, price: np.ndarray) -> np.ndarray:
         """Return the better of the two whole blocks around the best spend at a price, (n,)."""
         low = self.cap_at(spend)
-        high = np.minimum(low + self.block, self.top_cap)
+        high = np.minimum(low + self.block, self.saturation_cap)
         gain = self.utility_at(high) - self.utility_at(low) - price * (high - low)
         return np.where(gain > 0, high, low)
 
     def spend_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the caps."""
+        """Return the caps."""
         return np.asarray(caps, dtype=np.float64)
 
     def variance_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give zeros."""
+        """Return zeros."""
         return np.zeros(np.shape(caps))
 
     def utility_at(self, caps: np.ndarray) -> np.ndarray:
-        """Give the weighted success at caps."""
+        """Return the weighted success at caps."""
         caps = np.asarray(caps, dtype=np.float64)
         # Curves take one cap per query: for more the queries are repeated.
-        again = caps.size // max(len(self.open), 1)
+        again = caps.size // max(len(self.can_fund), 1)
         value = self._repeated(again).value(caps.ravel())
         return self.weight * np.asarray(value).reshape(caps.shape)
 
     def _repeated(self, times: int) -> Curve:
         if times not in self._copies:
-            self._copies[times] = self.curves.take(np.tile(np.arange(len(self.open)), times))
+            self._copies[times] = self.curves.take(np.tile(np.arange(len(self.can_fund)), times))
         return self._copies[times]
 
     @cached_property
     def _copies(self) -> dict[int, Curve]:
         return {1: self.curves}
 
-    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+    def neighbours(self, caps: np.ndarray, sizes: int) -> np.ndarray:
         """Go by single blocks, then by steps that grow in proportion until all is reached."""
-        whole = np.maximum(self.top_cap - self.start, self.block) / self.block
+        whole = np.maximum(self.saturation_cap - self.start, self.block) / self.block
         index = np.arange(sizes)[:, None]
         steps = np.floor(np.maximum(whole ** (index / max(sizes - 1, 1)), index + 1)) * self.block
         rungs = np.concatenate([caps - steps, caps + steps])
-        return np.clip(rungs, self.start, self.top_cap)
+        return np.clip(rungs, self.start, self.saturation_cap)
 
 
 class _Responses(NamedTuple):
@@ -240,7 +240,7 @@ class _Responses(NamedTuple):
     most: np.ndarray
 
     def response(self, price: np.ndarray) -> np.ndarray:
-        """Give the best spend at prices, each of any sign."""
+        """Return the best spend at prices, each of any sign."""
         # Below a price of zero a query takes all it can use, as it does at zero.
         able = np.maximum(price, 0.0) / self.weight
         wanted = np.minimum(
@@ -250,7 +250,7 @@ class _Responses(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class PointLane(Lane):
+class DiscreteChoices(OfferChoices):
     """A lane of finitely many caps, each with its spend and success; the first is the floor."""
 
     points: Points
@@ -260,7 +260,7 @@ class PointLane(Lane):
         """All points."""
         return self.points
 
-    def within(self, spend: np.ndarray) -> PointLane:
+    def within(self, spend: np.ndarray) -> DiscreteChoices:
         """Leave out the points beyond the first that spends as much."""
         points = self.points
         reaches = points.usable & (points.spend >= spend[:, None])
@@ -268,26 +268,26 @@ class PointLane(Lane):
         if (usable == points.usable).all():
             return self
         last = np.where(usable, points.value, -np.inf).argmax(axis=1)
-        cut = self.open & (points.at(points.spend, last) < self.most)
+        cut = self.can_fund & (points.at(points.spend, last) < self.most)
         return replace(
             self,
             points=points._replace(usable=usable),
             most=np.where(cut, points.at(points.spend, last), self.most),
-            top_cap=np.where(cut, points.at(points.caps, last), self.top_cap),
+            saturation_cap=np.where(cut, points.at(points.caps, last), self.saturation_cap),
         )
 
     def funded(
         self, price: np.ndarray, variance_price: np.ndarray, temperature: float = 0.0
-    ) -> Funded:
-        """Give the best point from break-even on, or a mixture of the best."""
+    ) -> BestResponse:
+        """Return the best point from break-even on, or a mixture of the best."""
         return self.points.funded(price, variance_price, temperature)
 
     def _column(self, caps: np.ndarray) -> np.ndarray:
-        """Give the column of the largest point at or below a cap."""
+        """Return the column of the largest point at or below a cap."""
         return np.maximum((self.points.caps <= np.asarray(caps)[..., None]).sum(axis=-1) - 1, 0)
 
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
-        """Give the largest cap that spends no more than ``spend``."""
+        """Return the largest cap that spends no more than ``spend``."""
         within = self.points.spend <= np.asarray(spend)[:, None] * (1 + 1e-12) + 1e-12
         return self.points.at(self.points.caps, np.maximum(within.sum(axis=1) - 1, 0))
 
@@ -303,11 +303,11 @@ class PointLane(Lane):
         """Look the weighted success up."""
         return self.points.at(self.points.value, self._column(caps))
 
-    def around(self, caps: np.ndarray, sizes: int) -> np.ndarray:
+    def neighbours(self, caps: np.ndarray, sizes: int) -> np.ndarray:
         """Go by points: to the nearest, then by ever more at a time."""
         last = self.points.caps.shape[1] - 1
         index = np.arange(min(sizes, last))[:, None]
         steps = np.floor(np.maximum(last ** (index / max(sizes - 1, 1)), index + 1)).astype(int)
         columns = np.clip(self._column(caps) + np.concatenate([-steps, steps]), 0, last)
         rungs = self.points.at(self.points.caps, columns)
-        return np.minimum(rungs, self.top_cap)
+        return np.minimum(rungs, self.saturation_cap)

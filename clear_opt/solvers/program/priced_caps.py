@@ -82,10 +82,10 @@ def caps_at_prices(program: Program | LagrangianDual, prices: Any) -> PricedCaps
 def best_responses(dual: LagrangianDual, prices: np.ndarray) -> Assignment:
     """Return each query's best state in whole caps at prices, shape (m,); rows may be over."""
     payoff, funded = dual.price_states(prices)
-    count, floor, price = len(dual.free_lanes), dual.program.floor, dual.spend_price(prices)
+    count, floor, price = len(dual.free_choices), dual.program.floor, dual.spend_price(prices)
     idle, best = payoff[count:].argmax(axis=0), payoff[count:].max(axis=0)
     code, caps = np.where(floor > 0, idle, IDLE), floor.copy()
-    for k, (state, lane) in enumerate(zip(funded, dual.free_lanes, strict=True)):
+    for k, (state, lane) in enumerate(zip(funded, dual.free_choices, strict=True)):
         cap = lane.best_cap(state.spend, price[k])
         worth = lane.utility_at(cap) - np.tensordot(prices, use_of(dual, k, cap), 1)
         better = dual.possible[k] & (worth > best)

@@ -14,18 +14,23 @@ import numpy as np
 from clear_opt.solvers.program.assignment import Assignment
 from clear_opt.solvers.program.branch_and_bound import decide
 from clear_opt.solvers.program.candidates import (
-    Table,
-    caps_that_fit,
-    centres_of,
-    families_of,
+    Candidates,
+    core_states,
+    incumbents,
+    max_feasible_caps,
+    neighbourhood,
     responses,
-    rungs_to_decide,
     states_in,
-    table_around,
+    states_of,
 )
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.local_search import settle, swap
-from clear_opt.solvers.program.marginal_sets import Spent, kept, spend_on, spent_on_patterns
+from clear_opt.solvers.program.local_search import repair_and_improve, swap_pairs
+from clear_opt.solvers.program.marginal_sets import (
+    PrimalCandidate,
+    candidates_near_break_item,
+    if_feasible,
+    reoptimise,
+)
 from clear_opt.solvers.program.ties import Choice, best_choice
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
@@ -59,38 +64,38 @@ def recover(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
     """
     bound, polished = dual.bound(prices), 2 if len(dual.program) <= _TWICE else 1
     choice = best_choice(dual, prices)
-    candidates = spent_on_patterns(dual, prices, choice)
+    candidates = candidates_near_break_item(dual, prices, choice)
     best = max((spent.value for spent in candidates), default=-np.inf)
     nodes = _NODES if bound - best > _WIDE * abs(bound) else _FEW_NODES
-    candidates += _spent_on_window(dual, prices, choice, nodes)
+    candidates += _kernel_search(dual, prices, choice, nodes)
     candidates.sort(key=lambda spent: -spent.value)
-    found = [polish(spent, bound) for spent in candidates[:polished]]
+    found = [local_search(spent, bound) for spent in candidates[:polished]]
     return max(found, key=lambda one: one.utility().sum(), default=None)
 
 
-def _spent_on_window(
+def _kernel_search(
     dual: LagrangianDual, prices: np.ndarray, choice: Choice, nodes: int
-) -> list[Spent]:
+) -> list[PrimalCandidate]:
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
-    table = table_around(dual, responses(dual, prices))
+    table = neighbourhood(dual, responses(dual, prices))
     n = len(dual.program)
     order = choice.nearest(n)
     order = np.concatenate([order, np.setdiff1d(np.arange(n), order)])
-    rungs = rungs_to_decide(table, dual)
+    rungs = core_states(table, dual)
     size = max(_WINDOW, _PER_ROW * dual.m)
     while True:
         chosen = decide(table, dual.limits, choice.first, order[:size], rungs, nodes)
         if chosen is not None or size >= n:
             break
         size *= 4
-    settled = None if chosen is None else settle(table, dual.limits, chosen, prices)
+    settled = None if chosen is None else repair_and_improve(table, dual.limits, chosen, prices)
     if settled is None:
         return []
-    found = kept(table.assignment(dual, settled), prices)
+    found = if_feasible(table.assignment(dual, settled), prices)
     return [] if found is None else [found]
 
 
-def polish(spent: Spent, bound: float) -> Assignment:
+def local_search(spent: PrimalCandidate, bound: float) -> Assignment:
     """Improve an answer in three ways, one after the other, until none of them gains.
 
     Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
@@ -103,14 +108,14 @@ def polish(spent: Spent, bound: float) -> Assignment:
     bound
         What no answer exceeds, weighted success: it tells what is worth a try.
     """
-    best, failed, families = spent, 0, families_of(spent.assignment)
+    best, failed, families = spent, 0, states_of(spent.assignment)
     for turn in range(_TURNS):
         if failed == 3 or bound - best.value <= _NEGLIGIBLE * abs(bound):
             break
-        way = (_exchange, _together, _respend)[turn % 3]
-        if way is _respend:
-            now = families_of(best.assignment)
-            found = None if (now == families).all() else _respend(best)
+        way = (_exchange, _large_neighbourhood, _reoptimise)[turn % 3]
+        if way is _reoptimise:
+            now = states_of(best.assignment)
+            found = None if (now == families).all() else _reoptimise(best)
             families = now
         else:
             found = way(best)
@@ -126,40 +131,40 @@ def polish(spent: Spent, bound: float) -> Assignment:
     return best.assignment
 
 
-def _exchange(spent: Spent) -> Spent | None:
+def _exchange(spent: PrimalCandidate) -> PrimalCandidate | None:
     """Let two queries at a time change their caps and offers."""
     table, state = _table_of(spent)
     dual = spent.assignment.dual
-    state = swap(table, dual.limits, state, spent.prices)
-    return kept(table.assignment(dual, state), spent.prices)
+    state = swap_pairs(table, dual.limits, state, spent.prices)
+    return if_feasible(table.assignment(dual, state), spent.prices)
 
 
-def _respend(spent: Spent) -> Spent | None:
+def _reoptimise(spent: PrimalCandidate) -> PrimalCandidate | None:
     """Spend the limits anew on those who are funded."""
     found = spent.assignment
-    return spend_on(found.dual, families_of(found), spent.prices)
+    return reoptimise(found.dual, states_of(found), spent.prices)
 
 
-def _together(spent: Spent) -> Spent | None:
+def _large_neighbourhood(spent: PrimalCandidate) -> PrimalCandidate | None:
     """Decide the queries nearest to a tie together."""
     table, state = _table_of(spent)
     dual = spent.assignment.dual
-    rungs = rungs_to_decide(table, dual)
+    rungs = core_states(table, dual)
     net = table.value - np.tensordot(spent.prices, table.use, 1)
     net[state, np.arange(len(state))] = -np.inf
-    salient = 5 * len(dual.free_lanes)
+    salient = 5 * len(dual.free_choices)
     nearest = np.argsort(-net[:salient].max(axis=0), kind="stable")[:_TOGETHER]
     rungs = np.union1d(rungs, state[nearest])
     state = decide(table, dual.limits, state, nearest, rungs, _POLISH_NODES)
     if state is None:
         return None
-    state = settle(table, dual.limits, state, spent.prices)
-    return None if state is None else kept(table.assignment(dual, state), spent.prices)
+    state = repair_and_improve(table, dual.limits, state, spent.prices)
+    return None if state is None else if_feasible(table.assignment(dual, state), spent.prices)
 
 
-def _table_of(spent: Spent) -> tuple[Table, np.ndarray]:
+def _table_of(spent: PrimalCandidate) -> tuple[Candidates, np.ndarray]:
     """List the states around an assignment, and find it among them."""
     found = spent.assignment
     others = responses(found.dual, spent.prices)
-    table = table_around(found.dual, centres_of(found, others), caps_that_fit(found))
+    table = neighbourhood(found.dual, incumbents(found, others), max_feasible_caps(found))
     return table, states_in(found, table)

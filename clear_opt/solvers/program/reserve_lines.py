@@ -18,7 +18,7 @@ _NO_RANGE, _NO_VARIANCE = 1e-12, 1e-100  # relative, and squared units: both los
 
 
 def reserves(dual: LagrangianDual, variance: np.ndarray) -> np.ndarray:
-    """Give what is kept back of every row, in units, shape (m, ...).
+    """Return what is kept back of every row, in units, shape (m, ...).
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def reserves(dual: LagrangianDual, variance: np.ndarray) -> np.ndarray:
     for index, row in enumerate(dual.rows):
         if isinstance(row, Limit):
             largest = float(dual.compiled.largest_excess[index])
-            kept[index] = dual.program.kept_back(row, variance[index], largest)
+            kept[index] = dual.program.chance_reserve(row, variance[index], largest)
     return kept
 
 
 def tangents(dual: LagrangianDual, variance: np.ndarray) -> LinearReserve:
-    """Give lines that lie above the reserves and touch them at variances of shape (m,).
+    """Return lines that lie above the reserves and touch them at variances of shape (m,).
 
     At a variance of zero the tangent is vertical: there the line is so steep that the least
     variance of any member takes the whole limit.
@@ -46,7 +46,7 @@ def tangents(dual: LagrangianDual, variance: np.ndarray) -> LinearReserve:
         if not isinstance(row, Limit):
             continue
         largest = float(dual.compiled.largest_excess[index])
-        rate[index], constant[index] = dual.program.kept_back_line(
+        rate[index], constant[index] = dual.program.chance_reserve_tangent(
             row, float(variance[index]), largest
         )
         if variance[index] <= 0 and np.isfinite(least := _least_positive(dual, index)):
@@ -55,9 +55,9 @@ def tangents(dual: LagrangianDual, variance: np.ndarray) -> LinearReserve:
 
 
 def _least_positive(dual: LagrangianDual, index: int) -> float:
-    """Give the least variance above zero of what one query uses of a row; infinity if none is."""
+    """Return the least variance above zero of what one query uses of a row; infinity if none is."""
     least = np.inf
-    for k, lane in enumerate(dual.free_lanes):
+    for k, lane in enumerate(dual.free_choices):
         states = lane.table
         assert states is not None  # expected spend has finitely many
         spread = dual.rate[index, k, :, None] ** 2 * states.variance
@@ -67,7 +67,7 @@ def _least_positive(dual: LagrangianDual, index: int) -> float:
 
 
 def chords(dual: LagrangianDual, low: np.ndarray, high: np.ndarray) -> LinearReserve:
-    """Give lines that lie below the reserves for variances from ``low`` to ``high``, (m,) each."""
+    """Return lines below the reserves for variances from ``low`` to ``high``, (m,) each."""
     at_low, at_high = reserves(dual, low), reserves(dual, high)
     run = high - low
     # Over next to no range the lower end will do.

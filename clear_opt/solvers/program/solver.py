@@ -52,7 +52,7 @@ def solve_program(
     InfeasibleError
         If ``throw`` and constraints contradict each other: the message names the smallest set.
     SolverError
-        If ``throw`` and no whole caps were found, or the prices did not settle.
+        If ``throw`` and no whole caps were found, or the prices did not repair_and_improve.
     """
     begun = time.perf_counter()
     dual = LagrangianDual.of(program) if dual is None else dual
@@ -65,7 +65,7 @@ def solve_program(
     if conflict is not None:
         return infeasible_program_allocation(dual, conflict, solver="dual", throw=throw)
     dual, found, caps = priced(dual, start)
-    return finish(
+    return round_and_certify(
         dual,
         found.prices,
         caps,
@@ -80,7 +80,7 @@ def solve_program(
 def priced(
     dual: LagrangianDual, start: np.ndarray | None = None, find: PriceSearch = coupled_prices
 ) -> tuple[LagrangianDual, CoupledPrices, Assignment | None]:
-    """Give what a feasible program is bounded by, prices, and whole caps if any were found.
+    """Return what a feasible program is bounded by, prices, and whole caps if any were found.
 
     Parameters
     ----------
@@ -103,11 +103,11 @@ def priced(
 
 
 def whole_caps(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
-    """Give the best whole caps found that keep every row; ``None`` where none were."""
+    """Return the best whole caps found that keep every row; ``None`` where none were."""
     return best_of([recover(dual, prices), *simple_assignments(dual)])
 
 
-def finish(
+def round_and_certify(
     dual: LagrangianDual,
     prices: np.ndarray,
     caps: Assignment | None,

@@ -33,7 +33,7 @@ class Choice(NamedTuple):
     """How fast the use of each row falls in its price, shape (m,): what others can give."""
 
     def nearest(self, count: int) -> np.ndarray:
-        """Give the queries whose choice costs least to change, at most ``count``.
+        """Return the queries whose choice costs least to change, at most ``count``.
 
         Of those at a tie all kinds come first, and then again: what many of one kind can do, few
         of them can.
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
 
 
 def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
-    """Give the best two states of each query at prices; of many tied ones a vertex's.
+    """Return the best two states of each query at prices; of many tied ones a vertex's.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
     others[first, query] = -np.inf
     second = others.argmax(axis=0)
     loss = payoff[first, query] - others[second, query]
-    tie = _TIE * max(lane.utility_top for lane in dual.free_lanes)
+    tie = _TIE * max(lane.utility_top for lane in dual.free_choices)
     give = np.zeros(dual.m)
     for k, state in enumerate(dual.decided().price_states(prices).funded):
         give += (dual.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
@@ -79,10 +79,10 @@ def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
 def _shared_out(
     dual: LagrangianDual, prices: np.ndarray, priced: ReducedValues, use: np.ndarray
 ) -> np.ndarray:
-    """Give the best state of each query, those at a tie as in a vertex of the relaxed program."""
+    """Return the best state of each query, those at a tie as in a vertex of the relaxed program."""
     payoff, best = priced.payoff, priced.payoff.argmax(axis=0)
     top = payoff.max(axis=0)
-    tied = payoff >= top - _TIE * max(lane.utility_top for lane in dual.free_lanes)
+    tied = payoff >= top - _TIE * max(lane.utility_top for lane in dual.free_choices)
     among = np.flatnonzero(tied.sum(axis=0) > 1)
     if not _FEW < len(among) <= _MANY:
         return best

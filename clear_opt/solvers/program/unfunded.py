@@ -6,16 +6,16 @@ import numpy as np
 
 from clear_opt.solvers.program.assignment import use_of
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.offer_responses import PointLane
+from clear_opt.solvers.program.offer_responses import DiscreteChoices
 
 
 def bound_of(dual: LagrangianDual, prices: np.ndarray) -> float:
-    """Give the dual bound of prices >= 0, shape (m,), over caps below break-even too."""
+    """Return the dual bound of prices >= 0, shape (m,), over caps below break-even too."""
     return float(prices @ dual.limits + best_payoff(dual, prices).sum())
 
 
 def best_payoff(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
-    """Give the payoff of each query's best state at prices, shape (n,).
+    """Return the payoff of each query's best state at prices, shape (n,).
 
     A cap below break-even is no state of the dual: a mixture of idle and break-even spends no
     more and is worth more. But it may vary more, and where variance is charged such caps count.
@@ -31,12 +31,12 @@ def best_payoff(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
     if dual.reserve is None:
         return best
     floor, pinned = dual.program.floor, dual.program.pinned
-    for k, lane in enumerate(dual.free_lanes):
-        assert isinstance(lane, PointLane)  # variance is charged where expected spend counts
-        below = lane.points.caps < lane.entry_cap[:, None]
+    for k, lane in enumerate(dual.free_choices):
+        assert isinstance(lane, DiscreteChoices)  # variance is charged where expected spend counts
+        below = lane.points.caps < lane.breakeven_cap[:, None]
         caps = lane.points.caps[:, below.any(axis=0)].T
-        able = lane.open & (lane.past_threshold | ~pinned)
-        able = able & (caps > floor) & (caps < lane.entry_cap)
+        able = lane.can_fund & (lane.floor_funds | ~pinned)
+        able = able & (caps > floor) & (caps < lane.breakeven_cap)
         payoff = lane.utility_at(caps) - np.tensordot(prices, use_of(dual, k, caps), 1)
         best = np.maximum(best, np.where(able, payoff, -np.inf).max(axis=0, initial=-np.inf))
     return best
