@@ -57,8 +57,9 @@ def report_html(found: Evaluation, *, title: str | None = None) -> str:
     from plotly.offline import get_plotlyjs
 
     from clear_opt import __version__
-    from clear_opt.plots.report.figures import DARK_COLOURS, MEAN, figures
-    from clear_opt.plots.report.words import headlines, percent, whole_percent
+    from clear_opt.plots.report.figures import MEAN, figures
+    from clear_opt.plots.report.headlines import headlines, percent, whole_percent
+    from clear_opt.plots.styles import DARK_COLOURS
 
     environment = Environment(
         loader=PackageLoader("clear_opt.plots.report", "."),
@@ -75,7 +76,7 @@ def report_html(found: Evaluation, *, title: str | None = None) -> str:
         found=found,
         plain=as_json(found),
         cells={(cell.model, cell.budget): cell for cell in found.cells()},
-        names=_figure_names(drawn[MEAN]),
+        names=list(drawn[MEAN]),
         mean_key=MEAN,
         figures=_inline(drawn),
         dark=_inline(DARK_COLOURS),
@@ -98,10 +99,6 @@ def check_installed() -> None:
         import plotly  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("plotly and jinja2", "report") from error
-
-
-def _figure_names(drawn: dict[str, Any]) -> list[str]:
-    return list(drawn)
 
 
 def _inline(value: Any) -> str:
