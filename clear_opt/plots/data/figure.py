@@ -173,7 +173,8 @@ def tokens_axis(label: str, values: np.ndarray) -> Axis:
     """Return an axis with ticks at the given tokens, shape (m,): logarithmic where it can be."""
     ticks = np.asarray(values, dtype=np.float64).tolist()
     if 0 < ticks[0] < ticks[-1]:
-        return log_axis(label, ticks[0] / 1.05, ticks[-1] * 1.05, ticks)
+        margin = (ticks[-1] / ticks[0]) ** 0.03  # room for the markers
+        return log_axis(label, ticks[0] / margin, ticks[-1] * margin, ticks)
     return Axis(label=f"{label}]", unit="tokens", ticks=tuple(ticks))
 
 
