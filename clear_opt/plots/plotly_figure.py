@@ -44,7 +44,7 @@ def draw(
         raise MissingExtraError("plotly", "report") from None
     rows = len(data.panels) if width is not None and is_narrow(width) else 1
     columns = len(data.panels) // rows
-    figure = make_subplots(rows, columns)
+    figure = make_subplots(rows, columns, horizontal_spacing=0.4 / columns)
     seen: set[str] = set()
     for place, panel in enumerate(data.panels):
         row, col = place // columns + 1, place % columns + 1
@@ -91,7 +91,7 @@ def _bars(go: Any, bars: Bars) -> Any:
         x=_plain(bars.x), y=_plain(bars.height), base=_plain(bars.base), width=bars.width,
         customdata=_plain(bars.height), hovertemplate=bars.hover,
         marker={"color": bars.colour, "line": {"width": 0},
-                "pattern": {"shape": bars.hatch, "solidity": 0.25}},
+                "pattern": {"shape": bars.hatch, "solidity": 0.25, "fillmode": "overlay"}},
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _series(go: Any, series: Series) -> Any:
         size = (size * np.sqrt(series.area)).tolist()
     line = {"color": style.colour, "dash": style.dash, "width": _POINT * style.width}
     marker = {"symbol": style.symbol, "size": size, "color": style.colour,
-              "line": {"width": _POINT * style.edge}}  # fmt: skip
+              "line": {"width": _POINT * style.edge, "color": style.colour}}  # fmt: skip
     many = len(series.x) > _MANY and not style.line
     return (go.Scattergl if many else go.Scatter)(
         x=_plain(series.x),
@@ -115,7 +115,6 @@ def _series(go: Any, series: Series) -> Any:
         customdata=None if series.extra is None else _plain(series.extra),
         hovertemplate=(series.hover if "%{" in series.hover else broken(series.hover)) or None,
         hoverinfo=None if series.hover else "skip",
-        opacity=None if series.area is None else 0.75,
     )
 
 

@@ -59,7 +59,8 @@ def frontier_data(frontier: Frontier) -> FigureData:
         series=series,
         compares=True,
     )  # fmt: skip
-    return FigureData(title="What a token budget buys, on the predicted curves", panels=[panel])
+    note = "expected accuracy, on the predicted curves"
+    return FigureData(title="What a token budget buys", note=note, panels=[panel])
 
 
 def accuracy_data(evaluation: Evaluation, *, model: str | None = None) -> FigureData:
@@ -84,8 +85,8 @@ def accuracy_data(evaluation: Evaluation, *, model: str | None = None) -> Figure
         compares=True,
     )
     return FigureData(
-        title=f"Accuracy on recorded answers, {model or 'mean of the models'}",
-        note=f"bands: {evaluation.intervals.level:.0%} intervals",
+        title="Accuracy on recorded answers",
+        note=f"{_whose(model)}; bands: {evaluation.intervals.level:.0%} intervals",
         panels=[panel],
     )
 
@@ -102,8 +103,7 @@ def actual_spend_data(evaluation: Evaluation, *, model: str | None = None) -> Fi
         y=_accuracy_axis(scores),
         series=[_policy_series(spend[policy], scores, policy, hover) for policy in SHOWN],
     )  # fmt: skip
-    title = f"Accuracy against actual spend, {model or 'mean of the models'}"
-    return FigureData(title=title, panels=[panel])
+    return FigureData(title="Accuracy against actual spend", note=_whose(model), panels=[panel])
 
 
 def regret_data(evaluation: Evaluation, *, model: str | None = None) -> FigureData:
@@ -130,7 +130,7 @@ def regret_data(evaluation: Evaluation, *, model: str | None = None) -> FigureDa
         bars=bars,
         compares=True,
     )  # fmt: skip
-    return FigureData(title=f"What is lost, {model or 'mean of the models'}", panels=[panel])
+    return FigureData(title="What is lost, and to what", note=_whose(model), panels=[panel])
 
 
 def _scores(evaluation: Evaluation, model: str | None) -> Evaluation | ModelScores:
@@ -146,6 +146,10 @@ def _scores(evaluation: Evaluation, model: str | None) -> Evaluation | ModelScor
     return evaluation.models[model]
 
 
+def _whose(model: str | None) -> str:
+    return "mean of the models" if model is None else model
+
+
 def _accuracy_axis(scores: Evaluation | ModelScores, label: str = "accuracy [share right]") -> Axis:
     best = max(float(scores.accuracy(policy).max()) for policy in SHOWN)
     return percent_axis(label, min(1.02, 1.15 * best + 0.02))
@@ -154,8 +158,8 @@ def _accuracy_axis(scores: Evaluation | ModelScores, label: str = "accuracy [sha
 def _policy_series(
     x: np.ndarray, scores: Evaluation | ModelScores, policy: str, hover: str
 ) -> Series:
-    look = POLICY_STYLES[policy]
+    style = POLICY_STYLES[policy]
     return Series(
-        x=x, y=scores.accuracy(policy), label=look.label, hover=hover,
-        style=look.series(emphasised=policy == "learned"),
+        x=x, y=scores.accuracy(policy), label=style.label, hover=hover,
+        style=style.series(emphasised=policy == "learned"),
     )  # fmt: skip

@@ -107,8 +107,9 @@ def _coverage(calibration: Calibration) -> Panel:
     from clear_opt.evaluation.calibration import LEVELS
 
     held = () if calibration.lengths is None else calibration.lengths.coverage
+    ticks = (0, 0.5, 0.8, 1)
     return Panel(
-        x=Axis(label="predicted interval", limits=(0.0, 1.02), unit="percent", ticks=LEVELS),
+        x=Axis(label="predicted interval", limits=(0.0, 1.0), unit="percent", ticks=ticks),
         y=percent_axis("share of correct lengths it holds"),
         series=[
             _diagonal(),

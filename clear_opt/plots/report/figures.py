@@ -35,7 +35,6 @@ def _figures(evaluation: Evaluation, model: str | None) -> dict[str, Any]:
         if calibration.lengths is not None:
             panels += ["length", "coverage"]
         drawn |= {panel: calibration_figure(calibration, panel=panel) for panel in panels}
-    # The page has its own template, one for light and one for dark.
-    return {
-        name: figure.update_layout(template=None).to_plotly_json() for name, figure in drawn.items()
-    }
+    for figure in drawn.values():
+        figure.layout.template = None  # the page has its own looks, for light and for dark
+    return {name: figure.to_plotly_json() for name, figure in drawn.items()}
