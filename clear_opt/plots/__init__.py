@@ -4,7 +4,7 @@
 `clear_opt.plots.data` prepares, and both take `FigureOptions`.
 """
 
-from clear_opt.plots.options import FigureOptions
+from clear_opt.plots.figure_options import FigureOptions
 from clear_opt.plots.static import (
     plot_accuracy,
     plot_actual_spend,

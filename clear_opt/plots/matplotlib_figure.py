@@ -105,7 +105,7 @@ def font_size(width: float) -> float:
 
 
 def set_axis(axes: Axes, which: Literal["x", "y"], data: Axis, most: int = 11) -> None:
-    """Give an axis its label, limits, scale and at most about ``most`` numbers."""
+    """Set the label, limits, scale and format of an axis, with about ``most`` numbers at most."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axis, set_scale, set_limits, set_label = (

@@ -125,7 +125,7 @@ def _plain(values: np.ndarray) -> list[Any]:
 
 def _axis(axis: Axis) -> dict[str, Any]:
     ticks = axis.ticks_apart(_TICKS)
-    found: dict[str, Any] = {
+    layout: dict[str, Any] = {
         "title": {"text": axis.label, "font": {"size": 13}},
         "automargin": True,
         "showline": True,
@@ -134,13 +134,13 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "tickformat": {"percent": ".0%", "tokens": ",", "number": None}[axis.unit],
     }
     if axis.scale == "log":
-        found["type"] = "log"
+        layout["type"] = "log"
     if axis.limits is not None:
         ends = np.log10(axis.limits) if axis.scale == "log" else np.array(axis.limits)
-        found["range"] = ends.tolist()
+        layout["range"] = ends.tolist()
     if ticks:
-        found |= {"tickvals": ticks, "ticktext": [axis.text(tick) for tick in ticks]}
-    return found
+        layout |= {"tickvals": ticks, "ticktext": [axis.text(tick) for tick in ticks]}
+    return layout
 
 
 def _set_looks(figure: go.Figure, heading: str, note: str) -> None:
