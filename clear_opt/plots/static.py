@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from clear_opt.curves import Curve
 from clear_opt.plots import data
-from clear_opt.plots.matplotlib_figure import draw
 from clear_opt.plots.figure_options import FigureOptions
+from clear_opt.plots.matplotlib_figure import draw
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation
 

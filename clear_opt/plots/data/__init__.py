@@ -10,11 +10,11 @@ from clear_opt.plots.data.budgets import (
     frontier_data,
     regret_data,
 )
-from clear_opt.plots.data.reliability import calibration_data
 from clear_opt.plots.data.curve import curve_data
-from clear_opt.plots.data.price_demand import demand_data
 from clear_opt.plots.data.figure import FigureData
 from clear_opt.plots.data.funded import funded_data
+from clear_opt.plots.data.price_demand import demand_data
+from clear_opt.plots.data.reliability import calibration_data
 
 __all__ = [
     "FigureData",

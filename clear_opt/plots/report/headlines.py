@@ -49,12 +49,12 @@ def _best_budget(evaluation: Evaluation) -> str:
 
 
 def _efficiency(evaluation: Evaluation) -> str:
-    low, high = evaluation.intervals.mean.efficiency
+    (low, high), level = evaluation.intervals.mean.efficiency, evaluation.intervals.level
     n = len(evaluation.budgets)
     over = f"Averaged over {_models(evaluation)} and {n} budget{'s' if n > 1 else ''}"
     return (
         f"{over}, it reaches {percent(evaluation.triage_efficiency)} of the oracle's accuracy "
-        f"({whole_percent(evaluation.intervals.level)} interval {percent(low)} to {percent(high)}); "
+        f"({whole_percent(level)} interval {percent(low)} to {percent(high)}); "
         f"equal caps reach {percent(evaluation.mean_efficiency('uniform'))}."
     )
 
