@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from clear_opt.errors import MissingExtraError
 from clear_opt.plots.data.figure import Axis, Band, Bars, FigureData, Panel, Series
-from clear_opt.plots.styles import GRID
+from clear_opt.plots.styles import GRID, is_narrow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 FULL = 6.5
 """Width of a page's text, inches: the default of every figure. A column is about 3.3."""
 
-_NARROW = 4.8  # inches; below, smaller letters and one panel under the other
 _MANY = 5000  # points; more are drawn as an image even in PDF and SVG
 _ALPHA = 0.2
 _DPI = 160
@@ -92,11 +91,6 @@ def new_figure(
         part.spines[["top", "right"]].set_visible(False)
         part.tick_params(labelsize=font_size(width))
     return figure, axes
-
-
-def is_narrow(width: float) -> bool:
-    """Say whether a figure of ``width`` inches is a column rather than a page."""
-    return width < _NARROW
 
 
 def font_size(width: float) -> float:

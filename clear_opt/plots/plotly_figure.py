@@ -10,8 +10,7 @@ import numpy as np
 
 from clear_opt.errors import MissingExtraError
 from clear_opt.plots.data.figure import Axis, Band, Bars, FigureData, Series
-from clear_opt.plots.matplotlib_figure import is_narrow
-from clear_opt.plots.styles import DARK_GREY
+from clear_opt.plots.styles import DARK_GREY, is_narrow
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -54,26 +53,28 @@ def draw(
             *((series, _series(go, series)) for series in panel.series),
         ]
         for part, trace in drawn:
-            if part.hover and not panel.compares:
+            if part.hover and not panel.shared_hover:
                 trace.hovertemplate += "<extra></extra>"  # the box says it without the name
             shown = part.legend and part.label not in seen
             seen.add(part.label)
             figure.add_trace(
-                trace.update(name=broken(part.label), showlegend=shown), row=row, col=col
+                trace.update(name=wrapped(part.label), showlegend=shown), row=row, col=col
             )
         figure.update_xaxes(_axis(panel.x), row=row, col=col, tickangle=0)
         figure.update_yaxes(_axis(panel.y), row=row, col=col, zeroline=False)
-    compares = len(data.panels) == 1 and data.panels[0].compares
+    shared = len(data.panels) == 1 and data.panels[0].shared_hover
     figure.update_layout(
-        hovermode="x unified" if compares else "closest",
+        hovermode="x unified" if shared else "closest",
         barmode="overlay",  # bars have their bases
         width=None if width is None else width * _PIXELS,
         height=540 if rows == 1 else 340 * rows,
     )
-    _set_looks(figure, broken(data.title if title is None else title), broken(data.note))
-    if path is not None:
-        page = figure.to_html(config={"responsive": True}).encode()
-        Path(path).write_bytes(page) if isinstance(path, str | Path) else path.write(page)
+    _set_layout(figure, wrapped(data.title if title is None else title), wrapped(data.note))
+    page = b"" if path is None else figure.to_html(config={"responsive": True}).encode()
+    if isinstance(path, str | Path):
+        Path(path).write_bytes(page)
+    elif path is not None:
+        path.write(page)
     return figure
 
 
@@ -111,9 +112,9 @@ def _series(go: Any, series: Series) -> Any:
         mode="+".join(modes),
         line=line if style.line else None,
         marker=marker if style.marker else None,
-        text=["<br>".join(map(broken, text.split("\n"))) for text in series.text] or None,
+        text=["<br>".join(map(wrapped, text.split("\n"))) for text in series.text] or None,
         customdata=None if series.extra is None else _plain(series.extra),
-        hovertemplate=(series.hover if "%{" in series.hover else broken(series.hover)) or None,
+        hovertemplate=(series.hover if "%{" in series.hover else wrapped(series.hover)) or None,
         hoverinfo=None if series.hover else "skip",
     )
 
@@ -143,7 +144,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return layout
 
 
-def _set_looks(figure: go.Figure, heading: str, note: str) -> None:
+def _set_layout(figure: go.Figure, heading: str, note: str) -> None:
     """Put headline and legend beside the data, at any width."""
     lines = 1.3 * heading.count("<br>") + (note.count("<br>") + 1 if note else 0)
     figure.update_layout(
@@ -174,6 +175,6 @@ def _set_looks(figure: go.Figure, heading: str, note: str) -> None:
     )
 
 
-def broken(text: str) -> str:
+def wrapped(text: str) -> str:
     """Break a text into lines that fit on a phone."""
     return "<br>".join(textwrap.wrap(text, _LETTERS))

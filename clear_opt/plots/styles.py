@@ -20,6 +20,8 @@ GUIDE = "#8c8c8c"
 """Diagonals and other guides for the eye, and, nearly transparent, regions out of reach."""
 GRID = "#dddddd"
 
+_NARROW = 4.8  # inches; below, smaller letters and one panel under the other
+
 _SYMBOLS = {
     "": None,
     "o": "circle",
@@ -112,3 +114,8 @@ def policy_style(policy: str) -> PolicyStyle:
     ('equal caps', 'mine')
     """
     return POLICY_STYLES.get(policy) or PolicyStyle(policy, "#555555", "#bbbbbb", "-", "v")
+
+
+def is_narrow(width: float) -> bool:
+    """Say whether a figure of ``width`` inches is a column rather than a page."""
+    return width < _NARROW

@@ -57,7 +57,7 @@ def frontier_data(frontier: Frontier) -> FigureData:
                  label="above the dual bound: out of reach")
         ],
         series=series,
-        compares=True,
+        shared_hover=True,
     )  # fmt: skip
     note = "expected accuracy, on the predicted curves"
     return FigureData(title="What a token budget buys", note=note, panels=[panel])
@@ -82,7 +82,7 @@ def accuracy_data(evaluation: Evaluation, *, model: str | None = None) -> Figure
         y=_accuracy_axis(scores),
         bands=bands,
         series=[_policy_series(evaluation.budgets, scores, policy, "%{y:.1%}") for policy in SHOWN],
-        compares=True,
+        shared_hover=True,
     )
     return FigureData(
         title="Accuracy on recorded answers",
@@ -128,7 +128,7 @@ def regret_data(evaluation: Evaluation, *, model: str | None = None) -> FigureDa
         ),
         y=_accuracy_axis(scores, "accuracy, up to the oracle's"),
         bars=bars,
-        compares=True,
+        shared_hover=True,
     )  # fmt: skip
     return FigureData(title="What is lost, and to what", note=_whose(model), panels=[panel])
 

@@ -107,9 +107,9 @@ class Axis:
         """Write a tick's number."""
         if self.names:
             return self.names[round(value)]
-        return {"percent": f"{100 * value:.4g}%", "tokens": written(value)}.get(
-            self.unit, f"{value:.4g}"
-        )
+        if self.unit == "percent":
+            return f"{100 * value:.4g}%"
+        return written(value) if self.unit == "tokens" else f"{value:.4g}"
 
     def ticks_apart(self, most: int) -> list[float]:
         """Return the ticks without those that would touch: about ``most`` over all the axis.
@@ -139,7 +139,7 @@ class Panel:
     bands: Sequence[Band] = ()
     bars: Sequence[Bars] = ()
     series: Sequence[Series] = ()
-    compares: bool = False
+    shared_hover: bool = False
     """Whether the pointer shows all series at one x together."""
 
 

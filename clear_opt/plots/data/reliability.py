@@ -99,7 +99,7 @@ def _within(calibration: Calibration) -> Panel:
                    hover="%{y:.1%}")
             for name, style in styles.items()
         ],
-        compares=True,
+        shared_hover=True,
     )  # fmt: skip
 
 
