@@ -1,4 +1,4 @@
-"""Pictures to point at: the same numbers as on paper, and what the pointer says."""
+"""Pictures for the screen: the same numbers as on paper, and what the pointer says."""
 
 import json
 import sys

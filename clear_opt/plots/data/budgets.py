@@ -27,7 +27,7 @@ SHOWN = ("oracle", "learned", "proportional", "uniform")
 """Policies of an evaluation that are drawn, from the best down."""
 
 _BANDS = ("uniform", "learned")
-_BUDGET = "budget [tokens per query"
+_PER_QUERY = "tokens per query"
 
 
 def frontier_data(frontier: Frontier) -> FigureData:
@@ -50,7 +50,7 @@ def frontier_data(frontier: Frontier) -> FigureData:
             )
         )  # fmt: skip
     panel = Panel(
-        x=tokens_axis(_BUDGET, tokens),
+        x=tokens_axis("budget", _PER_QUERY, tokens),
         y=percent_axis("expected accuracy [share right]", top),
         bands=[
             Band(x=tokens, low=bound, high=np.full_like(bound, max(top, float(bound.max()))),
@@ -78,7 +78,7 @@ def accuracy_data(evaluation: Evaluation, *, model: str | None = None) -> Figure
         for policy in _BANDS
     ]  # fmt: skip
     panel = Panel(
-        x=tokens_axis(_BUDGET, evaluation.budgets),
+        x=tokens_axis("budget", _PER_QUERY, evaluation.budgets),
         y=_accuracy_axis(scores),
         bands=bands,
         series=[_policy_series(evaluation.budgets, scores, policy, "%{y:.1%}") for policy in SHOWN],
@@ -98,7 +98,7 @@ def actual_spend_data(evaluation: Evaluation, *, model: str | None = None) -> Fi
     most = max(float(values.max()) for values in spend.values())
     hover = "%{x:,.0f} tokens spent<br>%{y:.1%}"
     panel = Panel(
-        x=Axis(label="actual spend [tokens per query]", limits=(0.0, 1.05 * most or 1.0),
+        x=Axis(label=f"actual spend [{_PER_QUERY}]", limits=(0.0, 1.05 * most or 1.0),
                unit="tokens"),
         y=_accuracy_axis(scores),
         series=[_policy_series(spend[policy], scores, policy, hover) for policy in SHOWN],
@@ -123,7 +123,8 @@ def regret_data(evaluation: Evaluation, *, model: str | None = None) -> FigureDa
         base = base + height
     panel = Panel(
         x=Axis(
-            label=f"{_BUDGET}]", limits=(-0.6, len(place) - 0.4), ticks=tuple(place.tolist()),
+            label=f"budget [{_PER_QUERY}]", limits=(-0.6, len(place) - 0.4),
+            ticks=tuple(place.tolist()),
             names=tuple(f"{budget:g}" for budget in evaluation.budgets),
         ),
         y=_accuracy_axis(scores, "accuracy, up to the oracle's"),

@@ -161,21 +161,21 @@ def percent_axis(label: str, top: float = 1.02) -> Axis:
     return Axis(label=label, limits=(0.0, top), unit="percent")
 
 
-def log_axis(label: str, low: float, high: float, ticks: Sequence[float] = ()) -> Axis:
+def log_axis(name: str, unit: str, low: float, high: float, ticks: Sequence[float] = ()) -> Axis:
     """Return a logarithmic axis between two positive numbers; round ticks unless some are given."""
     return Axis(
-        label=f"{label}, logarithmic]", limits=(float(low), float(high)), scale="log",
+        label=f"{name} [{unit}, logarithmic]", limits=(float(low), float(high)), scale="log",
         unit="tokens", ticks=tuple(ticks or log_ticks(low, high)),
     )  # fmt: skip
 
 
-def tokens_axis(label: str, values: np.ndarray) -> Axis:
+def tokens_axis(name: str, unit: str, values: np.ndarray) -> Axis:
     """Return an axis with ticks at the given tokens, shape (m,): logarithmic where it can be."""
     ticks = np.asarray(values, dtype=np.float64).tolist()
     if 0 < ticks[0] < ticks[-1]:
         margin = (ticks[-1] / ticks[0]) ** 0.03  # room for the markers
-        return log_axis(label, ticks[0] / margin, ticks[-1] * margin, ticks)
-    return Axis(label=f"{label}]", unit="tokens", ticks=tuple(ticks))
+        return log_axis(name, unit, ticks[0] / margin, ticks[-1] * margin, ticks)
+    return Axis(label=f"{name} [{unit}]", unit="tokens", ticks=tuple(ticks))
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -58,7 +58,7 @@ def funded_data(problem: AllocationProblem, allocation: Allocation) -> FigureDat
     x = Axis(label="emergence threshold [tokens]", unit="tokens",
              scale="symlog" if len(positive) else "linear")  # fmt: skip
     if 0 < len(positive) == len(threshold):
-        x = log_axis("emergence threshold [tokens", positive.min() / 1.1, positive.max() * 1.1)
+        x = log_axis("emergence threshold", "tokens", positive.min() / 1.1, positive.max() * 1.1)
     return FigureData(
         title="Who is funded",
         note=price_label(allocation.price, weighted=bool((problem.weight != 1).any())),

@@ -55,7 +55,7 @@ def demand_data(problem: AllocationProblem, *, allocation: Allocation | None = N
     weighted = bool((problem.weight != 1).any())
     top = 1.06 * max(budget, float(np.nanmax(tokens)))
     panel = Panel(
-        x=log_axis(f"price [{'weighted ' if weighted else ''}right answers per token", low, high),
+        x=log_axis("price", f"{'weighted ' * weighted}right answers per token", low, high),
         # The line at zero keeps its whole width.
         y=Axis(label="demand [tokens]", limits=(-0.015 * top, top), unit="tokens"),
         series=series,

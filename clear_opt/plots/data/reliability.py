@@ -92,7 +92,7 @@ def _within(calibration: Calibration) -> Panel:
     styles = {"predicted": Style(BLUE, marker="o", hollow=True, size=6, edge=1.4),
               "observed": Style(VERMILLION, "", "x", size=6, edge=1.4)}  # fmt: skip
     return Panel(
-        x=replace(tokens_axis("", caps), label="cap [tokens]"),  # the panel is small
+        x=replace(tokens_axis("cap", "tokens", caps), label="cap [tokens]"),  # the panel is small
         y=percent_axis("right within the cap"),
         series=[
             Series(x=caps, y=np.array([row[name] for row in rows]), label=name, style=style,
