@@ -10,7 +10,8 @@ from benchmarks.paper_policies import KNOWN, NOISY, OURS, PAPER, SURGE, UNIFORM
 from benchmarks.paper_tables import NAMES, TITLES
 from clear_opt.datasets import STREAMS
 from clear_opt.plots import matplotlib_figure
-from clear_opt.plots.styles import BLUE, GREEN, Look, look_of
+from clear_opt.plots.data.figure import Axis, percent_axis
+from clear_opt.plots.styles import BLUE, GREEN, PolicyStyle, policy_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,11 +21,11 @@ _DPI = 95
 BLACK = "#222222"
 # The auction's line would lie on ours.
 _DRAWN = ("oracle", "threshold_prefix", "proportional", "self_estimate", UNIFORM)
-_LOOKS = {
-    OURS: Look(NAMES[OURS], BLUE, BLUE, "-", "o"),
-    PAPER: Look(NAMES[PAPER], BLACK, BLACK, "-", "s"),
-    SURGE: Look(NAMES[SURGE], GREEN, GREEN, (0, (5, 2)), "D"),
-    KNOWN: Look(NAMES[KNOWN], GREEN, GREEN, (0, (5, 2)), "D"),
+_STYLES = {
+    OURS: PolicyStyle(NAMES[OURS], BLUE, BLUE, "-", "o"),
+    PAPER: PolicyStyle(NAMES[PAPER], BLACK, BLACK, "-", "s"),
+    SURGE: PolicyStyle(NAMES[SURGE], GREEN, GREEN, (0, (5, 2)), "D"),
+    KNOWN: PolicyStyle(NAMES[KNOWN], GREEN, GREEN, (0, (5, 2)), "D"),
 }
 
 
@@ -45,22 +46,22 @@ def draw_pictures(report: dict[str, Any], folder: Path) -> list[Path]:
     return written
 
 
-def _look(name: str) -> Look:
-    return _LOOKS.get(name) or look_of(name)._replace(label=NAMES[name])
+def _style(name: str) -> PolicyStyle:
+    return _STYLES.get(name) or policy_style(name)._replace(label=NAMES[name])
 
 
 def _line(axes: Axes, x: Any, y: Any, name: str) -> Any:
-    look, own = _look(name), name == OURS
+    style, own = _style(name), name == OURS
     (line,) = axes.plot(
         x,
         y,
-        label=look.label,
-        color=look.colour,
-        linestyle=look.line,
+        label=style.label,
+        color=style.colour,
+        linestyle=style.line,
         linewidth=2.6 if own else 1.3,
-        marker=look.marker,
+        marker=style.marker,
         markersize=5 if own else 3.5,
-        markerfacecolor=look.colour if own else "white",
+        markerfacecolor=style.colour if own else "white",
         zorder=3 if own else 4,
     )
     return line
@@ -100,11 +101,11 @@ def _accuracy(world: str, streams: dict[str, Any], budgets: list[float]) -> Figu
                     markersize=7, zorder=5,
                 )  # fmt: skip
         top = max(max(found[p]["high"]) for p in (OURS, "oracle"))
-        matplotlib_figure.share_axis(axes, 1.08 * top)
+        matplotlib_figure.set_axis(axes, "y", percent_axis("", 1.08 * top))
         axes.set_xlim(0, budgets[-1] * 1.03)
     _name_axes(panels, "accuracy")
     figure.suptitle(f"{TITLES[world]}: accuracy by budget", fontsize=10.5)
-    matplotlib_figure.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles)
     return figure
 
 
@@ -121,11 +122,11 @@ def _abandoned(world: str, streams: dict[str, Any], budgets: list[float]) -> Fig
                 "*", color="black", label="paper's own figure", markersize=8, zorder=5,
                 clip_on=False,
             )  # fmt: skip
-        matplotlib_figure.share_axis(axes, 1.0)
+        matplotlib_figure.set_axis(axes, "y", percent_axis("", 1.0))
         axes.set_xlim(0, budgets[-1] * 1.03)
     _name_axes(panels, "abandoned")
     figure.suptitle(f"{TITLES[world]}: share of queries abandoned", fontsize=10.5)
-    matplotlib_figure.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles)
     return figure
 
 
@@ -139,18 +140,19 @@ def _noise(world: str, noise: dict[str, Any], settings: dict[str, Any]) -> Figur
         handles = []
         for name in NOISY:
             part = {end: [row[k] for row in noise[name][end]] for end in ("mean", "low", "high")}
-            colour = _look(name).colour
+            colour = _style(name).colour
             axes.fill_between(
                 settings["noise"], part["low"], part["high"], color=colour, alpha=0.2, linewidth=0
             )
             handles.append(_line(axes, settings["noise"], part["mean"], name))
         axes.set_title(f"{budget:,} tokens per query", loc="left", fontsize=9)
+        top = 1.15 * max(max(row) for row in noise[OURS]["high"])
+        matplotlib_figure.set_axis(axes, "x", Axis(label="", unit="percent"))
+        matplotlib_figure.set_axis(axes, "y", percent_axis("", top))
         axes.set_xlabel("noise on predicted length", fontsize=8.5)
-        matplotlib_figure.share_axis(axes, 1.15 * max(max(row) for row in noise[OURS]["high"]))
-        matplotlib_figure.per_cent(axes.xaxis)
     panels[0].set_ylabel("accuracy", fontsize=9)
     figure.suptitle(f"{TITLES[world]}, mean of the four streams", fontsize=10.5)
-    matplotlib_figure.legend_below(figure, handles, columns=2)
+    matplotlib_figure.legend_below(figure, handles)
     return figure
 
 

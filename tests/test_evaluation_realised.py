@@ -177,7 +177,7 @@ def test_the_report_shows_accuracy_against_what_was_spent(found):
     drawn = json.loads(page.split('id="figures">')[1].split("</script>")[0])
     for model, figures in drawn.items():
         source = found.models[model] if model else found
-        lines = {trace["name"]: trace for trace in figures["realised"]["data"]}
+        lines = {trace["name"]: trace for trace in figures["spend"]["data"]}
         learned = lines["learned (shadow price)"]
         assert learned["x"] == pytest.approx(source.spend("learned").tolist())
         assert learned["y"] == pytest.approx(source.accuracy("learned").tolist())

@@ -32,7 +32,7 @@ from clear_opt.plots import (
     plot_frontier,
     plot_funded,
 )
-from clear_opt.plots.styles import LOOKS
+from clear_opt.plots.styles import POLICY_STYLES
 
 CURVES = ShiftedSurge.from_height(
     tau=[20, 80, 150, 300], height=[0.9, 0.4, 0.7, 0.2], width=[30, 40, 60, 200]
@@ -87,7 +87,7 @@ def test_frontiers_of_nothing_are_refused():
 
 def test_the_picture_shows_every_policy_with_units(found, tmp_path):
     path = tmp_path / "frontier.png"
-    figure = plot_frontier(found, path)
+    figure = plot_frontier(found, path=path)
     assert path.read_bytes().startswith(b"\x89PNG")
     (axes,) = figure.axes
     assert "tokens per query" in axes.get_xlabel()
@@ -111,7 +111,7 @@ def test_no_global_state_is_touched(found):
 
 def test_into_an_open_file_and_with_a_title(found):
     file = io.BytesIO()
-    figure = plot_frontier(found, file, title="Twelve budgets")
+    figure = plot_frontier(found, path=file, title="Twelve budgets")
     assert file.getvalue().startswith(b"\x89PNG")
     assert figure.axes[0].get_title(loc="left") == "Twelve budgets"
 
@@ -123,7 +123,7 @@ def test_a_single_budget_and_an_unknown_policy_can_be_drawn(tmp_path):
         bound=np.array([0.0]),
         price=np.array([0.1]),
     )
-    figure = plot_frontier(single, tmp_path / "single.svg")
+    figure = plot_frontier(single, path=tmp_path / "single.svg")
     assert "mine" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
@@ -412,13 +412,13 @@ def test_every_colour_stands_out_from_paper():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for look in LOOKS.values():
+    for look in POLICY_STYLES.values():
         assert 1.05 / (light(look.colour) + 0.05) >= 3, look  # WCAG 1.4.11, on white
         assert (light(look.dark) + 0.05) / 0.055 >= 3, look  # on nearly black
     shown = ("clear", "auction", "threshold_prefix", "proportional", "self_estimate", "uniform",
              "oracle")  # fmt: skip
-    assert len({LOOKS[name].marker for name in shown}) == len(shown)
-    assert len({LOOKS[name].line for name in shown}) == len(shown)
+    assert len({POLICY_STYLES[name].marker for name in shown}) == len(shown)
+    assert len({POLICY_STYLES[name].line for name in shown}) == len(shown)
 
 
 def test_the_page_shows_what_its_own_code_draws():

@@ -95,8 +95,8 @@ def test_names_of_models_are_text_and_no_markup(page, found):
 def test_figures_hold_the_evaluations_numbers(page, found):
     drawn = page.data("figures")
     assert set(drawn[""]) == {
-        "frontier",
-        "realised",
+        "accuracy",
+        "spend",
         "regret",
         "success",
         "within",
@@ -105,7 +105,7 @@ def test_figures_hold_the_evaluations_numbers(page, found):
     }
     for model, figures in drawn.items():
         source = found if model == "" else found.models[model]
-        lines = {trace.get("name"): trace for trace in figures["frontier"]["data"]}
+        lines = {trace.get("name"): trace for trace in figures["accuracy"]["data"]}
         assert lines["equal caps"]["y"] == pytest.approx(source.accuracy("uniform").tolist())
         assert lines["learned (shadow price)"]["y"] == pytest.approx(
             source.accuracy("learned").tolist()
@@ -155,7 +155,7 @@ def test_without_calibration_and_with_one_budget_there_is_a_page_still():
         models={name: replace(scores, calibration=None) for name, scores in found.models.items()},
     )
     page = Page(report_html(bare, title="Mine & yours"))
-    assert set(page.data("figures")[""]) == {"frontier", "realised", "regret"}
+    assert set(page.data("figures")[""]) == {"accuracy", "spend", "regret"}
     assert "Mine & yours" in page.words
 
 
@@ -168,7 +168,7 @@ def test_the_file_is_written_whole_or_not_at_all(found, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("clear_opt.plots.report.words.headlines", broken)
+    monkeypatch.setattr("clear_opt.plots.report.headlines.headlines", broken)
     with pytest.raises(ZeroDivisionError):
         write_report(found, path)
     assert path.read_text() == "old"

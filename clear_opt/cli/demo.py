@@ -69,7 +69,7 @@ def _write(out_dir: Path, made: list[DemoQuery], found: Study) -> None:
     write_table(pa.table({"query_id": ids, "text": texts}), out_dir / "queries.jsonl")
     write_table(found.best.to_table(ids), out_dir / "allocation.jsonl")
     with replacing(out_dir / "frontier.png") as file:
-        plot_frontier(found.frontier, file)
+        plot_frontier(found.frontier, path=file)
 
 
 def _print(made: list[DemoQuery], found: Study, tokens_per_query: int) -> None:

@@ -92,6 +92,11 @@ class Curve(PerQuery, ABC):
     def peak(self) -> Array:
         """Smallest cap with the greatest value (in float64), tokens, shape (n,)."""
 
+    @property
+    def corners(self) -> Array:
+        """Caps at which the slope may jump before the peak, tokens, shape (n, k)."""
+        return self.threshold[:, None]
+
 
 def settle(curve: PerQuery) -> None:
     """Bring the array fields of curves (or lengths) being built to one shape (n,), as `alike` does.

@@ -122,6 +122,11 @@ class TabularCurve(Curve):
         return xp.take_along_axis(self.grid, self.values.argmax(axis=1)[:, None], axis=1)[:, 0]
 
     @property
+    def corners(self) -> Array:
+        """The grid, tokens, shape (n, m)."""
+        return self.grid
+
+    @property
     def height(self) -> Array:
         """Greatest value, a probability, shape (n,)."""
         return self.values.max(axis=1)

@@ -1,19 +1,29 @@
-"""Pictures, by matplotlib's object interface: no window, no global state. Needs [plots].
+"""Pictures for paper, by matplotlib's object interface: no window, no global state. Needs [plots].
 
-`clear_opt.plots.interactive` has the same pictures to point at and zoom, by plotly.
+`clear_opt.plots.interactive` has the same pictures for the screen, by plotly. Both draw what
+`clear_opt.plots.data` prepares, and both take `FigureOptions`.
 """
 
-from clear_opt.plots.curve import plot_curve
-from clear_opt.plots.demand import plot_demand
-from clear_opt.plots.evaluated import plot_accuracy, plot_calibration
-from clear_opt.plots.frontier import plot_frontier
-from clear_opt.plots.funded import plot_funded
+from clear_opt.plots.figure_options import FigureOptions
+from clear_opt.plots.static import (
+    plot_accuracy,
+    plot_actual_spend,
+    plot_calibration,
+    plot_curve,
+    plot_demand,
+    plot_frontier,
+    plot_funded,
+    plot_regret,
+)
 
 __all__ = [
+    "FigureOptions",
     "plot_accuracy",
+    "plot_actual_spend",
     "plot_calibration",
     "plot_curve",
     "plot_demand",
     "plot_frontier",
     "plot_funded",
+    "plot_regret",
 ]

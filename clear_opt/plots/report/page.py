@@ -13,16 +13,16 @@ from clear_opt.evaluation import Evaluation, as_json
 _TEMPLATE = "report.html.j2"
 
 
-def write_report(found: Evaluation, path: str | Path, *, title: str | None = None) -> None:
+def write_report(evaluation: Evaluation, path: str | Path, *, title: str | None = None) -> None:
     """Write an evaluation as one HTML file, the whole of it or nothing.
 
     Parameters
     ----------
-    found
+    evaluation : Evaluation
         What to report.
-    path
+    path : str or Path
         The file; an existing one is replaced.
-    title
+    title : str or None
         Headline; a plain one by default.
 
     Raises
@@ -32,19 +32,19 @@ def write_report(found: Evaluation, path: str | Path, *, title: str | None = Non
     """
     from clear_opt.io import replacing
 
-    page = report_html(found, title=title)
+    page = report_html(evaluation, title=title)
     with replacing(path) as file:
         file.write(page.encode())
 
 
-def report_html(found: Evaluation, *, title: str | None = None) -> str:
-    """Give an evaluation as the text of one HTML page, which loads nothing from anywhere.
+def report_html(evaluation: Evaluation, *, title: str | None = None) -> str:
+    """Return an evaluation as the text of one HTML page that loads nothing.
 
     Parameters
     ----------
-    found
+    evaluation : Evaluation
         What to report.
-    title
+    title : str or None
         Headline; a plain one by default.
 
     Raises
@@ -57,8 +57,9 @@ def report_html(found: Evaluation, *, title: str | None = None) -> str:
     from plotly.offline import get_plotlyjs
 
     from clear_opt import __version__
-    from clear_opt.plots.report.figures import DARK_COLOURS, MEAN, figures
-    from clear_opt.plots.report.words import headlines, percent, whole_percent
+    from clear_opt.plots.report.figures import MEAN, figures
+    from clear_opt.plots.report.headlines import headlines, percent, whole_percent
+    from clear_opt.plots.styles import DARK_COLOURS
 
     environment = Environment(
         loader=PackageLoader("clear_opt.plots.report", "."),
@@ -68,14 +69,14 @@ def report_html(found: Evaluation, *, title: str | None = None) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "whole_percent": whole_percent}
-    drawn = figures(found)
+    drawn = figures(evaluation)
     return environment.get_template(_TEMPLATE).render(
         title=title or "What the learned allocation is worth",
-        headlines=headlines(found),
-        found=found,
-        plain=as_json(found),
-        cells={(cell.model, cell.budget): cell for cell in found.cells()},
-        names=_figure_names(drawn[MEAN]),
+        headlines=headlines(evaluation),
+        evaluation=evaluation,
+        plain=as_json(evaluation),
+        cells={(cell.model, cell.budget): cell for cell in evaluation.cells()},
+        names=list(drawn[MEAN]),
         mean_key=MEAN,
         figures=_inline(drawn),
         dark=_inline(DARK_COLOURS),
@@ -98,10 +99,6 @@ def check_installed() -> None:
         import plotly  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("plotly and jinja2", "report") from error
-
-
-def _figure_names(drawn: dict[str, Any]) -> list[str]:
-    return list(drawn)
 
 
 def _inline(value: Any) -> str:

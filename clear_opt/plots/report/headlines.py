@@ -6,13 +6,18 @@ from clear_opt.evaluation import Evaluation
 from clear_opt.evaluation.calibration import LEVELS
 
 
-def headlines(found: Evaluation) -> list[str]:
-    """Give the main results, one sentence each, the most important first."""
-    sentences = [_best_budget(found), _efficiency(found), _cells(found), _regret(found)]
-    if found.calibration is not None:
-        sentences.append(_success(found))
-        if found.calibration.lengths is not None:
-            sentences.append(_length(found))
+def headlines(evaluation: Evaluation) -> list[str]:
+    """Return the main results, one sentence each, the most important first."""
+    sentences = [
+        _best_budget(evaluation),
+        _efficiency(evaluation),
+        _cells(evaluation),
+        _regret(evaluation),
+    ]
+    if evaluation.calibration is not None:
+        sentences.append(_success(evaluation))
+        if evaluation.calibration.lengths is not None:
+            sentences.append(_length(evaluation))
     return sentences
 
 
@@ -26,37 +31,37 @@ def whole_percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-def _models(found: Evaluation) -> str:
-    n = len(found.models)
+def _models(evaluation: Evaluation) -> str:
+    n = len(evaluation.models)
     return "the model" if n == 1 else f"{n} models"
 
 
-def _best_budget(found: Evaluation) -> str:
+def _best_budget(evaluation: Evaluation) -> str:
     learned, uniform, oracle = (
-        found.accuracy(policy) for policy in ("learned", "uniform", "oracle")
+        evaluation.accuracy(policy) for policy in ("learned", "uniform", "oracle")
     )
     row = int((learned - uniform).argmax())
     return (
-        f"At {found.budgets[row]:g} tokens per query the learned allocation answers "
+        f"At {evaluation.budgets[row]:g} tokens per query the learned allocation answers "
         f"{percent(learned[row])} of the queries, equal caps {percent(uniform[row])}, and an "
         f"oracle that knows every outcome {percent(oracle[row])}."
     )
 
 
-def _efficiency(found: Evaluation) -> str:
-    low, high = found.intervals.mean.efficiency
-    n = len(found.budgets)
-    over = f"Averaged over {_models(found)} and {n} budget{'s' if n > 1 else ''}"
+def _efficiency(evaluation: Evaluation) -> str:
+    (low, high), level = evaluation.intervals.mean.efficiency, evaluation.intervals.level
+    n = len(evaluation.budgets)
+    over = f"Averaged over {_models(evaluation)} and {n} budget{'s' if n > 1 else ''}"
     return (
-        f"{over}, it reaches {percent(found.triage_efficiency)} of the oracle's accuracy "
-        f"({whole_percent(found.intervals.level)} interval {percent(low)} to {percent(high)}); "
-        f"equal caps reach {percent(found.mean_efficiency('uniform'))}."
+        f"{over}, it reaches {percent(evaluation.triage_efficiency)} of the oracle's accuracy "
+        f"({whole_percent(level)} interval {percent(low)} to {percent(high)}); "
+        f"equal caps reach {percent(evaluation.mean_efficiency('uniform'))}."
     )
 
 
-def _cells(found: Evaluation) -> str:
-    worst, total = found.worst, len(found.cells())
-    below = found.n_significantly_below_uniform
+def _cells(evaluation: Evaluation) -> str:
+    worst, total = evaluation.worst, len(evaluation.cells())
+    below = evaluation.n_significantly_below_uniform
     many = f"{below} of the {total} cells" if below else f"none of the {total} cells"
     side = "below" if worst.difference < 0 else "above"
     return (
@@ -67,8 +72,8 @@ def _cells(found: Evaluation) -> str:
     )
 
 
-def _regret(found: Evaluation) -> str:
-    regret = found.regret
+def _regret(evaluation: Evaluation) -> str:
+    regret = evaluation.regret
     total, allocation, prediction = (
         100 * part.mean() for part in (regret.total, regret.allocation, regret.prediction)
     )
@@ -78,9 +83,9 @@ def _regret(found: Evaluation) -> str:
     )
 
 
-def _success(found: Evaluation) -> str:
-    assert found.calibration is not None
-    success = found.calibration.success
+def _success(evaluation: Evaluation) -> str:
+    assert evaluation.calibration is not None
+    success = evaluation.calibration.success
     better = "better" if success.brier < success.brier_constant else "no better"
     return (
         f"The predicted chance of success has a Brier score of {success.brier:.3f}, {better} than "
@@ -89,10 +94,10 @@ def _success(found: Evaluation) -> str:
     )
 
 
-def _length(found: Evaluation) -> str:
-    assert found.calibration is not None
-    assert found.calibration.lengths is not None
-    shares = zip(LEVELS, found.calibration.lengths.coverage, strict=True)
+def _length(evaluation: Evaluation) -> str:
+    assert evaluation.calibration is not None
+    assert evaluation.calibration.lengths is not None
+    shares = zip(LEVELS, evaluation.calibration.lengths.coverage, strict=True)
     listed = ", ".join(
         f"{percent(share)} (wanted {whole_percent(level)})" for level, share in shares
     )
