@@ -163,7 +163,7 @@ def decreasing_roots(
 
 
 def middle_price(low: Array, high: Array) -> Array:
-    """Return where to cut a bracket of prices: their geometric mean, or near zero if one is zero."""
+    """Return where to cut a bracket of prices: their geometric mean, or close to zero from zero."""
     xp = namespace(low, high)
     return xp.where(low > 0, xp.sqrt(low) * xp.sqrt(high), _FROM_ZERO * high)
 
