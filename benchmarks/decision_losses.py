@@ -1,6 +1,6 @@
 """Losses of decisions, with their gradients from JAX, and boosting on them.
 
-A query's state is logit success, log median and log spread; its surge is the one that
+A query's state is logit success, log median and log sigma; its surge is the one that
 `SurgePredictor` reads off it. At a price each query decides alone (the mathematics, sections 2 to
 4): it takes the cap b that maximises U(b) - price * b, or nothing. What happened says what the best
 cap would have been: the length of the recorded answer if it was right and cost less than it was

@@ -291,7 +291,7 @@ class Foretells:
         known = LARGE if model == "m-large" else SMALL
         return np.array([known[int(text)] for text in queries["text"]], float).T
 
-    def outside_training(self, queries):
+    def out_of_distribution(self, queries):
         return np.zeros(len(queries), dtype=bool)
 
     def predict(self, queries, model=None):
@@ -307,7 +307,7 @@ class Foretells:
     def predict_lengths(self, queries, model=None):
         _, height, _, median, spread = self._curves(queries, model)
         return MixedLengths(
-            height, LogNormalLengths(median, spread), LogNormalLengths(2 * median, spread)
+            height, LogNormalLengths(median, sigma), LogNormalLengths(2 * median, sigma)
         )
 
 

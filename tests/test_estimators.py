@@ -18,7 +18,7 @@ from clear_opt.predictors import (
     SurgePredictor,
     TextFeatures,
 )
-from clear_opt.predictors.learners import LogisticShare
+from clear_opt.predictors.learners import FractionalLogit
 from clear_opt.predictors.unit_range import UnitRange
 from tests.made_queries import LEARNERS, QUICK, same_curves, two_kinds
 
@@ -38,7 +38,7 @@ class _OfAnyNumber:
         return logit(np.clip(super().predict(X), 1e-9, 1.0 - 1e-9))
 
 
-class LogisticOfAnyNumber(_OfAnyNumber, LogisticShare):
+class LogisticOfAnyNumber(_OfAnyNumber, FractionalLogit):
     pass
 
 
@@ -46,7 +46,7 @@ class TreesOfAnyNumber(_OfAnyNumber, BoostedTrees):
     pass
 
 
-FAST = {"trees": 40, "learning_rate": 0.2}
+FAST = {"n_estimators": 40, "learning_rate": 0.2}
 BY_ROWS = "LightGBM puts the cuts between rows by their number, whatever they weigh"
 
 
@@ -61,9 +61,9 @@ def expected_failures(estimator):
     [
         BoostedTrees(**FAST),
         BoostedTrees("quantile", **FAST),
-        QUICK.mean(seed=0, num_threads=1).set_params(**FAST, penalty=0.0),
-        TreesOfAnyNumber("cross_entropy", **FAST, min_weight=1e-3),
-        LogisticOfAnyNumber(penalty=1e-3),
+        QUICK.mean_regressor(random_state=0, n_jobs=1).set_params(**FAST, reg_lambda=0.0),
+        TreesOfAnyNumber("cross_entropy", **FAST, min_child_weight=1e-3),
+        LogisticOfAnyNumber(alpha=1e-3),
         UnitRange(),
     ],
     expected_failed_checks=expected_failures,
@@ -97,7 +97,7 @@ def test_predictors_and_learners_pass_those_that_apply(estimator, check):
 
 def test_an_unfitted_predictor_says_so():
     estimator_checks.check_estimators_unfitted("SurgePredictor", SurgePredictor())
-    for use in ("predict", "predict_completion", "predict_distribution", "outside_training"):
+    for use in ("predict", "predict_completion", "predict_distribution", "out_of_distribution"):
         with pytest.raises(NotFittedError):
             getattr(SurgePredictor(), use)(["Add 1."])
 
@@ -136,6 +136,8 @@ def test_a_predictor_survives_a_copy_to_another_process(rollouts):
 
 
 def test_parameters_of_the_learner_can_be_set_from_outside():
-    predictor = clone(SurgePredictor(learner=BoostedLearner())).set_params(learner__trees=3, seed=7)
-    assert (predictor.learner.trees, predictor.seed) == (3, 7)
+    predictor = clone(SurgePredictor(learner=BoostedLearner())).set_params(
+        learner__n_estimators=3, random_state=7
+    )
+    assert (predictor.learner.n_estimators, predictor.random_state) == (3, 7)
     assert predictor.get_params()["learner__residual_trees"] == 60

@@ -17,8 +17,8 @@ from clear_opt.fitting import Completion, Prior, fit_curves, surge_shape
 from clear_opt.fitting.likelihood import RESOLUTION, Evidence
 from clear_opt.fitting.posterior import posterior
 from clear_opt.fitting.surge_shape import (
-    LARGEST_SPREAD,
-    SMALLEST_SPREAD,
+    LARGEST_SIGMA,
+    SMALLEST_SIGMA,
     completion_caps,
     fit_shape,
 )
@@ -43,8 +43,8 @@ def simulate(n, samples, seed=0, cap=None, spread_sd=0.3):
     rng = np.random.default_rng(seed)
     query = np.repeat(np.arange(n), samples)
     states = np.array([0.0, 8.0, -1.0]) + rng.standard_normal((n, 3)) * [2.0, 0.5, spread_sd]
-    chance, log_median, log_spread = states[query].T
-    length = np.round(np.exp(log_median + np.exp(log_spread) * rng.standard_normal(len(query))))
+    chance, log_median, log_sigma = states[query].T
+    length = np.round(np.exp(log_median + np.exp(log_sigma) * rng.standard_normal(len(query))))
     right = rng.random(len(query)) < expit(chance)
     ids = [f"q{k}" for k in query]
     if cap is None:
@@ -288,7 +288,7 @@ def test_identical_lengths_have_a_small_spread_and_no_infinity():
     length = np.repeat(np.arange(50) * 20 + 500, 6)
     fitted = fit_curves(Rollouts(ids.tolist(), length, np.ones(300)))
     assert sane(fitted)
-    assert (fitted.completion.spread < 0.05).all()
+    assert (fitted.completion.sigma < 0.05).all()
     assert fitted.completion.median == pytest.approx(length[::6], rel=0.02)
 
 
@@ -408,7 +408,7 @@ def test_completions_are_what_the_next_rollout_does():
         # Calibrated in each tenth of the forecasts.
         for part in np.array_split(np.argsort(chance[:, j]), 10):
             assert hit[part].mean() == pytest.approx(chance[part, j].mean(), abs=0.09)
-    at = (np.log(length) - np.log(fitted.completion.median)) / fitted.completion.spread
+    at = (np.log(length) - np.log(fitted.completion.median)) / fitted.completion.sigma
     assert at[right].mean() == pytest.approx(0, abs=0.08)
     assert at[right].std() == pytest.approx(1, abs=0.06)
 
@@ -448,11 +448,11 @@ def test_a_fit_takes_time_in_proportion_to_the_queries():
         (Rollouts([], [], []), {}, "has no rows"),
         (Rollouts(["a", "a"], [1, 2], [1, 1], model=["m", "n"]), {}, "2 models: m, n.*for_model"),
         (MIXED, {"prior": PRIOR, "shrink": False}, "nothing is to be shrunk"),
-        (MIXED, {"prior": (0.5, 100)}, "has 2 parts; give success, median, spread"),
+        (MIXED, {"prior": (0.5, 100)}, "has 2 parts; give success, median, sigma"),
         (MIXED, {"prior": ([0.5] * 4, 100, 0.3)}, r"prior success: has shape \(4,\) for 5"),
         (MIXED, {"prior": (1.5, 100, 0.3)}, r"row 0, prior success = 1.5: lies outside \[0, 1\]"),
         (MIXED, {"prior": (0.5, [9, 9, 0, 9, 9], 0.3)}, "row 2, prior median = 0.0: must be"),
-        (MIXED, {"prior": (0.5, 100, np.nan)}, "prior spread = nan: must be a number >= 0"),
+        (MIXED, {"prior": (0.5, 100, np.nan)}, "prior sigma = nan: must be a number >= 0"),
         (MIXED, {"prior": ("x", 100, 0.3)}, "prior success: is not numeric"),
         (MIXED, {"prior": Prior(np.zeros((4, 3)), np.eye(3), 1)}, r"\(4, 3\) for 5 queries"),
     ],
@@ -589,11 +589,11 @@ def test_the_fit_is_the_least_squares_one(spread, family):
 def test_reading_off_the_grid_is_as_good_as_fitting():
     spread = np.linspace(0.06, 1.4, 29)
     fitted = np.transpose([fit_shape(s) for s in spread])
-    assert np.stack(surge_shape(spread)) == pytest.approx(fitted, abs=0.02)
+    assert np.stack(surge_shape(sigma)) == pytest.approx(fitted, abs=0.02)
 
 
 def test_spreads_outside_the_grid_are_read_as_its_ends():
-    shape = surge_shape(np.array([0.0, SMALLEST_SPREAD, LARGEST_SPREAD, 9.0]))
+    shape = surge_shape(np.array([0.0, SMALLEST_SIGMA, LARGEST_SIGMA, 9.0]))
     for values in shape:
         assert values[0] == values[1]
         assert values[2] == values[3]
@@ -601,6 +601,6 @@ def test_spreads_outside_the_grid_are_read_as_its_ends():
 
 def test_the_peak_lies_beyond_the_90_percent_quantile():
     spread = np.array([0.1, 0.3, 0.5, 1.0])
-    shape = surge_shape(spread)
+    shape = surge_shape(sigma)
     assert (shape.tau + shape.width > np.exp(1.2816 * spread)).all()
     assert (shape.tau < 1).all()

@@ -78,7 +78,7 @@ def predictor(request, rollouts):
 def test_known_lengths_of_right_and_wrong_answers_are_recovered(predictor, hard):
     lengths = predictor.predict_lengths(NEW[hard], "m")
     assert isinstance(lengths, MixedLengths)
-    assert lengths.share.mean() == pytest.approx(CHANCE[hard], abs=0.06)
+    assert lengths.probability.mean() == pytest.approx(CHANCE[hard], abs=0.06)
     # 500 queries of each kind, of the easy ones 100 are wrong: two standard errors are 0.1.
     assert lengths.one.survival(MEDIAN[hard]).mean() == pytest.approx(0.5, abs=0.1)
     assert lengths.other.survival(WRONG * MEDIAN[hard]).mean() == pytest.approx(0.5, abs=0.12)
@@ -88,7 +88,7 @@ def test_known_lengths_of_right_and_wrong_answers_are_recovered(predictor, hard)
 def test_curve_and_length_stem_from_one_model(predictor):
     completion = predictor.predict_completion(NEW[True], "m")
     lengths = predictor.predict_lengths(NEW[True], "m")
-    assert np.array_equal(lengths.share, completion.success)
+    assert np.array_equal(lengths.probability, completion.success)
     assert lengths.one.survival(completion.median) == pytest.approx(np.full(30, 0.5), abs=0.05)
 
 
@@ -99,7 +99,7 @@ def test_completion_curves_agree_with_the_lengths(predictor):
     assert isinstance(curves, TabularCurve)
     assert (np.diff(curves.values, axis=1) >= 0).all()
     for cap in (30.0, 90.0, 110.0, 700.0, 900.0, 4_000.0, 1e6):
-        exact = lengths.share * (1.0 - lengths.one.survival(cap))
+        exact = lengths.probability * (1.0 - lengths.one.survival(cap))
         assert curves.value(cap) == pytest.approx(exact, abs=3e-3)
 
 
@@ -110,9 +110,9 @@ def test_a_long_tail_costs_what_it_costs():
     truth = true_spend(False, tail=0.08)[generous]
     assert predicted_spend(predictor, False)[generous] == pytest.approx(truth, rel=0.05)
     # Without the shape of the misses a tenth of the spend goes unforetold.
-    success, median, spread = predictor.predict_completion(NEW[False], "m")
+    success, median, sigma = predictor.predict_completion(NEW[False], "m")
     wrong = predictor.predict_lengths(NEW[False], "m").other
-    plain = MixedLengths(success, LogNormalLengths(median, spread), wrong)
+    plain = MixedLengths(success, LogNormalLengths(median, sigma), wrong)
     assert (plain.expected_spend(2_000.0).mean() < 0.95 * truth[1]).all()
 
 

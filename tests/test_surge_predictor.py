@@ -14,7 +14,7 @@ from tests.made_queries import EASY, HARD, LEARNERS, ODD_TEXTS, QUICK, same_curv
 
 NEW_EASY = [EASY.format(k, k + 2) for k in range(500, 550)]
 NEW_HARD = [HARD.format(k) for k in range(500, 550)]
-TINY = BoostedLearner(trees=5, residual_trees=2)
+TINY = BoostedLearner(n_estimators=5, residual_n_estimators=2)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_known_success_and_lengths_are_recovered(rollouts, learner):
         found = predictor.predict_completion(texts, "m")
         assert found.success.mean() == pytest.approx(success, abs=0.06)
         assert np.log(found.median).mean() == pytest.approx(np.log(median), abs=0.06)
-        assert found.spread.mean() == pytest.approx(0.3, abs=0.04)
-        for one, truth, by in ((found.median, median, 0.2 * median), (found.spread, 0.3, 0.08)):
+        assert found.sigma.mean() == pytest.approx(0.3, abs=0.04)
+        for one, truth, by in ((found.median, median, 0.2 * median), (found.sigma, 0.3, 0.08)):
             assert (np.abs(one - truth) < by).mean() >= 0.9
 
 
@@ -210,7 +210,7 @@ def test_an_empty_batch_has_no_curves(predictor, rollouts):
     for nothing in ([], rollouts.queries().iloc[:0]):
         assert len(predictor.predict(nothing)) == 0
         assert len(predictor.predict_distribution(nothing)) == 0
-        assert predictor.outside_training(nothing).shape == (0,)
+        assert predictor.out_of_distribution(nothing).shape == (0,)
 
 
 def test_wrong_queries_are_refused(predictor, rollouts):
@@ -280,8 +280,8 @@ def test_seed_and_threads(learner):
 
     first = fitted()
     assert same_curves(fitted(), first)
-    assert same_curves(fitted(num_threads=2), first)
-    assert not same_curves(fitted(seed=1), first)
+    assert same_curves(fitted(n_jobs=2), first)
+    assert not same_curves(fitted(random_state=1), first)
 
 
 def test_nothing_is_printed(rollouts, capfd):

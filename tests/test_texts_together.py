@@ -128,7 +128,7 @@ def learned():
         "predict_completion_curves",
         "predict_distribution",
         "predict_draws",
-        "outside_training",
+        "out_of_distribution",
     ],
 )
 def test_no_python_code_runs_for_each_query(learned, method):

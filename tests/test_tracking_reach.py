@@ -102,7 +102,7 @@ FIRST_USE = """
 import sys
 from clear_opt import tracking
 sys.stdin.readline()
-tracking.aliased("none", "champion", tracking_uri=sys.argv[1])
+tracking.version_by_alias("none", "champion", tracking_uri=sys.argv[1])
 """
 
 

@@ -160,7 +160,7 @@ def _learner(predictor: str | None, tracking_uri: str | None, seed: int) -> Surg
     from clear_opt.predictors import SurgePredictor, load_predictor
 
     if predictor is None:
-        return SurgePredictor(seed=seed)
+        return SurgePredictor(random_state=seed)
     return load_predictor(predictor, tracking_uri=tracking_uri)
 
 

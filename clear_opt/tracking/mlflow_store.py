@@ -50,12 +50,12 @@ def check_installed() -> None:
     MissingExtraError
         If MLflow is not installed.
     """
-    with _hushed():
+    with _silence():
         pass
 
 
 def store_uri(tracking_uri: str | None = None) -> str:
-    """Give the store that a call uses, once it is known that somebody answers there.
+    """Return the store that a call uses, once it is known that somebody answers there.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def store_uri(tracking_uri: str | None = None) -> str:
         If nobody answers there within seconds, or a database's driver is not installed.
     """
     uri = tracking_uri
-    with _hushed():
+    with _silence():
         if uri is None:
             import mlflow
 
@@ -122,7 +122,7 @@ def log_run(
 
 
 def model_of_run(run_id: str, *, tracking_uri: str | None = None) -> LoggedRun:
-    """Give the logged model of a run.
+    """Return the logged model of a run.
 
     Raises
     ------
@@ -170,8 +170,8 @@ def add_version(
         return version
 
 
-def aliased(name: str, alias: str, *, tracking_uri: str | None = None) -> Version | None:
-    """Give the version that an alias points to; ``None`` where there is none."""
+def version_by_alias(name: str, alias: str, *, tracking_uri: str | None = None) -> Version | None:
+    """Return the version that an alias points to; ``None`` where there is none."""
     with _client(tracking_uri) as client:
         from mlflow.exceptions import MlflowException
 
@@ -191,7 +191,7 @@ def set_alias(version: Version, alias: str, *, tracking_uri: str | None = None) 
 
 
 @contextmanager
-def fetched(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
+def download(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
     """Fetch the predictor's own files of a logged or registered model, for the time being.
 
     Nothing else of the model is fetched or read: not MLflow's description of it, which may name
@@ -237,7 +237,7 @@ def fetched(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
 
 
 def _location(client: MlflowClient, uri: str) -> str:
-    """Give the place of a model's files."""
+    """Return the place of a model's files."""
     name, alias, version, model_id = model_name(uri)
     if model_id is None:
         if alias is not None:
@@ -359,9 +359,9 @@ def _log_numbers(client: MlflowClient, record: RunRecord, run_id: str, model_id:
 
 @contextmanager
 def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[MlflowClient]:
-    """Give a client of a store, made only on ``create``; MLflow's errors become one of ours."""
+    """Return a client of a store, made only on ``create``; MLflow's errors become one of ours."""
     uri = store_uri(tracking_uri)
-    with _hushed():
+    with _silence():
         from alembic.util import CommandError
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -376,7 +376,7 @@ def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[Mlflow
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def _silence() -> Iterator[None]:
     """Import MLflow, and let it neither warn, log nor draw: none of that was asked for."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     bars = os.environ.get(_BARS)

@@ -48,7 +48,7 @@ class DataSet(NamedTuple):
     """What it holds, in numbers."""
 
     def fields(self) -> dict[str, str]:
-        """Give it as MLflow stores it."""
+        """Return its fields as MLflow stores them."""
         columns = [{"name": name, "type": kind} for name, kind in self.columns.items()]
         return {
             "name": "rollouts",

@@ -117,7 +117,7 @@ def _interval(
 
 
 def _efficiencies(times: np.ndarray, scores: ModelScores) -> np.ndarray:
-    """Give the triage efficiency of each draw, shape (draws,)."""
+    """Return the triage efficiency of each draw, shape (draws,)."""
     with np.errstate(invalid="ignore"):
         learned, oracle = (
             (times @ scores.answered[policy]) / times.sum(axis=1)[:, None]

@@ -165,7 +165,7 @@ def _metrics(found: Evaluation) -> Iterator[Metric]:
 
 
 def _legal(name: str) -> str:
-    """Give a model's name in the characters that MLflow takes."""
+    """Return a model's name in the characters that MLflow takes."""
     return re.sub(r"[^\w.\- ]", "_", name)
 
 
@@ -200,7 +200,7 @@ def _model(training: Training, own: Path) -> ModelFiles:
 
 
 def _inputs(table: Rollouts) -> tuple[dict[str, tuple[str, bool]], pd.DataFrame]:
-    """Give the columns that describe a query, and a few invented queries."""
+    """Return the columns that describe a query, and a few invented queries."""
     inputs: dict[str, tuple[str, bool]] = {}
     columns: dict[str, list[Any]] = {}
     if table.text is not None:

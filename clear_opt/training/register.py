@@ -64,7 +64,7 @@ class Registration:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Give it in types that JSON knows."""
+        """Return its fields as JSON types."""
         found = self.comparison
         return {
             "name": self.version.name,
@@ -145,7 +145,7 @@ def register_if_better(
     Two registrations at the same time may both take themselves for the better one: MLflow has no
     way to move an alias only if it still points where it did.
     """
-    before = tracking.aliased(name, alias, tracking_uri=tracking_uri)
+    before = tracking.version_by_alias(name, alias, tracking_uri=tracking_uri)
     comparison, reason = None, ""
     if before is not None:
         try:

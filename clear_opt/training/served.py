@@ -26,7 +26,7 @@ class ServedPredictor:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Give the curve parameters of each row.
+        """Return the curve parameters of each row.
 
         Parameters
         ----------

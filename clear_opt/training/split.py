@@ -71,7 +71,7 @@ def _rank(digest: str, seed: int) -> str:
 
 
 def unseen(rollouts: Rollouts, *predictors: Any) -> Rollouts | None:
-    """Give the rows of the queries that none of some predictors was trained on.
+    """Return the rows of the queries that none of some predictors was trained on.
 
     Returns
     -------

@@ -111,7 +111,7 @@ def train(
             "excludes cross-validation", column="held_out", value=held_out, remedy="give one"
         )
     if predictor is None:
-        predictor = SurgePredictor(learner=BoostedLearner(), seed=seed)
+        predictor = SurgePredictor(learner=BoostedLearner(), random_state=seed)
     fresh = copy.deepcopy(predictor)
     # Outcomes are looked for in the whole table: the part that is scored may be small.
     chosen = choose_features(rollouts, features)
@@ -174,7 +174,7 @@ def score_predictor(
 
 
 def _told(found: Evaluation, chosen: Chosen) -> Evaluation:
-    """Give an evaluation that also tells how the features were chosen."""
+    """Return an evaluation that also tells how the features were chosen."""
     notes = tuple(dict.fromkeys((*chosen.notes, *found.notes)))
     data = {**found.data, "left_out": list(chosen.left_out)}
     return dataclasses.replace(found, data=data, notes=notes)
