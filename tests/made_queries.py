@@ -71,11 +71,11 @@ def known_states(queries=3_000, samples=6, seed=0):
     a, b = rng.uniform(-1.0, 1.0, (2, queries))
     told = np.column_stack([0.3 + 1.2 * a, np.log(300.0) + 0.6 * b, np.full(queries, np.log(0.3))])
     odds, log_median, log_sigma = (told + rng.standard_normal((queries, 3)) * (0.7, 0.3, 0.15)).T
-    chance, median, spread = expit(odds), np.exp(log_median), np.exp(log_sigma)
+    chance, median, sigma = expit(odds), np.exp(log_median), np.exp(log_sigma)
     query = np.repeat(np.arange(queries), samples)
     noise = rng.standard_normal(len(query))
     right = rng.random(len(query)) < chance[query]
-    length = np.where(right, median[query] * np.exp(spread[query] * noise), 300.0)
+    length = np.where(right, median[query] * np.exp(sigma[query] * noise), 300.0)
     rollouts = Rollouts(
         [f"q{k}" for k in query],
         np.maximum(np.round(length), 1),

@@ -25,8 +25,8 @@ def test_a_query_is_not_harder_because_a_weak_model_was_asked():
     )
     halves = found.probability[:1_000].mean(), found.probability[1_000:].mean()
     assert halves[0] == pytest.approx(halves[1], abs=0.1)  # 0.25 apart, told naively
-    assert found.share_weight[:1_000] == pytest.approx(2 * found.share_weight[1_000:])
-    assert found.share_weight.mean() == pytest.approx(1.0)
+    assert found.probability_weight[:1_000] == pytest.approx(2 * found.probability_weight[1_000:])
+    assert found.probability_weight.mean() == pytest.approx(1.0)
 
 
 def test_lengths_are_taken_apart_into_models_and_queries():

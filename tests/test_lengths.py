@@ -249,7 +249,7 @@ def test_a_family_without_weight_is_left_out_even_where_it_is_infinite():
         (
             lambda: MixedLengths([0.1, 1.1], *[LogNormalLengths([1.0, 2.0], 0.5)] * 2),
             1,
-            "share",
+            "probability",
             1.1,
         ),
     ],

@@ -68,7 +68,7 @@ def test_every_model_knows_easy_from_hard(shipped, model):
     success, median, sigma = shipped.predict_completion([EASY, HARD], model)
     assert success[0] > success[1] + 0.04  # of the best model, 0.3 of a typical one
     assert median[1] > 2 * median[0]
-    assert ((spread > 0.05) & (spread < 1.0)).all()
+    assert ((sigma > 0.05) & (sigma < 1.0)).all()
     curves = shipped.predict([EASY, HARD], model)
     assert curves.value(200.0)[0] > curves.value(200.0)[1] + 0.4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 from joblib import effective_n_jobs
 
@@ -10,7 +11,7 @@ from clear_opt.defaults import MOST_SEED
 from clear_opt.errors import InvalidInputError
 
 
-def check_random_state(random_state: object) -> int:
+def check_random_state(random_state: Any) -> int:
     """Return a random state as the integer that it must be.
 
     scikit-learn also takes None, a `numpy.random.RandomState` or a generator. None of these can be
@@ -31,7 +32,7 @@ def check_random_state(random_state: object) -> int:
     >>> check_random_state(7)
     7
     """
-    if isinstance(random_state, Integral) and 0 <= random_state <= MOST_SEED:
+    if isinstance(random_state, Integral) and 0 <= int(random_state) <= MOST_SEED:
         return int(random_state)
     raise InvalidInputError(
         f"is not a whole number from 0 to {MOST_SEED:,}",
@@ -61,7 +62,8 @@ def thread_count(n_jobs: int | None) -> int:
     (1, 3)
     """
     if n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0):
-        return int(effective_n_jobs(n_jobs))
+        asked: Any = n_jobs  # joblib's annotation leaves out None, its documentation does not
+        return int(effective_n_jobs(asked))
     raise InvalidInputError(
         "is no number of jobs",
         column="n_jobs",
