@@ -1,9 +1,9 @@
 """All that touches MLflow: runs, logged models, the registry. It knows files and numbers only.
 
 What a predictor is, and which of two is better, is decided elsewhere (`clear_opt.training`). The
-module goes through `mlflow.MlflowClient` throughout: the fluent functions (``mlflow.start_run``,
+module uses `mlflow.MlflowClient` throughout: the fluent functions (``mlflow.start_run``,
 ``mlflow.pyfunc.log_model``) work on global state, and the caller's tracking URI, experiment and
-active run are none of our business. Needs ``clear-opt[track]``.
+active run must not change. Needs ``clear-opt[track]``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.tracking.reach import check_reachable, prepare_file, unusable
+from clear_opt.tracking.reach import (
+    check_reachable,
+    download_failed,
+    prepare_file,
+    unusable,
+)
 from clear_opt.tracking.records import LoggedRun, ModelFiles, RunRecord, Version
 from clear_opt.tracking.uris import ARTIFACTS, SCHEME, database_file, local_store, model_name, shown
 
@@ -43,7 +48,7 @@ _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def check_installed() -> None:
-    """Say what to install where MLflow is missing, before any work is done for it.
+    """Check that MLflow is installed, before any work is done for it.
 
     Raises
     ------
@@ -55,11 +60,11 @@ def check_installed() -> None:
 
 
 def store_uri(tracking_uri: str | None = None) -> str:
-    """Return the store that a call uses, once it is known that somebody answers there.
+    """Return the URI of the store that a call uses, after checking that it can be reached.
 
     Parameters
     ----------
-    tracking_uri
+    tracking_uri : str, optional
         Where the caller names one. Otherwise it is what ``mlflow.set_tracking_uri`` or the
         environment variable ``MLFLOW_TRACKING_URI`` say; otherwise the SQLite file ``mlflow.db``
         in the working directory.
@@ -69,7 +74,7 @@ def store_uri(tracking_uri: str | None = None) -> str:
     InvalidInputError
         If a SQLite store is a folder, or its folder does not exist.
     TrackingError
-        If nobody answers there within seconds, or a database's driver is not installed.
+        If it does not answer within seconds, or a database's driver is not installed.
     """
     uri = tracking_uri
     with _silence():
@@ -89,11 +94,11 @@ def log_run(
 
     Parameters
     ----------
-    record
+    record : RunRecord
         What it holds.
-    tracking_uri
+    tracking_uri : str, optional
         See `store_uri`.
-    experiment
+    experiment : str, optional
         Its experiment, made if need be; `EXPERIMENT` by default. Where neither it nor
         ``tracking_uri`` is given and ``mlflow run`` has started a run for this process, that
         run takes everything.
@@ -185,23 +190,23 @@ def version_by_alias(name: str, alias: str, *, tracking_uri: str | None = None) 
 
 
 def set_alias(version: Version, alias: str, *, tracking_uri: str | None = None) -> None:
-    """Let an alias point to a version."""
+    """Point an alias to a version."""
     with _client(tracking_uri) as client:
         client.set_registered_model_alias(version.name, alias, str(version.version))
 
 
 @contextmanager
 def download(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
-    """Fetch the predictor's own files of a logged or registered model, for the time being.
+    """Download the predictor's own files of a logged or registered model to a temporary folder.
 
-    Nothing else of the model is fetched or read: not MLflow's description of it, which may name
+    Nothing else of the model is downloaded or read: not MLflow's description of it, which may name
     any Python module to be imported, nor any pickle that lies beside.
 
     Parameters
     ----------
-    uri
+    uri : str
         ``models:/NAME@ALIAS``, ``models:/NAME/VERSION`` or ``models:/MODEL_ID``.
-    tracking_uri
+    tracking_uri : str, optional
         See `store_uri`.
 
     Yields
@@ -212,28 +217,49 @@ def download(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
     Raises
     ------
     InvalidInputError
-        If the URI is none of these, or if the model is no predictor of clear_opt.
+        If the URI is none of these, or if the model is not a predictor of clear_opt.
     TrackingError
-        If there is no such store or model, or its files cannot be fetched.
+        If there is no such store or model, or if its files cannot be downloaded; the message names
+        the cause (connection, permission, or files that are gone) and a remedy.
     """
-    model_name(uri)  # a name that is none is no reason to look for a store
+    model_name(uri)  # checked first: a malformed name is no reason to contact a store
     with tempfile.TemporaryDirectory() as scratch:
         with _client(tracking_uri, create=False) as client:
-            from mlflow.artifacts import download_artifacts, list_artifacts
-
-            data = f"{_location(client, uri).rstrip('/')}/{_DATA}"
-            store = client.tracking_uri
-            held = list_artifacts(artifact_uri=data, tracking_uri=store)
-            if not any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in held):
+            place = _location(client, uri).rstrip("/")
+            try:
+                folder = _download_from(place, scratch, client.tracking_uri)
+            except Exception as error:  # each kind of artifact store has exceptions of its own
+                raise download_failed(uri, place, error) from error
+            if folder is None:
                 raise InvalidInputError(
                     "is not a predictor that clear_opt logged",
                     column="predictor",
                     value=uri,
                     remedy="register one with clear-opt train --register",
                 )
-            place = f"{data}/{_PREDICTOR}"
-            folder = Path(download_artifacts(place, dst_path=scratch, tracking_uri=store))
         yield folder
+
+
+def _download_from(place: str, scratch: str, store: str) -> Path | None:
+    """Download the predictor's own files of a model; ``None`` where it holds others only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the model has no files at all.
+    """
+    from mlflow.artifacts import download_artifacts, list_artifacts
+
+    data = f"{place}/{_DATA}"
+    entries = list_artifacts(artifact_uri=data, tracking_uri=store)
+    if any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in entries):
+        return Path(
+            download_artifacts(f"{data}/{_PREDICTOR}", dst_path=scratch, tracking_uri=store)
+        )
+    # MLflow lists nothing, and raises nothing, where a folder is gone.
+    if not list_artifacts(artifact_uri=place, tracking_uri=store):
+        raise FileNotFoundError("there are none")
+    return None
 
 
 def _location(client: MlflowClient, uri: str) -> str:
@@ -377,7 +403,7 @@ def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[Mlflow
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Import MLflow, and let it neither warn, log nor draw: none of that was asked for."""
+    """Import MLflow with its warnings, logs and progress bars switched off."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     bars = os.environ.get(_BARS)
     with warnings.catch_warnings():
