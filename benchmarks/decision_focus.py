@@ -135,7 +135,7 @@ def from_scratch(replays: Replays, states: HeldOutStates, loss: Loss) -> np.ndar
     share = 0.0 if loss is likelihood else _SCRATCH_SHARE
     # The rates are those that suit each best, to the advantage of the losses of decisions.
     rate = 0.1 if loss is likelihood else 0.2
-    boosting = Boosting(loss, share, rate=rate, leaves=15, column_share=0.3)
+    boosting = Boosting(loss, share, learning_rate=rate, num_leaves=15, colsample_bytree=0.3)
     for i in range(len(states.state)):
         known, test = states.fold != i, states.fold == i
         start = replays.usual_states(known)[replays.model]

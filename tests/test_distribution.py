@@ -52,13 +52,15 @@ def test_intervals_cover_the_known_truth(known, learner):
         assert 0.75 < np.concatenate(values).mean() < 0.85
 
 
-def test_the_doubt_is_the_known_one(known):
+def test_the_uncertainty_is_the_known_one(known):
     """Standard deviations of what features do not tell, and of what is left within a query."""
     rollouts, _ = known[0]
-    doubt = SurgePredictor(learner=LinearLearner()).fit(rollouts.queries(), rollouts).uncertainty_
-    assert np.sqrt(np.diag(doubt.covariance)) == pytest.approx([0.7, 0.3, 0.15], rel=0.15)
+    uncertainty = (
+        SurgePredictor(learner=LinearLearner()).fit(rollouts.queries(), rollouts).uncertainty_
+    )
+    assert np.sqrt(np.diag(uncertainty.covariance)) == pytest.approx([0.7, 0.3, 0.15], rel=0.15)
     # Of the spread of log lengths around the prediction 0.3 is within and 0.3 between queries.
-    assert doubt.within == pytest.approx(np.sqrt(0.5), rel=0.05)
+    assert uncertainty.within_ratio == pytest.approx(np.sqrt(0.5), rel=0.05)
 
 
 # --- real rollouts
@@ -135,18 +137,18 @@ def test_lengths_are_quantiles_of_the_predicted_log_normal(predictor):
     assert np.log(found.length) == pytest.approx(expected)
 
 
-def test_without_repeated_rollouts_the_doubt_is_a_convention(predictor):
-    doubt = predictor.uncertainty_
-    assert doubt.learned_from == 0
-    spread = np.sqrt(np.diag(doubt.covariance))
+def test_without_repeated_rollouts_the_uncertainty_is_a_convention(predictor):
+    uncertainty = predictor.uncertainty_
+    assert uncertainty.learned_from == 0
+    spread = np.sqrt(np.diag(uncertainty.covariance))
     assert spread[0] == 1.0
     # Half of the variance of log lengths is taken to lie between queries.
-    assert doubt.within == pytest.approx(np.sqrt(0.5))
+    assert uncertainty.within_ratio == pytest.approx(np.sqrt(0.5))
     usual = np.median(predictor.predict_completion([*TEXTS[:2]] * 100).sigma)
     assert spread[1] == pytest.approx(np.sqrt(0.5) * usual, rel=0.1)
 
 
-def test_a_few_repeated_queries_do_not_teach_doubt():
+def test_a_few_repeated_queries_do_not_teach_uncertainty():
     table = two_kinds(queries=60, samples=2)
     repeated = 19
     rows = np.concatenate([np.arange(2 * repeated), np.arange(2 * repeated, 120, 2)])

@@ -109,7 +109,7 @@ def test_a_long_tail_costs_what_it_costs():
     generous = slice(3, None)  # caps beyond what most easy answers take
     truth = true_spend(False, tail=0.08)[generous]
     assert predicted_spend(predictor, False)[generous] == pytest.approx(truth, rel=0.05)
-    # Without the shape of the misses a tenth of the spend goes unforetold.
+    # Without the shape of the misses a tenth of the spend is not predicted.
     success, median, sigma = predictor.predict_completion(NEW[False], "m")
     wrong = predictor.predict_lengths(NEW[False], "m").other
     plain = MixedLengths(success, LogNormalLengths(median, sigma), wrong)
@@ -154,7 +154,7 @@ def test_a_model_with_few_wrong_answers_takes_their_length_from_the_others(own):
     for hard in (False, True):
         other = predictor.predict_lengths(NEW[hard], "few").other
         truth = 2.0 * WRONG * MEDIAN[hard]
-        assert 0.2 < other.survival(truth).mean() < 0.8  # within 0.8 spreads of the median
+        assert 0.2 < other.survival(truth).mean() < 0.8  # within 0.8 sigmas of the median
 
 
 # --- what predictions have wrong together
@@ -201,7 +201,7 @@ def test_the_error_is_the_standard_error_of_a_total():
 
 
 def test_a_model_with_few_rollouts_has_a_wider_error():
-    """However well the fit follows them: one answer alone is foretold as it was."""
+    """However well the fit follows them: one answer alone is predicted as it was."""
     usual = table(models=(("many", 1.0), ("few", 1.0)), queries=400)
     own = np.flatnonzero(usual.model == "few")
     errors = []
@@ -266,7 +266,7 @@ def test_a_folder_of_before_says_what_to_do(predictor, tmp_path):
 # --- real rollouts
 
 
-def test_spend_of_held_out_queries_is_foretold_on_average(shared_data):
+def test_spend_of_held_out_queries_is_predicted_on_average(shared_data):
     rollouts = read_rollouts(shared_data / "zeroeval_rollouts.parquet")
     own = rollouts.for_model("gpt-4o-2024-08-06")
     fold, *rest = query_folds(own.query_ids, 2, seed=0)

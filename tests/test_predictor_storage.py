@@ -203,7 +203,9 @@ def test_a_changed_byte_is_noticed(folder):
     ("change", "message"),
     [
         ({"format": "clear_opt surge predictor 99"}, "99', this version reads .* train the predi"),
-        ({"format": "clear_opt surge predictor 1"}, "this version reads"),
+        ({"format": "clear_opt surge predictor 99"}, "install a newer clear_opt, or train"),
+        ({"format": "clear_opt surge predictor 3"}, "3', this version reads .*; train the predi"),
+        ({"format": "clear_opt surge predictor 1"}, "this version reads .* with this version"),
         ({"format": None}, "this version reads"),
         ({"sha256": ["?"]}, "does not name the predictor's SHA-256"),
         ({"sha256": None}, "does not name the predictor's SHA-256"),

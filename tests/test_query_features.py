@@ -150,8 +150,8 @@ def test_default_features_of_each_kind_of_column():
 def test_default_features_of_texts_are_text_features():
     texts = ["Add 1 and 2.", "Add 3 and 4.", "Add 5 and 6."]
     table = as_table(texts)
-    columns = query_features(table, seed=3).fit_transform(table)
-    assert np.array_equal(columns, TextFeatures(seed=3).fit(texts).transform(texts))
+    columns = query_features(table, random_state=3).fit_transform(table)
+    assert np.array_equal(columns, TextFeatures(random_state=3).fit(texts).transform(texts))
 
 
 # --- prediction

@@ -33,7 +33,7 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
     ----------
     model : str
         A folder that holds a model, or its name on the Hugging Face hub. A name is looked up in
-        the local cache first, and fetched where it is not there. A relative folder counts from the
+        the local cache first, and downloaded if it is not there. A relative folder counts from the
         working directory.
     dimensions : int or None
         Principal components of the training texts' embeddings that are kept; None keeps the

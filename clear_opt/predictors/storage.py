@@ -142,10 +142,11 @@ def load_predictor(
 
     Notes
     -----
-    No file is ever unpickled. Of a registered model only the predictor's own files are fetched,
-    not what would tell MLflow's loader which module to import. The digests tell damage, not malice:
-    who can write to the folder can write a matching digest. So sizes, references, trees and arrays
-    are checked before a library reads them, and the predictor must predict something sensible.
+    No file is ever unpickled. Of a registered model only the predictor's own files are downloaded,
+    not MLflow's description of it, which names a module for its loader to import. The digests
+    detect damage, not malice: whoever can write to the folder can write a matching digest. So
+    sizes, references, trees and arrays are checked before a library reads them, and the predictor
+    must make sensible predictions.
 
     Examples
     --------

@@ -50,11 +50,11 @@ def prepare_file(uri: str, create: bool, make: Callable[[str], object]) -> None:
 
     Parameters
     ----------
-    uri
+    uri : str
         Of the store.
-    create
-        Whether it may be made.
-    make
+    create : bool
+        Whether it may be created.
+    make : callable
         Called with the URI of a file in a folder beside it, to make an empty store there.
 
     Raises

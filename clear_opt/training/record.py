@@ -1,4 +1,4 @@
-"""What a training leaves in MLflow: parameters, tables, scores, pictures and the predictor."""
+"""Log a training to MLflow: parameters, tables, scores, pictures and the predictor."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def log_training(
 
     Parameters
     ----------
-    training
-        What `train` or `score_predictor` gave.
-    tracking_uri, experiment
+    training : Training
+        What `train` or `score_predictor` returned.
+    tracking_uri, experiment : str, optional
         See `clear_opt.tracking.log_run`.
-    source
+    source : str
         Where the rollouts came from, as a note.
 
     Raises
@@ -100,11 +100,11 @@ def log_evaluation(
 
     Parameters
     ----------
-    found
-        What `clear_opt.evaluation.evaluate` gave.
-    rollouts
+    found : Evaluation
+        What `clear_opt.evaluation.evaluate` returned.
+    rollouts : Rollouts
         What it was measured on.
-    tracking_uri, experiment, source
+    tracking_uri, experiment, source : str
         As for `log_training`.
     """
     with tempfile.TemporaryDirectory() as scratch:
