@@ -289,7 +289,7 @@ def test_seed_and_threads(learner):
 @pytest.mark.parametrize(
     "random_state",
     [None, -1, 2**32, 0.5, "0", np.random.RandomState(0), np.random.default_rng(0)],
-    ids=repr,
+    ids=["none", "negative", "large", "half", "text", "RandomState", "Generator"],
 )
 def test_a_random_state_that_cannot_be_stored_is_refused(random_state):
     rollouts = two_kinds(queries=20, samples=1)
