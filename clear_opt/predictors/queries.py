@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
@@ -98,6 +99,11 @@ def query_features(table: pd.DataFrame, random_state: int = 0) -> ColumnTransfor
         )
         steps.append(("categories", indicators, categories))
     return ColumnTransformer(steps, sparse_threshold=0.0)
+
+
+def as_matrix(features: Any) -> np.ndarray:
+    """Return the output of a transformer, which may be sparse or a table, as a float64 array."""
+    return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)
 
 
 def check_columns(

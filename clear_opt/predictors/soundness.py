@@ -18,8 +18,8 @@ from clear_opt.predictors.head_fitting import TYPICAL
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.length_head import LengthHead
 from clear_opt.predictors.length_shape import LengthShape
-from clear_opt.predictors.queries import TEXT
-from clear_opt.predictors.surge_predictor import SurgePredictor, as_matrix
+from clear_opt.predictors.queries import TEXT, as_matrix
+from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
 

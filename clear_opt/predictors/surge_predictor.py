@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,9 +20,10 @@ from clear_opt.predictors.head_fitting import TYPICAL, estimate_uncertainty, fit
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, Learner
 from clear_opt.predictors.parameters import check_random_state, thread_count
-from clear_opt.predictors.queries import as_table, check_columns, query_features
+from clear_opt.predictors.queries import as_matrix, as_table, check_columns, query_features
 from clear_opt.predictors.spend_error import spend_errors
 from clear_opt.predictors.training_range import TrainingRange, features_out_of_distribution
+from clear_opt.predictors.training_table import training_table
 from clear_opt.rollouts import query_digests
 
 if TYPE_CHECKING:
@@ -139,28 +139,7 @@ class SurgePredictor(BaseEstimator):
             model is called like the head that stands for none, or if `random_state` or `n_jobs`
             cannot be used.
         """
-        table = as_table(queries)
-        if len(table) != len(rollouts.query_ids):
-            raise InvalidInputError(
-                f"has {len(table)} rows for the {len(rollouts.query_ids)} queries of the rollouts",
-                column="queries",
-                remedy="give one for each of rollouts.query_ids, in that order",
-            )
-        if not (rollouts.correct > 0).any():
-            raise InvalidInputError(
-                "has no correct rollout", column="correct", remedy="lengths need a few successes"
-            )
-        if not len(table.columns):
-            raise InvalidInputError(
-                "has no column", column="queries", remedy="add the queries' texts or features"
-            )
-        if TYPICAL in rollouts.models:
-            raise InvalidInputError(
-                "is the name of the head that stands for no model",
-                column="model",
-                value=TYPICAL,
-                remedy="call the model something else",
-            )
+        table = training_table(queries, rollouts)
         check_random_state(self.random_state)
         thread_count(self.n_jobs)
         attempts = Attempts.of(rollouts)
@@ -406,8 +385,3 @@ class SurgePredictor(BaseEstimator):
                 "leave the model out for a typical one",
             )
         return self.heads_[model]
-
-
-def as_matrix(features: Any) -> np.ndarray:
-    """Return the output of a transformer, which may be sparse or a table, as a float64 array."""
-    return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)

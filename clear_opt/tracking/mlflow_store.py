@@ -9,7 +9,6 @@ active run must not change. Needs ``clear-opt[track]``.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -21,13 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.tracking.reach import (
-    check_reachable,
-    download_failed,
-    prepare_file,
-    unusable,
-)
+from clear_opt.tracking.reach import check_reachable, download_failed, prepare_file, unusable
 from clear_opt.tracking.records import LoggedRun, ModelFiles, RunRecord, Version
+from clear_opt.tracking.silence import silence
 from clear_opt.tracking.uris import ARTIFACTS, SCHEME, database_file, local_store, model_name, shown
 
 if TYPE_CHECKING:
@@ -42,7 +37,6 @@ _PREDICTOR = "predictor"  # the folder of a predictor's own files in there
 _MODEL_NAME = "predictor"  # of the logged model
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # limits of the server
 _LONGEST_PARAM = 6000
-_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 _THERE = "RESOURCE_ALREADY_EXISTS"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -55,8 +49,12 @@ def check_installed() -> None:
     MissingExtraError
         If MLflow is not installed.
     """
-    with _silence():
-        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import mlflow  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("MLflow", "track") from error
 
 
 def store_uri(tracking_uri: str | None = None) -> str:
@@ -77,7 +75,7 @@ def store_uri(tracking_uri: str | None = None) -> str:
         If it does not answer within seconds, or a database's driver is not installed.
     """
     uri = tracking_uri
-    with _silence():
+    with _silent_mlflow():
         if uri is None:
             import mlflow
 
@@ -241,21 +239,14 @@ def download(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
 
 
 def _download_from(place: str, scratch: str, store: str) -> Path | None:
-    """Download the predictor's own files of a model; ``None`` where it holds others only.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the model has no files at all.
-    """
+    """Download the predictor's own files of a model; ``None`` where it holds only others."""
     from mlflow.artifacts import download_artifacts, list_artifacts
 
     data = f"{place}/{_DATA}"
     entries = list_artifacts(artifact_uri=data, tracking_uri=store)
     if any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in entries):
-        return Path(
-            download_artifacts(f"{data}/{_PREDICTOR}", dst_path=scratch, tracking_uri=store)
-        )
+        own = f"{data}/{_PREDICTOR}"
+        return Path(download_artifacts(own, dst_path=scratch, tracking_uri=store))
     # MLflow lists nothing, and raises nothing, where a folder is gone.
     if not list_artifacts(artifact_uri=place, tracking_uri=store):
         raise FileNotFoundError("there are none")
@@ -387,7 +378,7 @@ def _log_numbers(client: MlflowClient, record: RunRecord, run_id: str, model_id:
 def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[MlflowClient]:
     """Return a client of a store, made only on ``create``; MLflow's errors become one of ours."""
     uri = store_uri(tracking_uri)
-    with _silence():
+    with _silent_mlflow():
         from alembic.util import CommandError
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -402,24 +393,8 @@ def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[Mlflow
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Import MLflow with its warnings, logs and progress bars switched off."""
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    bars = os.environ.get(_BARS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import mlflow  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("MLflow", "track") from error
-        levels = [logger.level for logger in loggers]
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.CRITICAL)
-            os.environ[_BARS] = "false"
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            os.environ.pop(_BARS)
-            os.environ.update({} if bars is None else {_BARS: bars})
+def _silent_mlflow() -> Iterator[None]:
+    """Import MLflow and silence it; importing it sets up its loggers, so that comes first."""
+    check_installed()
+    with silence():
+        yield
