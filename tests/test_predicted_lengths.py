@@ -258,8 +258,8 @@ def test_a_stored_predictor_has_the_same_lengths(predictor, tmp_path):
 def test_a_folder_of_before_says_what_to_do(predictor, tmp_path):
     save_predictor(predictor, tmp_path)
     index = tmp_path / "predictor.json"
-    index.write_text(index.read_text().replace("surge predictor 3", "surge predictor 2"))
-    with pytest.raises(InvalidInputError, match=r"predictor 2', this version reads .*again"):
+    index.write_text(index.read_text().replace("surge predictor 4", "surge predictor 3"))
+    with pytest.raises(InvalidInputError, match=r"predictor 3', this version reads .*again"):
         load_predictor(tmp_path)
 
 
