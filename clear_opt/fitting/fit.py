@@ -49,10 +49,10 @@ def fit_curves(
         Rollouts of one model, any number per query. A ``correct`` strictly between 0 and 1 is a
         probability: the row counts that much as right and the rest as wrong.
     prior : Prior or Completion or tuple of array-like, optional
-        What is known of the queries beforehand. A `Completion`, or any triple of success
+        Prior knowledge of the queries. A `Completion`, or any triple of success
         probability, median length in tokens and log-std, each of shape (n,) in the order of
         ``rollouts.query_ids`` or a scalar: then only its covariance is estimated. A `Prior`, such
-        as that of an earlier fit: then it is used as it is.
+        as that of an earlier fit: then it is used unchanged.
     shrink : bool
         If false, every query is fitted alone by maximum likelihood. It needs many rollouts.
 

@@ -61,7 +61,7 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
 
 
 def _objects(texts: list[str]) -> pd.Series:
-    # Told nothing, pandas makes them Arrow strings, which refuse half of a surrogate pair.
+    # Without a dtype pandas makes Arrow strings, which refuse half of a surrogate pair.
     return pd.Series(texts, dtype=object)
 
 

@@ -124,7 +124,7 @@ class JoinedTexts:
 
     def words(self) -> Found:
         """Find the words: letters, digits and underscores side by side."""
-        # There are so many that a match object for each, only to ask for its place, would tell.
+        # Words are many: a match object for each, only for its position, would be slow.
         letters = np.frombuffer(self._whole.encode("utf-32-le", "surrogatepass"), "<u4")
         known = np.flatnonzero(np.bincount(letters))
         of_word = np.zeros(int(known.max(initial=0)) + 1, dtype=bool)
