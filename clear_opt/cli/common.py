@@ -156,8 +156,8 @@ def predict_in_chunks(
 
 
 def note_outside(learned: SurgePredictor, queries: pd.DataFrame) -> None:
-    """Return how many of the queries the predictor can only guess about."""
-    outside = int(learned.outside_training(queries).sum())
+    """Report how many of the queries the predictor can only guess about."""
+    outside = int(learned.out_of_distribution(queries).sum())
     if outside:
         note(
             f"{outside:,} of {len(queries):,} queries are unlike those the predictor was trained "

@@ -83,7 +83,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of tables.")
     ] = False,
 ) -> None:
-    """Return what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
+    """Measure what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
 
     Compares uniform caps, caps proportional to predicted thresholds, the learned allocation, and
     an oracle that knows every outcome, with bootstrap intervals, calibration and regret. No model
@@ -160,7 +160,7 @@ def _learner(predictor: str | None, tracking_uri: str | None, seed: int) -> Surg
     from clear_opt.predictors import SurgePredictor, load_predictor
 
     if predictor is None:
-        return SurgePredictor(seed=seed)
+        return SurgePredictor(random_state=seed)
     return load_predictor(predictor, tracking_uri=tracking_uri)
 
 

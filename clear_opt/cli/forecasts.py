@@ -57,7 +57,7 @@ def forecasts_of(plan: Plan, table: QueryTable, asked: Asked) -> dict[str, Forec
 def _note_margin(
     offers: Sequence[PlannedOffer], found: Mapping[str, Forecast], *, learned: bool
 ) -> None:
-    """Return what the margin of a chance bound rests on, where that is little."""
+    """Note what the margin of a chance bound rests on, where that is little."""
     if not learned:
         note(
             "the margin covers how far single answers stray; what all given lengths may have wrong "

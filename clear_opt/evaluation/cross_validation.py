@@ -54,7 +54,7 @@ class Batch:
     curves
         The predicted curve of each of ``rollouts.query_ids``.
     completion
-        Predicted success probability, median length and log-spread, each of shape (n,); or
+        Predicted success probability, median length and log-std, each of shape (n,); or
         ``None`` where the predictor gives none.
     chances, lengths
         Predicted completion curves and completion lengths, where they were asked for.
