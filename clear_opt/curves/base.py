@@ -93,6 +93,16 @@ class Curve(PerQuery, ABC):
         """Smallest cap with the greatest value (in float64), tokens, shape (n,)."""
 
     @property
+    def saturates(self) -> bool:
+        """Whether the curve approaches its height without end, so that its peak is rounding's."""
+        return False
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether the curve is straight between its `corners`."""
+        return False
+
+    @property
     def corners(self) -> Array:
         """Caps at which the slope may jump before the peak, tokens, shape (n, k)."""
         return self.threshold[:, None]

@@ -51,6 +51,11 @@ class Sigmoid(Curve):
         return xp.where(convex, touch, start)
 
     @property
+    def saturates(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def threshold(self) -> Array:
         """Inflection point, tokens, shape (n,): the curve is concave from here on."""
         return self._tokens(self._inflection())

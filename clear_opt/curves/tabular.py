@@ -122,6 +122,11 @@ class TabularCurve(Curve):
         return xp.take_along_axis(self.grid, self.values.argmax(axis=1)[:, None], axis=1)[:, 0]
 
     @property
+    def piecewise_linear(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def corners(self) -> Array:
         """The grid, tokens, shape (n, m)."""
         return self.grid

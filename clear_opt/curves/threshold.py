@@ -59,7 +59,6 @@ class ThresholdCurve(Curve):
     beyond_peak: BeyondPeak = field(default="plateau", metadata=STATIC)
 
     _slope_at_threshold = 1.0  # s'(0), so that alpha = h * beta * s'(0)
-    _straight = False  # whether s is a line up to its peak, its own chord from anywhere below
 
     def __post_init__(self) -> None:
         if self.beyond_peak not in get_args(BeyondPeak):
@@ -186,7 +185,7 @@ class ThresholdCurve(Curve):
         limit = self._slope_at_threshold
         slope = price * limit / self.alpha
         y = self._shape_response(xp.minimum(slope, limit))
-        if self._straight:  # a curved shape comes down to zero by itself
+        if self.piecewise_linear:  # a curved shape comes down to zero by itself
             y = xp.where(slope > limit, 0.0, y)
         return self.tau + y / self.beta
 
@@ -195,7 +194,7 @@ class ThresholdCurve(Curve):
         xp = namespace(self.tau, start)
         gap = self.beta * (self.tau - start)
         y = select(gap > 0, gap, 0.0, 1.0, self._shape_tangent)
-        concave = xp.maximum(start, self.peak) if self._straight else start + 0.0 * self.tau
+        concave = xp.maximum(start, self.peak) if self.piecewise_linear else start + 0.0 * self.tau
         return xp.where(gap > 0, self.tau + y / self.beta, concave)
 
     @property

@@ -23,7 +23,16 @@ class Triangular(ThresholdCurve):
     """
 
     _slope_at_threshold = 1.0
-    _straight = True
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def corners(self) -> Array:
+        """Threshold and peak, tokens, shape (n, 2)."""
+        return namespace(self.threshold).stack([self.threshold, self.peak], axis=1)
 
     def _shape(self, y: Array) -> Array:
         xp = namespace(y)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.curves import Hill, Logistic
 from clear_opt.datasets.random_problems import FAMILIES
 from clear_opt.errors import InvalidInputError
 from clear_opt.lengths import LogNormalLengths
@@ -115,9 +114,8 @@ def _offer(rng: np.random.Generator, name: str, n: int, family: str, basis: Basi
 def _useful(offer: Offer) -> np.ndarray:
     """Return caps that are plenty, tokens, shape (n,): saturating families never quite peak."""
     peak, threshold = np.asarray(offer.curves.peak), np.asarray(offer.curves.threshold)
-    if isinstance(offer.curves, Hill | Logistic):
-        return np.minimum(peak, 20.0 * threshold + 100.0)
-    return peak
+    plenty = 20.0 * threshold + 100.0
+    return np.minimum(peak, plenty) if offer.curves.saturates else peak
 
 
 def _shape(rng: np.random.Generator, n: int, useful: np.ndarray) -> dict[str, Any]:

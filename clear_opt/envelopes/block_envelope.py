@@ -108,6 +108,11 @@ class BlockEnvelope(CurveEnvelope):
     block: int = field(metadata=STATIC)
 
     @property
+    def on_blocks(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def end(self) -> Array:
         """The first block of greatest value up to the ceiling, tokens, shape (n,)."""
         return self.last

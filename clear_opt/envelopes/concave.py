@@ -84,6 +84,19 @@ class Envelope(ABC):
     def breakpoints(self) -> Array:
         """Prices at which demand may jump, shape (k,), in no order."""
 
+    def own_curves(self) -> Curve | None:
+        """Return the curves that the envelope asks itself; ``None`` where it holds points only."""
+        return None
+
+    def vertices(self) -> Hull | None:
+        """Return the finitely many points that the envelope joins; ``None`` where it is curved."""
+        return None
+
+    @property
+    def on_blocks(self) -> bool:
+        """Whether it is the envelope of whole blocks instead of real-valued caps."""
+        return False
+
     @property
     def max_breakeven_price(self) -> float:
         """Highest abandonment price: from here on nobody is worth a token beyond the floor."""
@@ -198,6 +211,10 @@ class CurveEnvelope(PerQuery, Envelope):
     tangent: Array
     abandonment_price: Array
 
+    def own_curves(self) -> Curve:
+        """Return the curves."""
+        return self.curves
+
     @abstractmethod
     def funded_caps(self, price: Array, count: int | None = None) -> Array:
         """Return the response, tokens, of queries whose abandonment price is above ``price``.
@@ -271,6 +288,10 @@ class HullEnvelope(Envelope):
     """An upper hull: straight lines between vertices, for curves known at points only."""
 
     hull: Hull
+
+    def vertices(self) -> Hull:
+        """Return the hull."""
+        return self.hull
 
     def value(self, tokens: Array) -> Array:
         """Return the hull, weighted success, shape (n,), at ``tokens`` in [start, end]."""

@@ -29,7 +29,7 @@ Policy = Callable[[AllocationProblem], Allocation]
 
 
 def uniform(problem: AllocationProblem) -> Allocation:
-    """Return every query the same cap, within floors and ceilings.
+    """Return the same cap for every query, within floors and ceilings.
 
     Examples
     --------

@@ -26,7 +26,7 @@ from clear_opt._numerics.chunked import map_chunked, max_chunked
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
 from clear_opt.envelopes.block_envelope import envelope_on_blocks
-from clear_opt.envelopes.concave import CurveEnvelope, Envelope
+from clear_opt.envelopes.concave import Envelope
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem.certificate import Certificate, Row
 
@@ -251,7 +251,7 @@ class AllocationProblem:
     @property
     def _curves_beside_envelope(self) -> Curve | None:
         """Curves where the envelope does not hold them itself: nothing is read twice."""
-        return None if isinstance(self.envelope, CurveEnvelope) else self.curves
+        return self.curves if self.envelope.own_curves() is None else None
 
     def __repr__(self) -> str:
         return (
@@ -281,8 +281,9 @@ def _utility(queries: tuple[Curve, Array, Array]) -> Array:
 def _curves(curves: Curve | None, envelope: Envelope) -> Curve:
     if curves is not None:
         return curves
-    assert isinstance(envelope, CurveEnvelope)
-    return envelope.curves
+    own = envelope.own_curves()
+    assert own is not None
+    return own
 
 
 def _best_response(envelope: Envelope, price: Array) -> Array:

@@ -9,7 +9,7 @@ the value, the implicit function theorem those of the price. docs/gradients.md h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt._numerics.arrays import as_number, as_numbers, refuse_missing, repeated
 from clear_opt._numerics.precision import own_settings, refuse_fork
 from clear_opt.curves import Curve
-from clear_opt.envelopes.concave import Envelope, HullEnvelope, TangentEnvelope, concave_envelope
+from clear_opt.envelopes.concave import CurveEnvelope, Envelope, concave_envelope
 from clear_opt.solvers.budget.traced_price import clearing_price
 
 _ROUNDING = 32  # units in the last place within which two prices count as one
@@ -198,8 +198,9 @@ def _optimum(
 def _sides(envelope: Envelope, price: jax.Array) -> _Sides:
     """Tell who is funded on both sides of a price, in spite of its last digits."""
     margin = _ROUNDING * jnp.finfo(price.dtype).eps * price
-    if isinstance(envelope, HullEnvelope):
-        slopes = envelope.hull.slopes
+    hull = envelope.vertices()
+    if hull is not None:
+        slopes = hull.slopes
         taken = (slopes > price + margin), (slopes >= price - margin) & (slopes > 0)
         return _Sides(*(side.sum(axis=1) for side in taken))
     ceded = envelope.abandonment_price
@@ -208,20 +209,22 @@ def _sides(envelope: Envelope, price: jax.Array) -> _Sides:
 
 def _at(envelope: Envelope, price: jax.Array, funded: jax.Array) -> _Choice:
     """Return the choice of each query once it is settled who is funded."""
-    if isinstance(envelope, HullEnvelope):
+    hull, curves = envelope.vertices(), envelope.own_curves()
+    if hull is not None:
         vertex = funded[:, None]
         return _Choice(
-            jnp.take_along_axis(envelope.hull.tokens, vertex, axis=1)[:, 0],
-            jnp.take_along_axis(envelope.hull.values, vertex, axis=1)[:, 0],
+            jnp.take_along_axis(hull.tokens, vertex, axis=1)[:, 0],
+            jnp.take_along_axis(hull.values, vertex, axis=1)[:, 0],
         )
-    assert isinstance(envelope, TangentEnvelope)
+    assert curves is not None
+    weight = cast(CurveEnvelope, envelope).weight
     # Nobody asks the abandoned. They see a price at which every response has a finite slope, lest
     # an infinite one times zero become NaN.
     harmless = 0.5 * jax.lax.stop_gradient(envelope.abandonment_price)
     asked = jnp.maximum(jnp.where(funded, price, harmless), _LEAST_PRICE)
-    wanted = envelope.curves.response(asked / envelope.weight)
+    wanted = curves.response(asked / weight)
     tokens = jnp.where(funded, jnp.clip(wanted, envelope.tangent, envelope.end), envelope.start)
-    return _Choice(tokens, envelope.weight * envelope.curves.value(tokens))
+    return _Choice(tokens, weight * curves.value(tokens))
 
 
 def _price(
@@ -242,8 +245,9 @@ def _price(
 
 def _split_slope(envelope: Envelope, sides: _Sides) -> jax.Array:
     """Return the slope at which the split query breaks even; the mean, if there are several."""
-    if isinstance(envelope, HullEnvelope):
-        slopes = envelope.hull.slopes
+    hull = envelope.vertices()
+    if hull is not None:
+        slopes = hull.slopes
         segment = jnp.arange(slopes.shape[1])
         split = (segment >= sides.above[:, None]) & (segment < sides.below[:, None])
     else:

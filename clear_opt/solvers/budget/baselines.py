@@ -12,7 +12,7 @@ from clear_opt.problem import AllocationProblem
 
 
 def uniform_tokens(problem: AllocationProblem) -> np.ndarray:
-    """Return every query the same cap, within floors and ceilings: int64 tokens, shape (n,)."""
+    """Return the same cap for every query, within floors and ceilings: int64 tokens, (n,)."""
     return water_filling(problem, np.ones(len(problem)))
 
 

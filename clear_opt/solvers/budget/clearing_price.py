@@ -9,12 +9,12 @@ two evaluations then prove it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from clear_opt._numerics.root_finding import decreasing_root, middle_price
-from clear_opt.solvers.budget.demand import LISTED, BlockDemand, DemandCurve
+from clear_opt.solvers.budget.demand import LISTED, DemandCurve
 
 Measure = Literal["tokens", "value"]
 
@@ -95,13 +95,11 @@ class MarketClearing:
         self, level: float, count: int, low: float, high: float, at_low: float, at_high: float
     ) -> float:
         """Find the lowest price at which the first ``count`` steps ask for no more than a level."""
-        if isinstance(self.demand, BlockDemand):
+        if self.demand.in_blocks:
             return self._block_price(self.demand, level, count, low, high)
         return decreasing_root(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
 
-    def _block_price(
-        self, demand: BlockDemand, level: float, count: int, low: float, high: float
-    ) -> float:
+    def _block_price(self, demand: Any, level: float, count: int, low: float, high: float) -> float:
         """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
         asked = demand.tokens(count, low), demand.tokens(count, high)
         while asked[0] - asked[1] > LISTED * demand.block:

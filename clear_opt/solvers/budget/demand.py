@@ -9,13 +9,14 @@ that prefix. Everything a budget sweep asks is asked of one demand, built once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, singledispatch
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clear_opt.envelopes.block_envelope import BlockEnvelope
-from clear_opt.envelopes.concave import CurveEnvelope, HullEnvelope
+from clear_opt.envelopes.concave import CurveEnvelope, Envelope, HullEnvelope
+from clear_opt.errors import SolverError
 from clear_opt.problem import AllocationProblem
 
 LISTED = 1 << 16
@@ -81,6 +82,10 @@ class DemandCurve(ABC):
     d_value: np.ndarray
     demand_max: float
     price_min: float = 0.0
+    grows: bool = False
+    """Whether what steps have brought grows as the price falls on."""
+    in_blocks: bool = False
+    """Whether it then grows by whole blocks."""
 
     def __init__(self, problem: AllocationProblem, price: np.ndarray) -> None:
         self.problem = problem
@@ -134,9 +139,11 @@ class TangentDemand(DemandCurve):
         Envelopes of the queries that have a step, in the order of the demand, shape (s,).
     """
 
+    grows = True
+    ranked: Any
+
     def __init__(self, problem: AllocationProblem, rows: np.ndarray | None = None) -> None:
-        envelope = problem.envelope
-        assert isinstance(envelope, CurveEnvelope)
+        envelope: Any = problem.envelope
         price = envelope.abandonment_price
         rows = np.flatnonzero(price > 0) if rows is None else rows
         self.item = rows[np.argsort(-price[rows], kind="stable")]
@@ -203,9 +210,10 @@ class TangentDemand(DemandCurve):
 class BlockDemand(TangentDemand):
     """Of curves in whole blocks: beyond its tangent point a cap grows by one block at a time."""
 
+    in_blocks = True
+
     def __init__(self, problem: AllocationProblem) -> None:
         super().__init__(problem)
-        assert isinstance(self.ranked, BlockEnvelope)
         self.block = self.ranked.block
 
     def blocks_between(self, count: int, low: float, high: float) -> Blocks:
@@ -218,9 +226,7 @@ class BlockDemand(TangentDemand):
         query = np.repeat(np.arange(count), times)
         earlier = np.arange(len(query)) - np.repeat(np.cumsum(times) - times, times)
         below = fewest[query] + self.block * earlier
-        envelope = self.ranked.take(query)
-        assert isinstance(envelope, BlockEnvelope)
-        slope = envelope.slope_above(below)
+        slope = self.ranked.take(query).slope_above(below)
         order = np.argsort(-slope, kind="stable")
         return Blocks(slope[order], slope[order] * self.block)
 
@@ -251,9 +257,8 @@ class HullDemand(DemandCurve):
     """Of tabulated curves: one step per segment of a query's hull, and nothing between steps."""
 
     def __init__(self, problem: AllocationProblem) -> None:
-        envelope = problem.envelope
-        assert isinstance(envelope, HullEnvelope)
-        hull = envelope.hull
+        hull = problem.envelope.vertices()
+        assert hull is not None
         slopes = hull.slopes.ravel()
         order = np.argsort(-slopes, kind="stable")
         order = order[: int((slopes > 0).sum())]
@@ -282,8 +287,37 @@ class HullDemand(DemandCurve):
 
 
 def demand_curve(problem: AllocationProblem) -> DemandCurve:
-    """Build the demand of a problem's demand."""
-    if isinstance(problem.envelope, HullEnvelope):
-        return HullDemand(problem)
-    blocks = isinstance(problem.envelope, BlockEnvelope)
-    return BlockDemand(problem) if blocks else TangentDemand(problem)
+    """Build a problem's demand curve."""
+    return demand_of(problem.envelope, problem)
+
+
+@singledispatch
+def demand_of(envelope: Envelope, problem: AllocationProblem) -> DemandCurve:
+    """Build the demand curve of a problem with a kind of envelope.
+
+    An envelope of another kind registers its own: ``@demand_of.register``.
+
+    Raises
+    ------
+    SolverError
+        If the kind is not registered.
+    """
+    raise SolverError(
+        f"{type(envelope).__name__} has no demand curve; register one with "
+        "clear_opt.solvers.budget.demand.demand_of"
+    )
+
+
+@demand_of.register
+def _(envelope: CurveEnvelope, problem: AllocationProblem) -> DemandCurve:
+    return TangentDemand(problem)
+
+
+@demand_of.register
+def _(envelope: BlockEnvelope, problem: AllocationProblem) -> DemandCurve:
+    return BlockDemand(problem)
+
+
+@demand_of.register
+def _(envelope: HullEnvelope, problem: AllocationProblem) -> DemandCurve:
+    return HullDemand(problem)

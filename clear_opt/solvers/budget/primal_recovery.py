@@ -11,13 +11,14 @@ exchange tokens. The answer is never worse than any of these by more than the ga
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.baselines import prefix_tokens, proportional_tokens, uniform_tokens
-from clear_opt.solvers.budget.demand import DemandCurve, TangentDemand, demand_curve
+from clear_opt.solvers.budget.demand import DemandCurve, demand_curve
 from clear_opt.solvers.budget.exact import best_caps
 from clear_opt.solvers.budget.fixed_sets import solve_fixed_sets
 from clear_opt.solvers.budget.marginal_sets import round_near_break_item
@@ -48,8 +49,8 @@ def recover(
     """
     found = None
     demand = demand_curve(problem) if demand is None else demand
-    if len(problem) > EXACT_PATTERNS and isinstance(demand, TangentDemand):
-        found = round_near_break_item(problem, demand, price)
+    if len(problem) > EXACT_PATTERNS and demand.grows:
+        found = round_near_break_item(problem, cast(TangentDemand, demand), price)
     if found is None:
         margin = _order_near_break_item(problem, price)
         start = round_to_blocks(problem, _fractional_break_item(problem, price, *margin))

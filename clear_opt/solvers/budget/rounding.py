@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from clear_opt._numerics.blocks import NEARLY, ceil_to_block, floor_to_block
-from clear_opt.curves import TabularCurve
 from clear_opt.problem import AllocationProblem
 
 _ROUNDS = 64  # each hands every query at most one block; a handful is the rule
@@ -104,6 +103,6 @@ def corners_of(problem: AllocationProblem) -> np.ndarray:
     """Return caps in whole blocks worth jumping to, shape (n, k)."""
     envelope, curves = problem.envelope, problem.curves
     corners = np.maximum(envelope.tangent, envelope.min_funded)[:, None]
-    if isinstance(curves, TabularCurve):
-        corners = np.concatenate([corners, curves.grid], axis=1)
+    if curves.piecewise_linear:
+        corners = np.concatenate([corners, curves.corners], axis=1)
     return ceil_to_block(corners, problem.block)

@@ -9,6 +9,8 @@ where the price seems to be, and interpolated in between.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace
@@ -42,7 +44,6 @@ class SampledBracket(TangentDemand):
 
     def __init__(self, problem: AllocationProblem, bottom: float, top: float) -> None:
         envelope = problem.envelope
-        assert isinstance(envelope, CurveEnvelope)
         self._top, self.price_min, self.looks = top, bottom, 0
         self._logs: list[float] = []
         self._asked: list[float] = []
@@ -108,7 +109,7 @@ def clear(problem: AllocationProblem) -> tuple[DemandCurve, float]:
         Of n >= 1 queries. Of a large batch of curves the demand is a `SampledBracket`.
     """
     envelope = problem.envelope
-    if fits_in_chunk(len(problem)) or not isinstance(envelope, CurveEnvelope):
+    if fits_in_chunk(len(problem)) or envelope.vertices() is not None:
         demand = demand_curve(problem)
         return demand, MarketClearing(demand).clear(problem.spendable).price
     window = _window(problem, envelope)
@@ -125,7 +126,7 @@ def clear(problem: AllocationProblem) -> tuple[DemandCurve, float]:
     return demand, MarketClearing(demand).clear(problem.spendable).price
 
 
-def _window(problem: AllocationProblem, envelope: CurveEnvelope) -> SampledBracket | None:
+def _window(problem: AllocationProblem, envelope: Any) -> SampledBracket | None:
     """Find a narrow window that holds the clearing price; ``None`` where that is next to zero."""
     n, budget = len(problem), problem.spendable
     rows = np.random.default_rng(_SEED).integers(0, n, _SAMPLE)

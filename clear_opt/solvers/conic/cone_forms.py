@@ -9,13 +9,16 @@ turned back into success per token by the caller.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import singledispatch
+from typing import NamedTuple, cast
 
 import cvxpy as cp
 import numpy as np
 
-from clear_opt.curves import Quadratic, ShiftedSurge, TabularCurve, Triangular
+from clear_opt.curves import Curve, Quadratic, ShiftedSurge
 from clear_opt.curves.threshold import ThresholdCurve
-from clear_opt.envelopes.block_envelope import BlockEnvelope, corner_caps
+from clear_opt.envelopes.block_envelope import corner_caps
 from clear_opt.errors import SolverError
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.conic.cvxpy_terms import at_most, dual_of, numbers
@@ -121,8 +124,7 @@ class ThresholdForm(ConicForm):
         """Return the perspective of the unit shape s(y) at (rise, share), and its constraints."""
 
     def _load(self, problem: AllocationProblem, unit: float) -> None:
-        curves, envelope = problem.curves, problem.envelope
-        assert isinstance(curves, ThresholdCurve)
+        curves, envelope = cast(ThresholdCurve, problem.curves), problem.envelope
         active = envelope.abandonment_price > 0
         past = np.maximum(curves.beta * (problem.floor - curves.tau), 0.0)
         self.active = active
@@ -254,13 +256,44 @@ def corner_points(problem: AllocationProblem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _corner_caps(problem: AllocationProblem) -> np.ndarray:
-    curves, floor, ceiling = problem.curves, problem.floor, problem.ceiling
-    if isinstance(curves, TabularCurve):
-        return corner_caps(curves.grid, floor, ceiling, problem.block)
-    corners = np.column_stack([curves.threshold, curves.peak])
-    if isinstance(problem.envelope, BlockEnvelope):
+    corners, envelope = np.asarray(problem.curves.corners), problem.envelope
+    floor, ceiling = problem.floor, problem.ceiling
+    if envelope.on_blocks or envelope.vertices() is not None:
         return corner_caps(corners, floor, ceiling, problem.block)
     return np.column_stack([floor, np.clip(corners, floor[:, None], ceiling[:, None])])
+
+
+class Perspective(NamedTuple):
+    """An exact conic model of curves that rise from a threshold like one shape s(y)."""
+
+    form: type[ThresholdForm]
+    """Of a problem of one budget."""
+    constrain: Callable[..., tuple[cp.Expression, list[cp.Constraint]]]
+    """Takes shares z, rises r and a bound; returns z s(r / z) and its constraints."""
+    bound: Callable[[np.ndarray], np.ndarray]
+    """The bound for least distances above the threshold in widths."""
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """z s(r / z) from numbers."""
+
+
+@singledispatch
+def cone_form(curves: Curve) -> Perspective | None:
+    """Return the exact conic model of a family of curves, ``None`` where it has none.
+
+    A family registers its own: ``@cone_form.register``. Piecewise-linear families need none: they
+    are linear programs. Others are cut by tangents to a certified error.
+    """
+    return None
+
+
+@cone_form.register
+def _(curves: ShiftedSurge) -> Perspective | None:
+    return Perspective(SurgeForm, surge_perspective, lambda y: np.exp(-y), surge_shape)
+
+
+@cone_form.register
+def _(curves: Quadratic) -> Perspective | None:
+    return Perspective(QuadraticForm, quadratic_perspective, lambda y: y, quadratic_shape)
 
 
 def form_of(problem: AllocationProblem) -> tuple[type[ConicForm], int] | None:
@@ -268,13 +301,7 @@ def form_of(problem: AllocationProblem) -> tuple[type[ConicForm], int] | None:
 
     Where whole blocks matter (`clear_opt.envelopes.block_envelope`) curved families have none.
     """
-    curves = problem.curves
-    if isinstance(curves, Triangular | TabularCurve):
+    if problem.curves.piecewise_linear:
         return PointsForm, _corner_caps(problem).shape[1]
-    if isinstance(problem.envelope, BlockEnvelope):
-        return None
-    if isinstance(curves, ShiftedSurge):
-        return SurgeForm, 0
-    if isinstance(curves, Quadratic):
-        return QuadraticForm, 0
-    return None
+    model = None if problem.envelope.on_blocks else cone_form(problem.curves)
+    return None if model is None else (model.form, 0)

@@ -9,21 +9,15 @@ comes with its rise above the threshold, and the perspective of `cone_forms` mak
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cvxpy as cp
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from clear_opt.curves import Quadratic, ShiftedSurge, Triangular
 from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.errors import InvalidInputError
-from clear_opt.solvers.conic.cone_forms import (
-    quadratic_perspective,
-    quadratic_shape,
-    surge_perspective,
-    surge_shape,
-)
+from clear_opt.solvers.conic.cone_forms import cone_form
 from clear_opt.solvers.conic.cvxpy_terms import at_most, numbers
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.offer_responses import ContinuousChoices, OfferChoices
@@ -38,7 +32,7 @@ class Units(NamedTuple):
     """Weighted success."""
 
 
-class Block(ABC):
+class StateShares(ABC):
     """Shares of many states of one kind.
 
     Attributes
@@ -71,7 +65,7 @@ class Block(ABC):
         """Return the solved block's value in weighted success, recomputed from its variables."""
 
 
-class FixedStates(Block):
+class FixedStates(StateShares):
     """States with one use and one value each: rests, and points.
 
     Parameters
@@ -96,7 +90,7 @@ class FixedStates(Block):
         return float(self.worth @ np.clip(numbers(self.share), 0.0, 1.0))
 
 
-class RisingStates(Block):
+class RisingStates(StateShares):
     """BestResponse states of a lane whose curve is a surge or a quadratic: a share and a rise each.
 
     The rise is the share times the distance above the threshold in widths, y = beta (b - tau). It
@@ -105,8 +99,8 @@ class RisingStates(Block):
     """
 
     def __init__(self, dual: LagrangianDual, k: int, lane: ContinuousChoices, unit: Units) -> None:
-        curves = lane.curves
-        assert isinstance(curves, ThresholdCurve)
+        curves, model = cast(ThresholdCurve, lane.curves), cone_form(lane.curves)
+        assert model is not None
         self.query = query = np.flatnonzero(lane.can_fund)
         tau, beta = (np.asarray(part)[query] for part in (curves.tau, curves.beta))
         least = np.clip(beta * (lane.least[query] - tau), 0.0, 1.0)
@@ -114,12 +108,8 @@ class RisingStates(Block):
         self.height = lane.weight[query] * np.asarray(curves.height)[query]
         self.share = cp.Variable(len(query), nonneg=True)
         self.rise = cp.Variable(len(query), nonneg=True)
-        if isinstance(curves, ShiftedSurge):
-            self._shape = surge_shape
-            gain, shape = surge_perspective(self.share, self.rise, np.exp(-least))
-        else:
-            self._shape = quadratic_shape
-            gain, shape = quadratic_perspective(self.share, self.rise, least)
+        self._shape = model.value
+        gain, shape = model.constrain(self.share, self.rise, model.bound(least))
         sign = dual.sign[:, None] / unit.rows[:, None]
         rate, fixed = sign * dual.rate[:, k, query], sign * dual.fixed[:, k, query]
         self.use = (rate * tau + fixed) @ self.share + (rate / beta) @ self.rise
@@ -133,7 +123,7 @@ class RisingStates(Block):
         return float(self.height @ self._shape(share, rise))
 
 
-def blocks_of(dual: LagrangianDual, unit: Units) -> list[Block]:
+def blocks_of(dual: LagrangianDual, unit: Units) -> list[StateShares]:
     """Return all states of all queries.
 
     Raises
@@ -141,12 +131,10 @@ def blocks_of(dual: LagrangianDual, unit: Units) -> list[Block]:
     InvalidInputError
         Naming the family that has no convex program, and what to do.
     """
-    lanes = dual.free_choices
-    found: list[Block] = [_rests(dual, unit)]
+    lanes: Any = dual.free_choices
+    found: list[StateShares] = [_rests(dual, unit)]
     for k, lane in enumerate(lanes):
-        if isinstance(lane, ContinuousChoices) and isinstance(
-            lane.curves, ShiftedSurge | Quadratic
-        ):
+        if lane.table is None and not lane.curves.piecewise_linear:
             found.append(RisingStates(dual, k, lane, unit))
         else:
             found.append(_points(dual, k, lane, unit))
@@ -171,18 +159,18 @@ def check_families(dual: LagrangianDual) -> None:
             )
 
 
-def _is_exact(lane: OfferChoices) -> bool:
-    families = ShiftedSurge | Quadratic | Triangular
-    smooth = isinstance(lane, ContinuousChoices) and isinstance(lane.curves, families)
-    return smooth or lane.table is not None
+def _is_exact(lane: Any) -> bool:
+    if lane.table is not None or lane.curves.piecewise_linear:
+        return True
+    return cone_form(lane.curves) is not None
 
 
-def _rests(dual: LagrangianDual, unit: Units) -> Block:
+def _rests(dual: LagrangianDual, unit: Units) -> StateShares:
     lane, query = np.nonzero(dual.can_idle)
     return FixedStates(query, dual.idle_use[:, lane, query], dual.idle_value[lane, query], unit)
 
 
-def _points(dual: LagrangianDual, k: int, lane: OfferChoices, unit: Units) -> Block:
+def _points(dual: LagrangianDual, k: int, lane: OfferChoices, unit: Units) -> StateShares:
     """Return the funded states of a lane that has finitely many that matter."""
     if lane.table is not None:
         _, spend, variance, value, usable = lane.table

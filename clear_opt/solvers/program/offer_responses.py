@@ -17,7 +17,7 @@ import numpy as np
 
 from clear_opt._numerics.blocks import NEARLY, ceil_to_block, floor_to_block
 from clear_opt.curves import Curve
-from clear_opt.envelopes.concave import CurveEnvelope, Envelope, HullEnvelope, concave_envelope
+from clear_opt.envelopes.concave import Envelope, concave_envelope
 from clear_opt.solvers.program.funded_points import BestResponse, Points
 
 _NUDGE = 1e-6  # relative change of a price over which the slope of a response is taken
@@ -139,9 +139,9 @@ class ContinuousChoices(OfferChoices):
 
     @cached_property
     def _corners(self) -> Points | None:
-        if not isinstance(self.envelope, HullEnvelope):
+        hull = self.envelope.vertices()
+        if hull is None:
             return None
-        hull = self.envelope.hull
         usable = (hull.values > hull.values[:, :1]) & self.can_fund[:, None]
         return Points(hull.tokens, hull.tokens, np.zeros_like(hull.tokens), hull.values, usable)
 
@@ -156,7 +156,7 @@ class ContinuousChoices(OfferChoices):
 
     def committed(self, keep: np.ndarray) -> ContinuousChoices:
         """Let the response fall to the start of the concave part, a block above the floor."""
-        if not isinstance(self.envelope, CurveEnvelope):
+        if self.table is not None:
             return self
         concave = np.maximum(np.asarray(self.envelope.min_funded), self.start + self.block)
         least = np.where(keep, self.least, np.minimum(self.least, concave))
