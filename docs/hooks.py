@@ -30,6 +30,8 @@ def to_mathml(latex: str, display: bool, where: str) -> str:
     """
     # The converter knows the starred environment only; GitHub wants the one for use inside $$.
     source = latex.strip().replace("{aligned}", "{align*}")
+    if display:
+        source = re.sub(r"\\(max|min)_", r"\\\1\\limits_", source)
     mathml = convert(source, display="block" if display else "inline")
     raw = _UNKNOWN.search(mathml)
     if raw:
