@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
-from clear_opt.solvers.base import Solver
+from clear_opt.solvers.base import BaseSolver, Solver, build_allocation
 from clear_opt.solvers.budget.dual import DualSolver
 from clear_opt.solvers.reduction import SingleBudget
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from clear_opt.solvers.program.priced_caps import PricedCaps, caps_at_prices
 
 __all__ = [
+    "BaseSolver",
     "Choice",
     "ConicSolver",
     "CrossCheck",
     "DualSolver",
     "PricedCaps",
     "Solver",
+    "build_allocation",
     "caps_at_prices",
     "choose_solver",
     "cross_check",

@@ -10,7 +10,7 @@ import numpy as np
 from clear_opt._numerics.array_namespace import Array, namespace, saturating
 from clear_opt._numerics.chunked import map_chunked
 from clear_opt.envelopes.concave import Envelope
-from clear_opt.errors import InfeasibleError, SolverError
+from clear_opt.errors import InfeasibleError, InvalidInputError, SolverError
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation, Reason, Status
 from clear_opt.problem.certificate import Certificate, Row
@@ -31,8 +31,11 @@ class Solver(Protocol):
         ...
 
 
-class ReducingSolver(ABC):
-    """A solver that reduces what it can to one budget, and has two methods for the two kinds."""
+class BaseSolver(ABC):
+    """A solver to derive from: it reduces what it can to one budget, and refuses what it must.
+
+    A solver has a ``name`` and `solve_budget`; one that takes programs has `solve_program` too.
+    """
 
     @property
     @abstractmethod
@@ -66,20 +69,24 @@ class ReducingSolver(ABC):
         if isinstance(problem, Program):
             reduction = SingleBudget.apply(problem)
             if reduction is None:
-                return self._solve_program(problem, throw=throw)
+                return self.solve_program(problem, throw=throw)
             return reduction.invert(self.solve(reduction.problem, throw=throw))
         trivial = trivial_allocation(problem, solver=self.name, throw=throw)
         if trivial is not None:
             return trivial
-        return raise_for_status(self._solve_budget(problem), throw=throw)
+        return raise_for_status(self.solve_budget(problem), throw=throw)
 
     @abstractmethod
-    def _solve_budget(self, problem: AllocationProblem) -> Allocation:
-        """Solve a feasible problem of n >= 1 queries."""
+    def solve_budget(self, problem: AllocationProblem) -> Allocation:
+        """Solve a feasible problem of n >= 1 queries; `build_allocation` certifies the caps."""
 
-    @abstractmethod
-    def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
-        """Solve a program that is more than one budget of tokens."""
+    def solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        """Solve a program that is more than one budget of tokens; refused unless overridden."""
+        raise InvalidInputError(
+            "takes one offer and one budget of tokens",
+            column=f"solver {self.name!r}",
+            remedy="use solver='dual' or 'conic' for programs",
+        )
 
 
 def build_allocation(

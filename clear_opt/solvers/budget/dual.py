@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clear_opt._numerics.array_namespace import saturating
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
-from clear_opt.solvers.base import ReducingSolver, build_allocation
+from clear_opt.solvers.base import BaseSolver, build_allocation
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.budget.sampled_bracket import clear
 
@@ -20,7 +20,7 @@ def find_price(problem: AllocationProblem) -> float:
 
 
 @dataclass(frozen=True)
-class DualSolver(ReducingSolver):
+class DualSolver(BaseSolver):
     """Minimise the dual bound over the price, then recover whole tokens.
 
     Sections 5 and 6 of the mathematics say how. Works for every curve family; its time grows in
@@ -39,7 +39,7 @@ class DualSolver(ReducingSolver):
         """Name in results and messages."""
         return "dual"
 
-    def _solve_budget(self, problem: AllocationProblem) -> Allocation:
+    def solve_budget(self, problem: AllocationProblem) -> Allocation:
         begun = time.perf_counter()
         _ = problem.envelope  # built once, on first use
         built = time.perf_counter()
@@ -54,7 +54,7 @@ class DualSolver(ReducingSolver):
             solve_seconds=time.perf_counter() - built,
         )
 
-    def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
+    def solve_program(self, program: Program, *, throw: bool) -> Allocation:
         from clear_opt.solvers.program import solve_program  # brings SciPy's programs
 
         return solve_program(program, throw=throw)

@@ -18,7 +18,7 @@ import numpy as np
 from clear_opt.defaults import EXACT_PATTERNS, PATTERN_ELEMENTS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.baselines import prefix_tokens, proportional_tokens, uniform_tokens
-from clear_opt.solvers.budget.demand import DemandCurve, demand_curve
+from clear_opt.solvers.budget.demand import DemandCurve, TangentDemand, demand_curve
 from clear_opt.solvers.budget.exact import best_caps
 from clear_opt.solvers.budget.fixed_sets import solve_fixed_sets
 from clear_opt.solvers.budget.marginal_sets import round_near_break_item

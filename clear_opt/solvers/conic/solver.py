@@ -32,7 +32,7 @@ from clear_opt.defaults import (
 )
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
-from clear_opt.solvers.base import ReducingSolver, build_allocation
+from clear_opt.solvers.base import BaseSolver, build_allocation
 from clear_opt.solvers.budget.primal_recovery import recover
 from clear_opt.solvers.conic.cone_forms import ConicForm, PointsForm, ThresholdForm, form_of
 from clear_opt.solvers.conic.presolve import presolved, spread_sample
@@ -71,7 +71,7 @@ class Relaxation(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ConicSolver(ReducingSolver):
+class ConicSolver(BaseSolver):
     """Solve the convex hull of the problem by cvxpy, then recover whole tokens.
 
     Shifted surges become exponential cones, quadratics second-order cones, triangular and tabular
@@ -106,10 +106,10 @@ class ConicSolver(ReducingSolver):
         """Name in results and messages."""
         return "conic"
 
-    def _solve_budget(self, problem: AllocationProblem) -> Allocation:
+    def solve_budget(self, problem: AllocationProblem) -> Allocation:
         return self.finish(problem, self.relax(problem))
 
-    def _solve_program(self, program: Program, *, throw: bool) -> Allocation:
+    def solve_program(self, program: Program, *, throw: bool) -> Allocation:
         return solve_by_cones(program, self.backend, throw=throw)
 
     def finish(self, problem: AllocationProblem, relaxation: Relaxation) -> Allocation:
