@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clear_opt._numerics.array_namespace import Array, increasing_root, logistic, namespace, select
-from clear_opt.curves.base import require, require_height, settle
+from clear_opt.curves.base import broadcast_fields, require, require_height
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION, TANGENT_STEPS
 
@@ -42,7 +42,7 @@ class Hill(Sigmoid):
     height: Array
 
     def __post_init__(self) -> None:
-        settle(self)
+        broadcast_fields(self)
         require("half", self.half, lambda v: v > 0, "must be a number > 0", "tokens")
         require("shape", self.shape, lambda v: v >= 1, "must be a number >= 1", "raise it to 1")
         require_height(self.height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clear_opt._numerics.array_namespace import Array, logistic, namespace
-from clear_opt.curves.base import require, require_height, settle
+from clear_opt.curves.base import broadcast_fields, require, require_height
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION
 
@@ -41,7 +41,7 @@ class Logistic(Sigmoid):
     height: Array
 
     def __post_init__(self) -> None:
-        settle(self)
+        broadcast_fields(self)
         require("midpoint", self.midpoint, lambda v: v >= 0, "must be a number >= 0", "tokens")
         require("scale", self.scale, lambda v: v > 0, "must be a number > 0", "tokens")
         require_height(self.height)

@@ -13,11 +13,11 @@ from clear_opt._numerics.arrays import once, read_only
 from clear_opt.curves.base import (
     STATIC,
     Curve,
-    alike,
+    broadcast_fields,
+    broadcast_parameters,
     is_height,
     require,
     require_height,
-    settle,
 )
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
@@ -69,7 +69,7 @@ class ThresholdCurve(Curve):
                 value=self.beyond_peak,
                 remedy="use 'plateau' or 'decay'",
             )
-        settle(self)
+        broadcast_fields(self)
         require("tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens")
         require("beta", self.beta, lambda v: v > 0, "must be a number > 0", _INVERSE)
         require("beta", self.beta, _invertible, _EXTREME, _INVERSE)
@@ -132,7 +132,7 @@ class ThresholdCurve(Curve):
         >>> ShiftedSurge.from_height(tau=100.0, height=0.5, width=50.0).value(150.0)
         array([0.5])
         """
-        given = alike({"tau": tau, "height": height, "width": width})
+        given = broadcast_parameters({"tau": tau, "height": height, "width": width})
         tau, height, width = given.values()
         require_height(height)
         require("width", width, lambda v: v > 0, "must be a number > 0", _WIDTH)
