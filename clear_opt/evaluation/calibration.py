@@ -197,7 +197,7 @@ def _length_calibration(known: Forecasts) -> LengthCalibration | None:
     right = weight > 0
     if not right.any():
         return None
-    pit, weight = known.length_position()[right], weight[right]
+    pit, weight = known.length_pit()[right], weight[right]
     from_middle = np.abs(pit - 0.5)
     histogram, _ = np.histogram(pit, bins=BINS, range=(0.0, 1.0), weights=weight)
     return LengthCalibration(
@@ -209,7 +209,7 @@ def _length_calibration(known: Forecasts) -> LengthCalibration | None:
     )
 
 
-def within_table(calibration: Calibration) -> Sequence[dict[str, float]]:
+def within_cap_table(calibration: Calibration) -> Sequence[dict[str, float]]:
     """Return the calibration at each cap as rows of plain numbers, for tables and trackers."""
     rows = []
     for cap, part, curve in zip(

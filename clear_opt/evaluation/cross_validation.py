@@ -56,7 +56,7 @@ class Batch:
     completion
         Predicted success probability, median length and log-spread, each of shape (n,); or
         ``None`` where the predictor gives none.
-    chances, lengths
+    completion_curves, lengths
         Predicted completion curves and completion lengths, where they were asked for.
     """
 
@@ -64,7 +64,7 @@ class Batch:
     rollouts: Rollouts
     curves: Curve
     completion: Completion | None = None
-    chances: Curve | None = None
+    completion_curves: Curve | None = None
     lengths: Lengths | None = None
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ def cross_validated(
     *,
     folds: int = 5,
     models: Sequence[str] | None = None,
-    alone: bool = False,
+    per_model: bool = False,
     seed: int = 0,
     spend: bool = False,
 ) -> Iterator[Batch]:
@@ -97,7 +97,7 @@ def cross_validated(
         Number of folds.
     models
         Which models to predict; all of the table by default. Training uses the whole table.
-    alone
+    per_model
         Whether to train on one model's rollouts at a time instead.
     seed
         Of the folds.
@@ -113,12 +113,12 @@ def cross_validated(
     for number, fold in enumerate(parts):
         rest = np.concatenate(parts[:number] + parts[number + 1 :])
         learning, testing = rollouts.for_queries(rest), rollouts.for_queries(fold)
-        fitted = None if alone else _fit(predictor, learning)
+        fitted = None if per_model else _fit(predictor, learning)
         for model in chosen_models(rollouts, models):
             own = rows_of(testing, model)
             if own is None:
                 continue
-            if alone:
+            if per_model:
                 own_learning = rows_of(learning, model)
                 if own_learning is None:
                     raise InvalidInputError(
@@ -165,7 +165,7 @@ def predicted(
             yield _predicted(predictor, own, model, trained_models(predictor), spend)
 
 
-def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
+def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
     """Put each model's batches together, so that all of its queries share one budget.
 
     Parameters
@@ -198,11 +198,11 @@ def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
         if len(completions) == len(found):
             columns = (np.concatenate(column)[order] for column in zip(*completions, strict=True))
             completion = type(completions[0])(*columns)
-        parts_of = [(batch.curves, batch.chances, batch.lengths) for batch in found]
-        curves, chances, lengths = jax.tree_util.tree_map(
+        parts_of = [(batch.curves, batch.completion_curves, batch.lengths) for batch in found]
+        curves, completion_curves, lengths = jax.tree_util.tree_map(
             lambda column, order=order: column[order], _joined(parts_of)
         )
-        yield Batch(model, own, curves, completion, chances, lengths)
+        yield Batch(model, own, curves, completion, completion_curves, lengths)
 
 
 def _rows_for(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts:
@@ -288,6 +288,6 @@ def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str], spe
                 remedy="expected spend needs predict_lengths and predict_completion_curves, as "
                 "SurgePredictor has them",
             )
-        more["chances"] = fitted.predict_completion_curves(queries, **named)
+        more["completion_curves"] = fitted.predict_completion_curves(queries, **named)
         more["lengths"] = fitted.predict_lengths(queries, **named)
     return Batch(model, own, fitted.predict(queries, **named), completion, **more)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.replay_data import ReplayData
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,5 +83,5 @@ def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: R
     if negative.size:
         row = int(negative[0])
         raise InvalidInputError("must be >= 0", column="tokens", row=row, value=tokens[row])
-    recorded = Recorded(query_ids, rollouts)
-    return Replay(answered=recorded.answered(tokens), spend=recorded.spend(tokens))
+    replay_data = ReplayData(query_ids, rollouts)
+    return Replay(answered=replay_data.answered(tokens), spend=replay_data.spend(tokens))

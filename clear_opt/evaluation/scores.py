@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from clear_opt.evaluation.comparison import Comparison
 
 
-def efficiency(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
+def fraction_of_oracle(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
     """Return accuracy / oracle accuracy; 1 where the oracle itself gets nothing, NaN stays NaN.
 
     Examples
     --------
-    >>> efficiency(np.array([0.3, 0.0]), np.array([0.6, 0.0]))
+    >>> fraction_of_oracle(np.array([0.3, 0.0]), np.array([0.6, 0.0]))
     array([0.5, 1. ])
     """
     nothing = oracle == 0
@@ -101,14 +101,14 @@ class ModelScores:
         """Return a policy's tokens really spent per query at each budget, shape (m,)."""
         return self.spent[policy].mean(axis=0)
 
-    def efficiency(self, policy: str = "learned") -> np.ndarray:
-        """Return a policy's accuracy as a share of the oracle's, shape (m,)."""
-        return efficiency(self.accuracy(policy), self.accuracy("oracle"))
+    def oracle_fractions(self, policy: str = "learned") -> np.ndarray:
+        """Return a policy's accuracy as a fraction of the oracle's at each budget, shape (m,)."""
+        return fraction_of_oracle(self.accuracy(policy), self.accuracy("oracle"))
 
     @property
-    def triage_efficiency(self) -> float:
-        """Mean over the budgets of the learned policy's `efficiency`."""
-        return float(self.efficiency().mean())
+    def oracle_fraction(self) -> float:
+        """Fraction of oracle accuracy that the learned policy reaches, averaged over budgets."""
+        return float(self.oracle_fractions().mean())
 
     @property
     def difference(self) -> np.ndarray:
@@ -124,10 +124,10 @@ class ModelScores:
         return Regret(oracle - learned, oracle - informed, informed - learned)
 
     def __repr__(self) -> str:
-        return f"ModelScores(n={self.n}, triage_efficiency={self.triage_efficiency:.4f})"
+        return f"ModelScores(n={self.n}, oracle_fraction={self.oracle_fraction:.4f})"
 
 
-def joined(
+def join_batches(
     parts: Sequence[tuple[np.ndarray, Sequence[Comparison]]],
     budgets: Iterable[float],
     calibration: Calibration | None,

@@ -36,7 +36,7 @@ class TableError(InvalidInputError):
         What is wrong.
     path
         The file.
-    place
+    location
         Where in it, as a user counts, e.g. ``"row 3 (line 4)"``.
     query_id
         The query concerned, where it is known.
@@ -49,8 +49,8 @@ class TableError(InvalidInputError):
 
     Examples
     --------
-    >>> print(TableError("must be at least 0", path="q.csv", place="row 3", column="tau", value=-1))
-    q.csv, row 3, tau = -1: must be at least 0
+    >>> print(TableError("must be >= 0", path="q.csv", location="row 3", column="tau", value=-1))
+    q.csv, row 3, tau = -1: must be >= 0
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class TableError(InvalidInputError):
         problem: str,
         *,
         path: str | Path,
-        place: str = "",
+        location: str = "",
         query_id: str | None = None,
         column: str | None = None,
         value: object = None,
         remedy: str = "",
     ) -> None:
-        parts = [str(path), place]
+        parts = [str(path), location]
         if query_id is not None:
             parts.append(f"query_id {_shown(query_id)}")
         if column is not None:
             parts.append(column if value is None else f"{column} = {_shown(value)}")
         message = f"{', '.join(filter(None, parts))}: {problem}"
         super().__init__(_one_line(message), remedy=_one_line(remedy))
-        self.path, self.place, self.query_id = Path(path), place, query_id
+        self.path, self.location, self.query_id = Path(path), location, query_id
         self.column, self.value = column, value
 
 

@@ -60,9 +60,9 @@ def read_rollouts(
     from clear_opt.rollouts.columns import read_columns
 
     table = read_columns(path, columns, features)
-    _, _, flaws = check(table.known, table.features)
-    if flaws:
-        column, rows, problem, remedy = flaws[0]
+    _, _, violations = check(table.known, table.features)
+    if violations:
+        column, rows, problem, remedy = violations[0]
         raise table.error(problem, column, int(rows[0]), remedy)
     rollouts = Rollouts(**table.known, features=table.features)
     return rollouts if model is None else rollouts.for_model(model)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clear_opt.rollouts.columns import read_columns
-from clear_opt.rollouts.importers.imported import Imported, settle
+from clear_opt.rollouts.importers.imported import Imported, build_imported
 
 
 def import_table(
@@ -42,4 +42,4 @@ def import_table(
         model is not None and "model" in table.known
     ) else []  # fmt: skip
     named = None if features is None else list(table.features)
-    return settle(table.path, known, table.features, table.place, [], notes, named=named)
+    return build_imported(table.path, known, table.features, table.location, [], notes, named=named)
