@@ -123,11 +123,11 @@ def increasing_root(function: Callable, low: Array, high: Array, steps: int) -> 
 
     Parameters
     ----------
-    function
+    function : callable
         Maps points of shape (n,) to a pair: values and slopes, each of shape (n,).
-    low, high
+    low, high : array, shape (n,)
         Bracket, shape (n,): the function is at most zero at ``low``, at least zero at ``high``.
-    steps
+    steps : int
         Number of steps.
     """
     xp = namespace(low, high)

@@ -18,12 +18,12 @@ class Hill(Sigmoid):
 
     Parameters
     ----------
-    half
+    half : array-like, shape (n,)
         Tokens at which half the height is reached, > 0, shape (n,) or a scalar.
-    shape
+    shape : array-like, shape (n,)
         Exponent k >= 1: the larger, the sharper the threshold. (Below 1 the first token would be
         worth infinitely much.)
-    height
+    height : array-like, shape (n,)
         Success probability approached with many tokens, in (0, 1].
 
     Raises

@@ -18,11 +18,11 @@ class Logistic(Sigmoid):
 
     Parameters
     ----------
-    midpoint
+    midpoint : array-like, shape (n,)
         Inflection point, tokens >= 0, shape (n,) or a scalar.
-    scale
+    scale : array-like, shape (n,)
         Tokens per unit of the logistic function's argument, > 0.
-    height
+    height : array-like, shape (n,)
         Success probability approached with many tokens, in (0, 1].
 
     Raises

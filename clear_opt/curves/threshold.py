@@ -35,13 +35,13 @@ class ThresholdCurve(Curve):
 
     Parameters
     ----------
-    tau
+    tau : array-like, shape (n,)
         Emergence threshold, tokens >= 0, shape (n,) or a scalar.
-    alpha
+    alpha : array-like, shape (n,)
         Slope just above the threshold, success per token > 0.
-    beta
+    beta : array-like, shape (n,)
         Inverse distance from the threshold to the peak, per token > 0.
-    beyond_peak
+    beyond_peak : {"plateau", "decay"}, default="plateau"
         ``"plateau"``: the curve stays at its height (a cap: a larger one cannot hurt).
         ``"decay"``: it falls again (a generated length: over-thinking hurts). No optimal
         allocation goes past the peak, so the two differ only when other policies are scored.
@@ -117,13 +117,13 @@ class ThresholdCurve(Curve):
 
         Parameters
         ----------
-        tau
+        tau : array-like, shape (n,)
             Emergence threshold, tokens >= 0, shape (n,) or a scalar.
-        height
+        height : array-like, shape (n,)
             Success probability at the peak, in (0, 1].
-        width
+        width : array-like, shape (n,)
             Tokens from the threshold to the peak, > 0.
-        beyond_peak
+        beyond_peak : {"plateau", "decay"}, default="plateau"
             As for the class.
 
         Examples

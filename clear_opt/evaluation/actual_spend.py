@@ -21,10 +21,10 @@ class ActualSpendFrontier:
 
     Attributes
     ----------
-    spend
-        Tokens spent per query, ascending, shape (m,).
-    accuracy
-        Share of right answers at each, in [0, 1], shape (m,).
+    spend : array, shape (m,)
+        Tokens spent per query, ascending.
+    accuracy : array, shape (m,)
+        Share of right answers at each, in [0, 1].
     """
 
     spend: np.ndarray
@@ -53,12 +53,12 @@ def accuracy_at_spend(
 
     Parameters
     ----------
-    spend_per_query
+    spend_per_query : array-like, shape (m,)
         Tokens really spent per query at each budget, >= 0, shape (m,), in any order.
-    accuracy
-        Share of right answers at each, shape (m,).
-    targets
-        Spends per query, >= 0, shape (k,).
+    accuracy : array-like, shape (m,)
+        Share of right answers at each.
+    targets : array-like, shape (k,)
+        Spends per query, >= 0.
 
     Returns
     -------
@@ -95,9 +95,9 @@ def actual_spend_frontier(caps: Iterable[Any], replay_data: ReplayData) -> Actua
 
     Parameters
     ----------
-    caps
-        For each budget one cap per query, tokens, shape (m, n) or any iterable of shapes (n,).
-    replay_data
+    caps : iterable of array-like, shape (n,)
+        For each budget one cap per query, tokens.
+    replay_data : ReplayData
         What happened to the n queries.
 
     Examples

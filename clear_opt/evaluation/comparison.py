@@ -25,19 +25,19 @@ class Comparison:
 
     Attributes
     ----------
-    budget
+    budget : float
         Tokens for all caps together.
-    answered
+    answered : mapping of str to array, shape (n,)
         For each policy of `POLICY_NAMES` the share of every query's samples that are correct
-        within its cap, in [0, 1], shape (n,).
-    spend
+        within its cap, in [0, 1].
+    spend : mapping of str to array, shape (n,)
         For each policy the tokens each query would really have used, shape (n,): answers stop
         before their caps.
-    price
+    price : float
         Shadow price of the learned allocation, success per token.
-    abandoned
+    abandoned : float
         Share of the queries it does not fund, in [0, 1].
-    gap
+    gap : float
         Its certified duality gap, as a share of the dual bound.
     """
 
@@ -105,13 +105,13 @@ def compare_policies(
 
     Parameters
     ----------
-    curves
+    curves : Curve
         Predicted curves of the queries, n of them, learned without these queries.
-    query_ids
+    query_ids : sequence of str
         The queries, shape (n,), n >= 1.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model.
-    budget
+    budget : float
         Tokens for all queries together, >= 0.
 
     Raises
@@ -138,11 +138,11 @@ def compare_budgets(
 
     Parameters
     ----------
-    curves
+    curves : Curve
         Predicted curves of the queries, n of them.
-    replay_data
+    replay_data : ReplayData
         What happened to them.
-    budgets
+    budgets : iterable of float
         Each in tokens for all queries together, >= 0.
     """
     if len(curves) != len(replay_data):
@@ -182,11 +182,11 @@ def query_folds(query_ids: Sequence[str] | np.ndarray, k: int, seed: int = 0) ->
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         The queries, each once.
-    k
+    k : int
         Number of folds, between 2 and the number of queries.
-    seed
+    seed : int, default=0
         The same seed and queries give the same folds.
 
     Raises

@@ -47,17 +47,19 @@ class Batch:
 
     Attributes
     ----------
-    model
+    model : str
         Which model answers.
-    rollouts
+    rollouts : Rollouts
         What happened, of this model and these queries alone, n queries.
-    curves
+    curves : Curve
         The predicted curve of each of ``rollouts.query_ids``.
-    completion
+    completion : Completion, optional
         Predicted success probability, median length and log-spread, each of shape (n,); or
         ``None`` where the predictor gives none.
-    completion_curves, lengths
-        Predicted completion curves and completion lengths, where they were asked for.
+    completion_curves : Curve, optional
+        Predicted completion curves, where they were asked for.
+    lengths : Lengths, optional
+        Predicted completion lengths, where they were asked for.
     """
 
     model: str
@@ -89,19 +91,19 @@ def cross_validated(
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         The table.
-    predictor
-        What to train; a copy of it learns, itself it stays as it is.
-    folds
+    predictor : CurvePredictor
+        What to train: a copy is fitted, the predictor itself stays as it is.
+    folds : int, default=5
         Number of folds.
-    models
+    models : sequence of str, optional
         Which models to predict; all of the table by default. Training uses the whole table.
-    per_model
+    per_model : bool, default=False
         Whether to train on one model's rollouts at a time instead.
-    seed
-        Of the folds.
-    spend
+    seed : int, default=0
+        Seed of the folds.
+    spend : bool, default=False
         Whether completion curves and lengths are predicted too.
 
     Yields
@@ -144,14 +146,14 @@ def predicted(
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         What happened, on queries that the predictor should not have learned from.
-    predictor
+    predictor : CurvePredictor
         A fitted predictor. A model it was trained on is asked for by name; of other models it
         gives its typical curves.
-    models
+    models : sequence of str, optional
         Which models to predict; all of the table by default.
-    spend
+    spend : bool, default=False
         Whether completion curves and lengths are predicted too.
 
     Yields
@@ -170,9 +172,9 @@ def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[
 
     Parameters
     ----------
-    batches
+    batches : iterable of Batch
         Predictions for parts of each model's queries, as `cross_validated` gives them.
-    rollouts
+    rollouts : Rollouts
         The table they are of.
 
     Yields

@@ -46,33 +46,35 @@ def evaluate(
 
     Parameters
     ----------
-    rollouts
-        What happened; with several models in the table, each is evaluated on its own queries.
-    predictor
+    rollouts : Rollouts
+        Recorded outcomes; with several models in the table, each is evaluated on its own queries.
+    predictor : CurvePredictor
         What to evaluate: see `CurvePredictor`. With ``folds`` it is trained anew on copies;
         without, it must be fitted.
-    budgets
+    budgets : sequence of float, optional
         Tokens per query, > 0.
-    folds
+    folds : int or None, default=5
         Cross-validation: the queries are dealt into this many folds, the same for all models, and
         each is predicted by what was learned from the others. ``None`` scores the predictor as it
         is.
-    models
+    models : sequence of str, optional
         Which models to evaluate; all by default. Training takes the whole table all the same.
-    per_model
+    per_model : bool, default=False
         Whether to train on each model's rollouts alone.
-    features
+    features : sequence of str, optional
         Which features of the table to learn from, whatever they are. By default all but those that
         are outcomes: see `clear_opt.rollouts.outcome_features`.
-    batch
+    batch : {"model", "fold"}, default="model"
         Which queries share a budget: all of a ``"model"``, so that the oracle, and uniform caps,
         depend on no fold; or those of a model in each ``"fold"``, so that a batch is predicted by
         one and the same predictor.
-    seed
-        Of the folds and of the bootstrap.
-    draws, level
-        Of the bootstrap: see `clear_opt.evaluation.bootstrap`.
-    on_step
+    seed : int, default=0
+        Seed of the folds and of the bootstrap.
+    draws : int, optional
+        Resamples of the bootstrap: see `clear_opt.evaluation.bootstrap`.
+    level : float, optional
+        Level of its intervals.
+    on_step : callable, optional
         Called after each step with the number done and the number there are.
 
     Returns
@@ -143,15 +145,21 @@ def score(
 
     Parameters
     ----------
-    batches
+    batches : iterable of Batch
         Predictions; those of one model are put together, in any order.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    seed, draws, level
-        Of the bootstrap.
-    settings, data, notes
-        What the evaluation says about itself.
-    on_step
+    seed : int, default=0
+        Seed of the bootstrap.
+    draws : int, optional
+        Its number of resamples.
+    level : float, optional
+        Level of its intervals.
+    settings, data : mapping of str to Any, optional
+        How the evaluation was made, and on what.
+    notes : sequence of str, optional
+        Caveats, in sentences.
+    on_step : callable, optional
         Called after each batch.
     """
     amounts = check_budgets(budgets)

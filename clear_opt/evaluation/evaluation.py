@@ -34,20 +34,20 @@ class Evaluation:
 
     Attributes
     ----------
-    models
+    models : mapping of str to ModelScores
         Scores by model, in alphabetical order.
-    budgets
-        Tokens per query, ascending, shape (m,).
-    calibration
+    budgets : array, shape (m,)
+        Tokens per query, ascending.
+    calibration : Calibration or None
         Of the predictions for all models together; ``None`` where the predictor predicts curves
         alone.
-    intervals
+    intervals : Intervals
         Bootstrap intervals over the queries.
-    settings
+    settings : mapping of str to Any
         How the evaluation was made.
-    data
+    data : mapping of str to Any
         What it was made on: see `clear_opt.evaluation.describe`.
-    notes
+    notes : tuple of str, optional
         What a reader must know besides, in sentences.
     """
 

@@ -19,7 +19,7 @@ _MIN_SPREAD = 1e-9  # of log lengths: a prediction without any spread is a step
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Forecasts:
-    """Predictions and outcomes of r rollouts; arrays of shape (r,) unless said otherwise.
+    """Predictions and outcomes of r rollouts.
 
     The samples of a query weigh 1 together. Where rollouts of a model were cut off, whatever is
     asked of it is asked within the greatest length at which one was: its horizon. What would
@@ -27,22 +27,22 @@ class Forecasts:
 
     Attributes
     ----------
-    success, median, spread
+    success, median, spread : array, shape (r,)
         Predicted probability of a right answer, median length of right answers, log-spread.
-    curve
-        Value of the predicted utility curve at each cap, shape (r, caps).
-    correct, length
+    curve : array, shape (r, caps)
+        Value of the predicted utility curve at each cap.
+    correct, length : array, shape (r,)
         What happened.
-    weight
+    weight : array, shape (r,)
         One over the number of the query's samples.
-    truncated
+    truncated : array, shape (r,)
         Whether the rollout was cut off.
-    horizon
+    horizon : array, shape (r,)
         Greatest length at which a rollout of the model was cut off, tokens; infinite where none
         was.
-    group
+    group : array, shape (r,)
         Number of the model.
-    caps
+    caps : tuple of float
         Tokens, ascending.
     """
 

@@ -24,9 +24,9 @@ class Replay:
 
     Attributes
     ----------
-    answered
-        Share of each query's samples that are correct within its cap, in [0, 1], shape (n,).
-    spend
+    answered : array, shape (n,)
+        Share of each query's samples that are correct within its cap, in [0, 1].
+    spend : array, shape (n,)
         Tokens each query would have used, ``min(n_tokens, cap)`` averaged over its samples;
         shape (n,).
     """
@@ -54,11 +54,11 @@ def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: R
 
     Parameters
     ----------
-    tokens
-        Caps in tokens, >= 0, shape (n,).
-    query_ids
+    tokens : array-like, shape (n,)
+        Caps in tokens, >= 0.
+    query_ids : sequence of str
         The queries the caps belong to, n of them; one may occur several times.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model: see ``Rollouts.for_model``. Several rows of a query count as
         samples.
 

@@ -19,9 +19,9 @@ class ReplayData:
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         The queries, n of them; one may occur several times.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model: see ``Rollouts.for_model``. Several rows of a query count as
         samples.
 

@@ -30,12 +30,12 @@ class ModelIntervals:
 
     Attributes
     ----------
-    accuracy
-        Of each policy's accuracy, shape (m, 2).
-    difference
-        Of learned minus uniform, shape (m, 2).
-    oracle_fraction
-        Of the fraction of oracle accuracy that the learned policy reaches, shape (2,).
+    accuracy : mapping of str to array, shape (m, 2)
+        Of each policy's accuracy.
+    difference : array, shape (m, 2)
+        Of learned minus uniform.
+    oracle_fraction : array, shape (2,)
+        Of the fraction of oracle accuracy that the learned policy reaches.
     """
 
     accuracy: Mapping[str, np.ndarray]
@@ -54,12 +54,14 @@ class Intervals:
 
     Attributes
     ----------
-    models
+    models : mapping of str to ModelIntervals
         Of each model.
-    mean
+    mean : ModelIntervals
         Of the means over the models.
-    level, draws, seed
-        What they were made with.
+    level : float
+        Share of the resamples that an interval holds.
+    draws, seed : int
+        Number of resamples and seed.
     """
 
     models: Mapping[str, ModelIntervals]
@@ -84,13 +86,13 @@ def bootstrap(
 
     Parameters
     ----------
-    models
+    models : mapping of str to ModelScores
         Scores by model. A query is one and the same wherever it has the same name.
-    draws
+    draws : int, optional
         Number of resamples.
-    level
+    level : float, optional
         Share of the draws that an interval holds, in (0, 1).
-    seed
+    seed : int, default=0
         The same seed gives the same intervals.
 
     Notes

@@ -33,13 +33,13 @@ class Regret:
 
     Attributes
     ----------
-    total
+    total : array, shape (m,)
         Oracle minus learned, shape (m,) for m budgets.
-    allocation
+    allocation : array, shape (m,)
         Oracle minus the shadow price on the curves that were recorded: what the solver loses
         though it is told everything. With several samples per query the oracle itself is exact
         only up to one step, so this may be a trifle below zero.
-    prediction
+    prediction : array, shape (m,)
         The shadow price on the recorded curves minus learned: what not knowing them costs.
     """
 
@@ -60,22 +60,22 @@ class ModelScores:
 
     Attributes
     ----------
-    query_ids
+    query_ids : array, shape (n,)
         The queries, shape (n,), in the order in which they were scored.
-    budgets
-        Tokens per query, ascending, shape (m,).
-    answered
+    budgets : array, shape (m,)
+        Tokens per query, ascending.
+    answered : mapping of str to array, shape (n, m)
         For each of `POLICY_NAMES` the share of each query's samples that are correct within its
-        cap, shape (n, m).
-    spent
-        For each policy the tokens each query would really have used, shape (n, m).
-    price, abandoned
+        cap.
+    spent : mapping of str to array, shape (n, m)
+        For each policy the tokens each query would really have used.
+    price, abandoned : array, shape (m,)
         Shadow price of the learned allocation and share of queries it does not fund, averaged
-        over the batches by their number of queries, shape (m,).
-    gap
+        over the batches by their number of queries.
+    gap : array, shape (m,)
         Certified duality gap of the learned allocation as a share of its dual bound, the widest
-        of the batches, shape (m,).
-    calibration
+        of the batches.
+    calibration : Calibration, optional
         Of the predictions; ``None`` where the predictor predicts curves alone.
     """
 
@@ -136,11 +136,11 @@ def join_batches(
 
     Parameters
     ----------
-    parts
+    parts : sequence of (array, sequence of Comparison)
         For each batch its query ids and one comparison per budget.
-    budgets
+    budgets : iterable of float
         Tokens per query, ascending.
-    calibration
+    calibration : Calibration or None
         Of the predictions over all batches.
     """
     size = np.array([len(ids) for ids, _ in parts], dtype=np.float64)

@@ -37,14 +37,16 @@ class SpendEvaluation:
 
     Attributes
     ----------
-    budgets
-        Tokens really spent per query, ascending, shape (m,).
-    frontiers
+    budgets : array, shape (m,)
+        Tokens really spent per query, ascending.
+    frontiers : mapping of str to mapping of str to ActualSpendFrontier
         For each model, by name, the `ActualSpendFrontier` of each of `SPEND_POLICIES`.
-    queries
+    queries : mapping of str to int
         Number of queries of each model.
-    settings, data, notes
-        How it was made, on what, and what a reader must know besides.
+    settings, data : mapping of str to Any
+        How it was made, and on what.
+    notes : tuple of str
+        Caveats, in sentences.
     """
 
     budgets: np.ndarray
@@ -117,12 +119,14 @@ def evaluate_spend(
 
     Parameters
     ----------
-    rollouts, folds, models, per_model, features, seed, on_step
+    rollouts : Rollouts
         As for `evaluate`.
-    predictor
+    predictor : CurvePredictor
         As for `evaluate`; it must have ``predict_lengths`` and ``predict_completion_curves``.
-    budgets
+    budgets : sequence of float, optional
         Tokens really spent per query, > 0.
+    folds, models, per_model, features, seed, on_step : optional
+        As for `evaluate`.
 
     Raises
     ------

@@ -20,8 +20,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
     Parameters
     ----------
-    evaluation
-        What to tell.
+    evaluation : Evaluation
+        The evaluation to convert.
 
     Returns
     -------

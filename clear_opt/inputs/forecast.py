@@ -41,13 +41,13 @@ def forecast(
 
     Parameters
     ----------
-    predictor
+    predictor : SurgePredictor
         A fitted `clear_opt.predictors.SurgePredictor`.
-    queries
+    queries : DataFrame
         Texts, or a table with the columns of training.
-    model
+    model : str, optional
         Whose answers; ``None`` for a typical model.
-    basis
+    basis : {"reserved", "expected"}, default="reserved"
         In the reserved basis a surge says where to stop. In the expected basis a cap that is not
         used costs nothing, so the completion curve itself is given, and the lengths beside it.
 

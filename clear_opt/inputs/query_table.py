@@ -33,25 +33,25 @@ class QueryTable:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    query_ids
+    query_ids : tuple of str
         Name of each query, unique.
-    texts
+    texts : tuple of str or None
         Text of each query, or ``None`` where the table gives curves or has no texts.
-    curves
+    curves : ShiftedSurge or None
         Curve of each query, or ``None`` where the table gives texts.
-    lengths
+    lengths : LogNormalLengths or None
         Completion length of each query, or ``None`` where the table gives none.
-    weight
+    weight : array
         What a right answer is worth, > 0.
-    floor, ceiling
+    floor, ceiling : array
         Fewest and most tokens a query may get; the ceiling is infinite where there is none.
-    unused_columns
+    unused_columns : tuple of str
         Columns of the file that nothing was read from.
-    locations
+    locations : tuple of str
         Where each query stands in the file, for messages.
-    records
+    records : Records
         The rows of the file as they were read.
     """
 
@@ -74,9 +74,9 @@ class QueryTable:
 
         Parameters
         ----------
-        columns
+        columns : sequence of str
             Their names: ``text``, and others that hold numbers or categories.
-        categories
+        categories : mapping of str to Collection, optional
             Those that held categories in training, with the categories; then all others held
             numbers. ``None`` where nothing is known: the columns say themselves what they hold.
 
@@ -116,11 +116,11 @@ class QueryTable:
 
         Parameters
         ----------
-        curves
+        curves : ShiftedSurge
             One curve per query, the table's own or predicted.
-        budget
+        budget : float
             Tokens, >= 0.
-        block
+        block : int, default=1
             Caps are multiples of this many tokens.
 
         Raises
@@ -153,7 +153,7 @@ class QueryTable:
 
         Parameters
         ----------
-        column
+        column : str
             Its name; whole numbers count as names.
 
         Raises
@@ -195,17 +195,17 @@ def read_queries(
 
     Parameters
     ----------
-    path
+    path : str or Path
         JSON Lines, CSV or Parquet (see `read_records`) with the column ``query_id`` (unique) and
         either ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``), or what a predictor
         makes a curve of: ``text`` and columns of numbers or categories. Optional ``weight``,
         ``floor``, ``ceiling``; beside curves ``length_median`` and ``length_spread`` of log-normal
         completion lengths. Where every row has a curve, texts are not used.
-    floor
+    floor : float, default=0.0
         Fewest tokens of queries whose row names none, >= 0.
-    ceiling
+    ceiling : float, optional
         Most tokens of queries whose row names none; ``None`` for no limit.
-    text_only
+    text_only : bool, default=False
         Whether only names and what describes the queries are wanted, no curves and no limits.
 
     Returns

@@ -45,7 +45,7 @@ def read_plan(path: str | Path) -> Plan:
 
     Parameters
     ----------
-    path
+    path : str or Path
         A ``.toml`` or ``.json`` file with the fields of `Plan`; ``offers``, ``limits``,
         ``guarantees`` and ``funded_shares`` are lists of tables.
 

@@ -36,11 +36,11 @@ def parse_json(text: str, *, path: str | Path, location: str = "", remedy: str =
 
     Parameters
     ----------
-    text
+    text : str
         The text; ``NaN`` and ``Infinity`` are read as Python's own writer spells them.
     path, location
         Where it stands, for messages.
-    remedy
+    remedy : str, optional
         What to do about a text that is no JSON.
 
     Raises

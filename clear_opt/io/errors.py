@@ -32,19 +32,19 @@ class TableError(InvalidInputError):
 
     Parameters
     ----------
-    problem
+    problem : str
         What is wrong.
-    path
+    path : str or Path
         The file.
-    location
+    location : str, default=""
         Where in it, as a user counts, e.g. ``"row 3 (line 4)"``.
-    query_id
+    query_id : str, optional
         The query concerned, where it is known.
-    column
+    column : str, optional
         The column concerned.
-    value
+    value : object, optional
         The offending value; left out where there is none.
-    remedy
+    remedy : str, default=""
         What the user can do.
 
     Examples

@@ -44,9 +44,9 @@ def read_bytes(path: str | Path, *, largest: int = LARGEST) -> bytes:
 
     Parameters
     ----------
-    path
+    path : str or Path
         The file.
-    largest
+    largest : int, optional
         Bytes beyond which it is refused, unread.
 
     Raises

@@ -35,15 +35,15 @@ class Records:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    columns
+    columns : tuple of str
         Every column of the table, in order of first appearance.
-    rows
+    rows : tuple of Record
         The rows, in order.
-    has_types
+    has_types : bool
         Whether values came with their types (JSON, Parquet); in CSV everything is text.
-    labels
+    labels : tuple of str, optional
         Those of the columns that number or name the rows, such as pandas' index.
     """
 
@@ -62,7 +62,7 @@ def read_records(path: str | Path) -> Records:
 
     Parameters
     ----------
-    path
+    path : str or Path
         JSON Lines (``.jsonl``, ``.ndjson``), CSV (``.csv``, commas, one header line) or Parquet
         (``.parquet``). Text is UTF-8, with or without a byte order mark; blank lines are skipped.
 

@@ -72,9 +72,9 @@ def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
 
     Parameters
     ----------
-    columns
+    columns : mapping of str to array-like
         Values of `REQUIRED` and of any of `OPTIONAL`, each of shape (rows,).
-    features
+    features : mapping of str to array-like
         Values of the other columns, by name.
 
     Returns

@@ -31,15 +31,15 @@ class FileColumns:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    known
+    known : dict of str to array, shape (rows,)
         Values of `REQUIRED` and `OPTIONAL` columns, each of shape (rows,).
-    features
+    features : dict of str to array
         Values of the other columns that were asked for.
-    location
+    location : callable
         Maps a row to its location in the file, as a user counts.
-    theirs
+    theirs : dict of str to str
         What the file calls a column.
     """
 
@@ -130,13 +130,13 @@ def typed_column(
 
     Parameters
     ----------
-    records
+    records : Records
         The rows.
-    theirs
+    theirs : str
         What the file calls the column.
-    ours
+    ours : str or None
         The table's column, or ``None`` for a feature.
-    category
+    category : bool, optional
         Whether the feature holds categories, where the file does not say: in a CSV a number may be
         the name of one. ``None`` takes a column of numbers alone for numbers.
 

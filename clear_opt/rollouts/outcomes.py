@@ -100,9 +100,9 @@ def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         The table.
-    features
+    features : sequence of str, optional
         The features to keep, whatever they are; by default all that `outcome_features` does not
         find.
 

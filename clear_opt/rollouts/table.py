@@ -30,27 +30,27 @@ class Rollouts:
 
     Parameters
     ----------
-    query_id
+    query_id : array-like, shape (rows,)
         Which query, text. Rows of one query may be several samples or several models.
-    n_tokens
+    n_tokens : array-like, shape (rows,)
         Length of the completion in whole tokens, >= 0.
-    correct
+    correct : array-like, shape (rows,)
         Whether the answer was right, or the probability that it was, in [0, 1]; 0 on truncated
         rows.
-    text
+    text : array-like, shape (rows,), optional
         The query's text, the same on every row of a query.
-    model
+    model : array-like, shape (rows,), optional
         Which model answered.
-    sample
+    sample : array-like, shape (rows,), optional
         Number of the sample among those of one query and model.
-    truncated
+    truncated : array-like, shape (rows,), optional
         Whether the generation was cut off, so that ``n_tokens`` is only a lower bound. If it is
         not given but ``cap`` is, rows with ``n_tokens == cap`` and ``correct == 0`` are truncated.
-    source
+    source : array-like, shape (rows,), optional
         Where the query comes from, e.g. the name of a benchmark.
-    cap
+    cap : array-like, shape (rows,), optional
         The most tokens the generation could use, whole, >= 1; ``n_tokens`` does not exceed it.
-    features
+    features : mapping of str to array-like, optional
         Anything else known about the queries: name to values. Numbers become float64, with NaN
         where one is missing; texts become objects, with None where one is missing.
 
@@ -217,7 +217,7 @@ class Rollouts:
 
         Parameters
         ----------
-        query_ids
+        query_ids : sequence of str
             The queries, n of them; one may occur several times.
 
         Returns

@@ -50,9 +50,9 @@ def answers_of(row: dict[str, Any], cap: int | None) -> Answers:
 
     Parameters
     ----------
-    row
+    row : dict of str to Any
         The row, with ``response`` (``status_code`` and ``body``) and ``error``.
-    cap
+    cap : int or None
         Most tokens of one answer, if the request names it.
 
     Raises

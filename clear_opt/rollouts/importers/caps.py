@@ -33,9 +33,9 @@ def fit_caps(
 
     Parameters
     ----------
-    columns
+    columns : mapping of str to array
         As a table has them, before they are checked; a cap is None or NaN where it is not known.
-    location
+    location : callable
         Maps a row to its location in the source.
 
     Returns

@@ -36,13 +36,13 @@ class Imported:
 
     Attributes
     ----------
-    source
+    source : Path
         The file or folder.
-    rollouts
+    rollouts : Rollouts
         The usable ones, at least one.
-    refused
+    refused : tuple of Refusal, optional
         The others: what was read is ``len(rollouts) + len(refused)``.
-    notes
+    notes : tuple of str, optional
         What was decided on the way and concerns many rows, in sentences.
     """
 

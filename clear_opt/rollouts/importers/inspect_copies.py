@@ -33,11 +33,11 @@ class Copies:
 
         Parameters
         ----------
-        log
+        log : EvalLog
             The sample's log.
-        sample
+        sample : EvalSample
             The sample.
-        location
+        location : str
             Where it stands.
         """
         if sample.uuid:

@@ -43,13 +43,13 @@ def import_inspect(
 
     Parameters
     ----------
-    source
+    source : str or Path
         A log, ``.eval`` or ``.json``, or a folder of logs.
-    scorer
+    scorer : str, optional
         Whose score counts, where a sample has several.
-    model
+    model : str, optional
         Name of the model, instead of the one in the log and its effort.
-    features
+    features : sequence of str, optional
         Names in the samples' metadata to keep as features.
 
     Raises

@@ -21,12 +21,14 @@ def grade_of(sample: EvalSample, scorer: str | None, source: Path, location: str
 
     Parameters
     ----------
-    sample
+    sample : EvalSample
         The sample.
-    scorer
+    scorer : str or None
         Whose score counts, where a sample has several.
-    source, location
-        Where the sample stands.
+    source : Path
+        The log of the sample.
+    location : str
+        Location of the sample in it.
 
     Raises
     ------

@@ -51,20 +51,20 @@ def import_lm_eval(
 
     Parameters
     ----------
-    source
+    source : str or Path
         A file, or a folder with such files at any depth.
-    columns
+    columns : mapping of str to str, optional
         ``correct``: which metric is the grade, needed where there are several. ``n_tokens``: which
         field of a row holds its length, a number, or one for each response; ``n_tokens`` itself is
         taken if it is there. ``text``: which field of ``doc`` to take instead of the prompt.
-    filter_name
+    filter_name : str, optional
         Which of the harness's filters graded; needed where there are several.
-    count_tokens
+    count_tokens : str, optional
         ``"words"`` estimates lengths from words and punctuation marks, and from letters in other
         scripts than Latin; a note says how far off that may be.
-    model
+    model : str, optional
         Name of the model, instead of the one found.
-    features
+    features : sequence of str, optional
         Fields of ``doc`` to keep as features.
 
     Raises

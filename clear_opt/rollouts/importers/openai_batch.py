@@ -41,20 +41,20 @@ def import_openai_batch(
 
     Parameters
     ----------
-    source
+    source : str or Path
         The batch's output, JSON Lines with ``custom_id``, ``response`` and ``error``.
-    grades
+    grades : str or Path
         Table with ``custom_id`` and ``correct``; where a response has several choices, one row for
         each with its number in ``sample``, from 0. Optional ``query_id`` (the ``custom_id`` if
         there is none) and ``text``, ``source``, ``model``. A table with ``query_id`` alone means
         that it is the ``custom_id``.
-    requests
+    requests : str or Path, optional
         The batch's input, for texts, caps and efforts.
-    columns
+    columns : mapping of str to str, optional
         What the grades file calls its columns, ours to theirs.
-    model
+    model : str, optional
         Name of the model, instead of the one in the responses.
-    features
+    features : sequence of str, optional
         Columns of the grades file to keep as features.
 
     Raises

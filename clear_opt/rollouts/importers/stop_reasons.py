@@ -92,7 +92,7 @@ def stop_reason(value: Any) -> StopReason:
 
     Parameters
     ----------
-    value
+    value : Any
         The word, in any case and spelling of its API, ``None`` where there is none, or an object
         with the word as its ``type``, as SGLang's own logs have it.
 

@@ -20,12 +20,13 @@ def import_table(
 
     Parameters
     ----------
-    source
+    source : str or Path
         Parquet, CSV or JSON Lines.
-    columns, features
-        As in `clear_opt.rollouts.read_rollouts`; features that are outcomes are left out unless
-        they are named.
-    model
+    columns : mapping of str to str, optional
+        As for `clear_opt.rollouts.read_rollouts`.
+    features : sequence of str, optional
+        As for `read_rollouts`, but features that are outcomes are left out unless they are named.
+    model : str, optional
         Name of the model, for a table without the column ``model``.
 
     Raises
