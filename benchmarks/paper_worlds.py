@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from clear_opt import ShiftedSurge, TabularCurve
 from clear_opt.datasets import STREAMS, Traffic, draw, simulate, training_set
-from clear_opt.evaluation import Batch, cross_validated, pooled
+from clear_opt.evaluation import Batch, cross_validated, pooled_over_folds
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
@@ -129,10 +129,10 @@ def recorded_predictions(
 ) -> tuple[list[Batch], Batch]:
     """Predict every query without having seen it: one batch per model, and the AIME problems."""
     learner = predictor or SurgePredictor()
-    school = list(pooled(cross_validated(zeroeval, learner, spend=True), zeroeval))
+    school = list(pooled_over_folds(cross_validated(zeroeval, learner, spend=True), zeroeval))
     # There is nothing but the problem's number to learn from: a line says it all.
     contest = SurgePredictor(learner=LinearLearner())
-    (harder,) = pooled(cross_validated(aime, contest, spend=True), aime)
+    (harder,) = pooled_over_folds(cross_validated(aime, contest, spend=True), aime)
     return school, harder
 
 
@@ -163,14 +163,16 @@ def recorded_cases(
 def _recorded_outcomes(batch: Batch, seed: int) -> tuple[Outcomes, np.ndarray]:
     """Give one answer to each query of a batch, and where the queries come from."""
     rows, names = batch.rollouts, batch.rollouts.query_ids
-    assert isinstance(batch.chances, TabularCurve)
+    assert isinstance(batch.completion_curves, TabularCurve)
     assert batch.completion is not None
     assert rows.source is not None
     place, row = rows.samples_of(names)
     count = np.bincount(place)
     chosen = row[np.cumsum(count) - 1 - np.random.default_rng(seed).integers(count)]
     length, correct = rows.n_tokens[chosen], rows.correct[chosen]
-    return Outcomes(names, length, correct, batch.completion, batch.chances), rows.source[chosen]
+    return Outcomes(names, length, correct, batch.completion, batch.completion_curves), rows.source[
+        chosen
+    ]
 
 
 def _joined(one: Outcomes, other: Outcomes) -> Outcomes:

@@ -28,7 +28,12 @@ from benchmarks.report import machine_facts, markdown_table, quote_text, write_r
 from benchmarks.spend_held import FOLDS, PRICES, Held, held_out, priced, program_of
 from benchmarks.spend_overruns import CHANCE, overruns
 from clear_opt import solve
-from clear_opt.evaluation import Recorded, oracle_realised, realised_frontier, uniform_realised
+from clear_opt.evaluation import (
+    ReplayData,
+    actual_spend_frontier,
+    oracle_spend_frontier,
+    uniform_spend_frontier,
+)
 from clear_opt.predictors import SurgePredictor
 from clear_opt.rollouts import Rollouts, read_rollouts
 
@@ -60,16 +65,16 @@ def frontiers(
     The check is what `solve` in the expected basis reaches at ``checked`` tokens per query, less
     the frontier at what that spends.
     """
-    recorded = Recorded(held.query_id, own)
+    replays = ReplayData(held.query_id, own)
     expected = program_of(held, checked * len(held.query_id), "expected")
     found = {
-        UNIFORM: uniform_realised(recorded),
-        RESERVED: realised_frontier(priced(program_of(held, 0, "reserved"), prices), recorded),
-        EXPECTED: realised_frontier(priced(expected, prices), recorded),
-        ORACLE: oracle_realised(recorded),
+        UNIFORM: uniform_spend_frontier(replays),
+        RESERVED: actual_spend_frontier(priced(program_of(held, 0, "reserved"), prices), replays),
+        EXPECTED: actual_spend_frontier(priced(expected, prices), replays),
+        ORACLE: oracle_spend_frontier(replays),
     }
     caps = solve(expected).tokens
-    reached, spent = recorded.answered(caps).mean(), recorded.spend(caps).mean()
+    reached, spent = replays.answered(caps).mean(), replays.spend(caps).mean()
     check = float(reached - found[EXPECTED].at([spent])[0])
     return {policy: frontier.at(targets).tolist() for policy, frontier in found.items()}, check
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.spend_held import PRICES, Held, priced, program_of
 from clear_opt import Program
-from clear_opt.evaluation import Recorded
+from clear_opt.evaluation import ReplayData
 from clear_opt.rollouts import Rollouts
 
 CHANCE = 0.05
@@ -74,11 +74,11 @@ class _Totals(NamedTuple):
 def _totals(
     program: Program, held: Held, own: Rollouts, caps: np.ndarray, weights: np.ndarray
 ) -> _Totals:
-    recorded = Recorded(held.query_id, own)
+    replay_data = ReplayData(held.query_id, own)
     spend = weights @ np.asarray(held.lengths.expected_spend(caps.T))
     variance = weights @ np.asarray(held.lengths.spend_variance(caps.T))
-    real = weights @ np.stack([recorded.spend(row) for row in caps], axis=1)
-    right = weights @ np.stack([recorded.answered(row) for row in caps], axis=1)
+    real = weights @ np.stack([replay_data.spend(row) for row in caps], axis=1)
+    right = weights @ np.stack([replay_data.answered(row) for row in caps], axis=1)
     return _Totals(
         spend + program.chance_reserve(program.budget, variance), spend, variance, real, right
     )

@@ -27,7 +27,7 @@ from benchmarks.report import machine_facts, markdown_table, quote_text, write_r
 from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import Batch, Evaluation, predicted, query_folds, score
-from clear_opt.evaluation.scores import efficiency
+from clear_opt.evaluation.scores import fraction_of_oracle
 from clear_opt.predictors import SurgePredictor
 from clear_opt.rollouts import Rollouts, read_rollouts
 
@@ -146,7 +146,7 @@ def run(
             "rollouts": len(rollouts),
         },
         "machine": machine_facts(),
-        "uniform": scored[best].mean_efficiency("uniform"),
+        "uniform": scored[best].mean_oracle_fraction("uniform"),
         "rows": [_row(k, scored, drawn, best) for k in own],
     }
 
@@ -166,7 +166,7 @@ def drawn_efficiency(result: Evaluation, rollouts: Rollouts, times: np.ndarray) 
     for scores in result.models.values():
         drawn = times[:, rollouts.index_of(scores.query_ids)].astype(np.float64)
         learned, best = (drawn @ scores.answered[policy] for policy in ("learned", "oracle"))
-        of_models.append(efficiency(learned, best).mean(axis=1))
+        of_models.append(fraction_of_oracle(learned, best).mean(axis=1))
     return np.mean(of_models, axis=0)
 
 
@@ -179,9 +179,9 @@ def _row(
         if (name, k) in scored:
             result = scored[name, k]
             row[name] = {
-                **_interval(result.triage_efficiency, drawn[name, k]),
+                **_interval(result.oracle_fraction, drawn[name, k]),
                 "models": {
-                    model: scores.triage_efficiency for model, scores in result.models.items()
+                    model: scores.oracle_fraction for model, scores in result.models.items()
                 },
             }
     for name, one, other in (
@@ -189,7 +189,7 @@ def _row(
         ("below_all", best, (TOGETHER, k)),
     ):
         if {one, other} <= scored.keys() and one != other:
-            gain = scored[one].triage_efficiency - scored[other].triage_efficiency
+            gain = scored[one].oracle_fraction - scored[other].oracle_fraction
             row[name] = _interval(gain, drawn[one] - drawn[other])
     return row
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from clear_opt import AllocationProblem, ShiftedSurge, solve
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.25, 3.0, 99_999.4, 1e5, 12_345_678.9, 9e15])
 @pytest.mark.parametrize("digits", [4, 6])
 def test_what_is_written_reads_back(amount, digits):
-    text = written(amount, digits)
+    text = format_amount(amount, digits)
     assert "e" not in text
     assert float(text.replace(",", "")) == pytest.approx(amount, rel=0.5 * 10.0 ** (1 - digits))
 

@@ -323,7 +323,7 @@ def texts(tmp_path, monkeypatch):
         Foretells.asked.append(("load", name, tracking_uri))
         return Foretells()
 
-    monkeypatch.setattr("clear_opt.cli.forecasts.load_learned", load)
+    monkeypatch.setattr("clear_opt.cli.forecasts.load_fitted", load)
     return path
 
 

@@ -66,7 +66,7 @@ def test_training_without_mlflow_saves_a_predictor_and_its_score(tmp_path, table
     fresh = unseen(two_kinds(), predictor)
     assert len(fresh.query_ids) == 40
     again = score(predicted(fresh, predictor), [100, 300])
-    assert found["triage_efficiency"] == again.triage_efficiency
+    assert found["triage_efficiency"] == again.oracle_fraction
     assert found["mean"]["budgets"] == [100, 300]
     assert found["training"] == {
         "settings": {"held_out": 0.2, "seed": 3},
@@ -171,7 +171,7 @@ def test_options_that_make_no_sense_are_refused(store, table, tmp_path, options,
 
 
 def test_a_place_that_holds_something_else_is_refused(table, tmp_path):
-    assert "holds something else than a predictor" in refusal("train", table, "--out", tmp_path)
+    assert "holds something other than a predictor" in refusal("train", table, "--out", tmp_path)
     assert "is a file; name a folder" in refusal("train", table, "--out", table)
     assert table.is_file()
 

@@ -204,11 +204,11 @@ def test_replays_score_as_the_evaluation_does():
     ]
     expected = score(batches, budgets, draws=10)
     found = replays.compared(answered, answered)
-    assert found["efficiency"] == pytest.approx(expected.triage_efficiency, abs=1e-12)
+    assert found["efficiency"] == pytest.approx(expected.oracle_fraction, abs=1e-12)
     assert found["accuracy"] == pytest.approx(expected.accuracy("learned"))
     assert found["difference"] == found["low"] == found["high"] == 0
     quick = replays.efficiency(state, np.ones(len(rollouts), dtype=bool))
-    assert quick == pytest.approx(expected.triage_efficiency, abs=0.03)
+    assert quick == pytest.approx(expected.oracle_fraction, abs=0.03)
     outcomes = replays.outcomes(state, np.ones(len(rollouts), dtype=bool))
     one = expected.models["a"]
     assert outcomes.prices[0] == pytest.approx(np.maximum(one.price, 1e-6), rel=1e-3)

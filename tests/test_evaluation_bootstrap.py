@@ -61,9 +61,9 @@ def test_intervals_equal_those_of_a_loop_over_draws():
             np.testing.assert_allclose(own.accuracy[policy], expected)
         difference = [mean["learned"] - mean["uniform"] for mean in accuracy[model]]
         np.testing.assert_allclose(own.difference, ends(difference))
-        np.testing.assert_allclose(own.efficiency, ends(efficiency[model]))
+        np.testing.assert_allclose(own.oracle_fraction, ends(efficiency[model]))
     np.testing.assert_allclose(
-        found.mean.efficiency, ends(np.mean([efficiency["a"], efficiency["b"]], axis=0))
+        found.mean.oracle_fraction, ends(np.mean([efficiency["a"], efficiency["b"]], axis=0))
     )
     both = [
         (one["learned"] + other["learned"]) / 2
@@ -138,4 +138,4 @@ def test_a_draw_without_a_models_queries_does_not_count():
     found = bootstrap(models, draws=300)
     for part in (*found.models.values(), found.mean):
         assert np.isfinite(part.difference).all()
-        assert np.isfinite(part.efficiency).all()
+        assert np.isfinite(part.oracle_fraction).all()

@@ -6,7 +6,7 @@ from scipy.stats import lognorm
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import calibrate, evaluate, reliability
-from clear_opt.evaluation.calibration import within_table
+from clear_opt.evaluation.calibration import within_cap_table
 from clear_opt.evaluation.cross_validation import predicted
 from clear_opt.evaluation.forecasts import Forecasts
 from tests.known_predictors import Reads, drawn_rollouts
@@ -15,7 +15,7 @@ CAPS = (100.0, 300.0, 900.0)
 
 
 def calibration_of(rollouts, predictor):
-    return calibrate(Forecasts.of(list(predicted(rollouts, predictor)), CAPS))
+    return calibrate(Forecasts.from_batches(list(predicted(rollouts, predictor)), CAPS))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_an_honest_forecaster_is_calibrated(plenty):
     assert found.success.brier < found.success.brier_constant
     assert found.lengths.coverage == pytest.approx((0.5, 0.8, 0.9), abs=0.025)
     assert found.lengths.pit == pytest.approx(np.full(10, 0.1), abs=0.015)
-    for cap, row in zip(CAPS, within_table(found), strict=True):
+    for cap, row in zip(CAPS, within_cap_table(found), strict=True):
         table = plenty.queries()
         truth = table["p"] * lognorm.cdf(cap, table["spread"], scale=table["median"])
         assert row["cap"] == cap
@@ -107,7 +107,7 @@ def test_nothing_known_and_no_right_answer():
     found = calibration_of(type(never)(**wrong, features=never.features), Reads())
     assert found.lengths is None
     assert found.success.brier_constant == 0
-    forecasts = Forecasts.of(list(predicted(never, Reads())), CAPS)
+    forecasts = Forecasts.from_batches(list(predicted(never, Reads())), CAPS)
     with pytest.raises(InvalidInputError, match="no rollout that says"):
         calibrate(forecasts.take(np.zeros(30, dtype=bool)))
 

@@ -8,7 +8,7 @@ import pytest
 from clear_opt import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import as_json, evaluate, query_folds, replay, score
-from clear_opt.evaluation.cross_validation import Batch, cross_validated, pooled
+from clear_opt.evaluation.cross_validation import Batch, cross_validated, pooled_over_folds
 from clear_opt.policies import oracle
 from clear_opt.rollouts import Rollouts, query_digests, read_rollouts
 from tests.known_predictors import Reads, drawn_rollouts
@@ -64,7 +64,7 @@ def test_one_fit_per_fold_on_all_models_and_no_query_predicted_by_who_saw_it(two
 
 def test_alone_fits_each_model_on_its_own_rollouts(two_models):
     predictor = Reads()
-    evaluate(two_models, predictor, budgets=[100], folds=3, alone=True, draws=10)
+    evaluate(two_models, predictor, budgets=[100], folds=3, per_model=True, draws=10)
     fits = [call[2] for call in predictor.calls if call[0] == "fit"]
     assert fits == [("big",), ("small",)] * 3
 
@@ -104,7 +104,7 @@ def test_conventions_of_the_summary(found):
     )
     assert plain["worst_vs_uniform"] == pytest.approx(worst)
     assert plain["worst_cell"]["difference"] == plain["worst_vs_uniform"]
-    assert repr(found).startswith("Evaluation(models=2, budgets=2, triage_efficiency=0.")
+    assert repr(found).startswith("Evaluation(models=2, budgets=2, oracle_fraction=0.")
     for policy in SHOWN:
         by_model = [plain["models"][name][policy] for name in ("big", "small")]
         assert plain["mean"][policy] == pytest.approx(np.mean(by_model, axis=0).tolist())
@@ -180,7 +180,7 @@ def test_folds_can_have_budgets_of_their_own(two_models):
 
 def test_batches_put_together_keep_every_curve_with_its_query(two_models):
     parts = list(cross_validated(two_models, Reads(), folds=4, seed=3))
-    for batch in pooled(parts, two_models):
+    for batch in pooled_over_folds(parts, two_models):
         whole = Reads().predict(batch.rollouts.queries())
         np.testing.assert_array_equal(batch.curves.tau, whole.tau)
         completion = Reads().predict_completion(batch.rollouts.queries())
@@ -192,7 +192,7 @@ def test_curves_of_different_kinds_cannot_share_a_budget(two_models):
     decay = ShiftedSurge(other.curves.tau, other.curves.alpha, other.curves.beta, "decay")
     other = Batch(other.model, other.rollouts, decay, other.completion)
     with pytest.raises(InvalidInputError, match="differ in kind"):
-        list(pooled([one, other], two_models))
+        list(pooled_over_folds([one, other], two_models))
 
 
 def test_a_predictor_of_curves_alone_has_no_calibration(two_models):
@@ -204,7 +204,7 @@ def test_a_predictor_of_curves_alone_has_no_calibration(two_models):
 def test_where_even_the_oracle_gets_nothing_efficiency_is_one():
     rollouts = Rollouts(["a", "b"], [100, 100], [1, 1])
     found = evaluate(rollouts, Same(), budgets=[10, 1_000], folds=None, draws=50)
-    assert found.models["all"].efficiency().tolist() == [1, 1]
+    assert found.models["all"].oracle_fractions().tolist() == [1, 1]
     json.dumps(as_json(found), allow_nan=False)
 
 
@@ -258,7 +258,7 @@ def test_progress_ends_at_its_total(two_models):
         ({"models": ["huge"]}, "model = huge: has no rollouts; models here: big, small"),
         ({"models": []}, "names no model"),
         ({"folds": 41}, "between 2 and the number of queries, 40"),
-        ({"folds": None, "alone": True}, "trained already"),
+        ({"folds": None, "per_model": True}, "trained already"),
         ({"batch": "none"}, "batch = none: is not known"),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_table_without_models_and_a_score_without_batches():
 def test_alone_needs_rollouts_in_other_folds():
     rollouts = Rollouts(["a", "b", "c"], [9, 9, 9], [1, 1, 1], model=["x", "x", "y"])
     with pytest.raises(InvalidInputError, match="model = y: has rollouts in one fold only"):
-        evaluate(rollouts, Same(), budgets=[10], folds=3, alone=True)
+        evaluate(rollouts, Same(), budgets=[10], folds=3, per_model=True)
 
 
 REFERENCE = {
@@ -299,4 +299,4 @@ def test_uniform_and_oracle_are_those_of_the_reference(shared_data):
     uniform, best = zip(*REFERENCE.values(), strict=True)
     np.testing.assert_allclose(found.accuracy("uniform"), uniform, atol=6e-4)
     np.testing.assert_allclose(found.accuracy("oracle"), best, atol=6e-4)
-    assert found.mean_efficiency("uniform") == pytest.approx(0.627, abs=6e-4)
+    assert found.mean_oracle_fraction("uniform") == pytest.approx(0.627, abs=6e-4)

@@ -8,10 +8,10 @@ import pytest
 from clear_opt import InvalidInputError, LogNormalLengths, TabularCurve, TabularLengths
 from clear_opt.evaluation import (
     SPEND_POLICIES,
-    Recorded,
+    ReplayData,
     evaluate_spend,
-    oracle_realised,
-    uniform_realised,
+    oracle_spend_frontier,
+    uniform_spend_frontier,
 )
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
@@ -61,9 +61,9 @@ def test_expected_spend_goes_on_where_caps_look_dear():
         [0.45, 0.45 + 0.5 * 47.5 / 750, 0.45 + 0.5 * 375 / 750]
     )
     rollouts = talkative_and_slow()
-    recorded = Recorded(rollouts.query_ids, rollouts)
-    for policy, known in (("uniform", uniform_realised), ("oracle", oracle_realised)):
-        np.testing.assert_allclose(found.accuracy(policy), known(recorded).at([25, 72.5, 400]))
+    replay_data = ReplayData(rollouts.query_ids, rollouts)
+    for policy, known in (("uniform", uniform_spend_frontier), ("oracle", oracle_spend_frontier)):
+        np.testing.assert_allclose(found.accuracy(policy), known(replay_data).at([25, 72.5, 400]))
 
 
 def test_where_spend_counts_the_completion_curve_is_asked_and_not_the_surge():
@@ -124,7 +124,7 @@ def test_what_cannot_be_asked():
     with pytest.raises(InvalidInputError, match="budgets = 0"):
         evaluate_spend(rollouts, Knows(), budgets=[0], folds=None)
     with pytest.raises(InvalidInputError, match="trained already"):
-        evaluate_spend(rollouts, Knows(), folds=None, alone=True)
+        evaluate_spend(rollouts, Knows(), folds=None, per_model=True)
 
 
 def test_hopeless_queries_are_left_alone():

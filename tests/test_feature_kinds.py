@@ -106,7 +106,7 @@ def write_rows(path, values, **more):
 
 def test_a_bad_first_row_costs_no_other(tmp_path):
     found = import_table(write_rows(tmp_path / "r.jsonl", ["unknown", *range(9)]))
-    assert [refusal.place for refusal in found.refused] == ["row 1 (line 1)"]
+    assert [refusal.location for refusal in found.refused] == ["row 1 (line 1)"]
     assert found.rollouts.features["x"].tolist() == list(range(9))
 
 

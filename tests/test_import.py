@@ -64,7 +64,7 @@ def test_a_row_with_two_flaws_is_refused_once(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("query_id,n_tokens,correct,truncated\na,x,7,0\nb,5,1,1\nc,1,1,0\n")
     found = import_table(path)
-    assert [refused.place for refused in found.refused] == ["row 1 (line 2)", "row 2 (line 3)"]
+    assert [refused.location for refused in found.refused] == ["row 1 (line 2)", "row 2 (line 3)"]
     assert found.refused[0].reason == "n_tokens is not a number"
     assert "truncated row" in found.refused[1].reason
     assert found.read == 3
@@ -92,7 +92,7 @@ def test_a_length_above_its_cap_is_kept_and_the_caps_are_left_out(tmp_path):
     assert found.rollouts.query_id.tolist() == list("abcde")
     assert found.rollouts.cap is None
     assert found.rollouts.truncated.tolist() == [True, True, False, False, False]
-    assert [refused.place for refused in found.refused] == ["row 6 (line 7)"]
+    assert [refused.location for refused in found.refused] == ["row 6 (line 7)"]
     missing, above = found.notes
     assert missing == "cap is left out: 1 of 6 rollouts have none"
     assert "2 of 6 rollouts are longer than theirs" in above

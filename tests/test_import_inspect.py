@@ -108,7 +108,7 @@ def test_samples_and_epochs_become_rollouts(logs):
 def test_a_sample_with_an_error_is_refused(logs):
     found = import_inspect(only_log(logs / "sums"))
     assert found.read == 6
-    assert [refusal.place for refusal in found.refused] == [
+    assert [refusal.location for refusal in found.refused] == [
         "sample bad, epoch 1",
         "sample bad, epoch 2",
     ]
@@ -134,7 +134,7 @@ def test_copies_of_a_log_count_once_and_other_files_are_told(logs):
         "the sample ended with an error": 2,
         "the file is no Inspect log": 1,
     }
-    assert found.reasons()["the file is no Inspect log"][0].place == "other.json"
+    assert found.reasons()["the file is no Inspect log"][0].location == "other.json"
 
 
 def test_one_scorer_of_several_must_be_chosen(logs):
@@ -196,8 +196,8 @@ def test_a_score_beyond_one_and_one_not_finite_are_refused(logs, tmp_path):
 
     found = import_inspect(edited(logs / "sums.json", tmp_path, edit))
     reasons = found.reasons()
-    assert reasons["correct lies outside [0, 1]"][0].place == "sample 1, epoch 1"
-    assert reasons["the score is not a grade"][0].place == "sample talk, epoch 1"
+    assert reasons["correct lies outside [0, 1]"][0].location == "sample 1, epoch 1"
+    assert reasons["the score is not a grade"][0].location == "sample talk, epoch 1"
 
 
 def test_answers_from_the_cache_and_limits_of_a_sample(logs, tmp_path):

@@ -329,7 +329,7 @@ def test_a_folder_of_tasks_and_models(tmp_path):
     found = import_lm_eval(tmp_path)
     assert found.rollouts.query_id.tolist() == ["gsm8k/0", "math_500/0", "gsm8k/0"]
     assert found.rollouts.model.tolist() == ["org/a", "org/a", "org/b"]
-    assert found.refused[0].place == f"org__a/samples_gsm8k_{DATE}.jsonl, row 2 (line 2)"
+    assert found.refused[0].location == f"org__a/samples_gsm8k_{DATE}.jsonl, row 2 (line 2)"
 
 
 def test_a_model_is_named_or_left_out(tmp_path):

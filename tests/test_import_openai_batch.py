@@ -518,7 +518,7 @@ def test_an_answer_with_a_value_of_a_wrong_kind_is_refused_or_read(put):
         for sample in ((0, 1) if one["custom_id"].startswith("chat") else (0,))
     ]
     found = import_openai_batch(put("o.jsonl", lines), grades=put("g.jsonl", grades))
-    refused = {refusal.place for refusal in found.refused if refusal.place.startswith("row")}
+    refused = {refusal.location for refusal in found.refused if refusal.location.startswith("row")}
     assert len(refused) + len(found.rollouts.query_ids) >= len(lines)  # of some one choice of two
     assert all(refusal.reason for refusal in found.refused)
 

@@ -42,10 +42,10 @@ def test_only_limits_of_tokens_truncate_and_what_did_not_finish_is_named():
     assert [stop_reason(word).truncated for word in ("length", "stop", "content_filter")] == [
         True, False, False,
     ]  # fmt: skip
-    assert stop_reason("content_filter").flaw == stop_reason("MAX_TOKENS").flaw == ""
-    assert stop_reason("abort").flaw == "the generation did not finish: abort"
-    assert stop_reason(None).flaw == "the generation did not finish: no stop reason"
-    assert stop_reason("Ti\nred").flaw == "the stop reason is not known: Ti red"
+    assert stop_reason("content_filter").problem == stop_reason("MAX_TOKENS").problem == ""
+    assert stop_reason("abort").problem == "the generation did not finish: abort"
+    assert stop_reason(None).problem == "the generation did not finish: no stop reason"
+    assert stop_reason("Ti\nred").problem == "the stop reason is not known: Ti red"
 
 
 USAGES = {

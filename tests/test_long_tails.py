@@ -25,7 +25,7 @@ from clear_opt import (
     what_would_fund,
 )
 from clear_opt._numerics.array_namespace import namespace
-from clear_opt.curves.base import settle
+from clear_opt.curves.base import broadcast_fields
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.envelopes.spend_frontier import cap_grid
 from clear_opt.solvers.infeasibility import find_conflict
@@ -40,7 +40,7 @@ class Endless(Curve):
     height: Any
 
     def __post_init__(self):
-        settle(self)
+        broadcast_fields(self)
 
     def value(self, tokens):
         return self.height * tokens / (tokens + self.half)

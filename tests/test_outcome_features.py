@@ -160,7 +160,7 @@ def test_outcomes_are_left_out_of_training_and_evaluation_and_told(leaky):
         assert all("--features, features=" in note for note in left_out)
     honest = evaluate(leaky.with_features(["level"]), LEARNER, budgets=[400], folds=3)
     found = evaluate(leaky, LEARNER, budgets=[400], folds=3)
-    assert found.triage_efficiency == honest.triage_efficiency
+    assert found.oracle_fraction == honest.oracle_fraction
 
 
 def test_who_names_an_outcome_keeps_it_and_is_told(leaky):

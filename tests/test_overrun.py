@@ -62,7 +62,7 @@ def test_a_limit_holds_in_the_batches_of_one_predictor_that_is_out(probability):
     spread, shared = 300.0, 150.0
     out = -norm.ppf(probability) * shared  # as far out as it is with that probability
     for bound, exact in (("normal", True), ("bernstein", False)):
-        margin = overrun_margin(spread**2, probability, bound, shared=shared)
+        margin = overrun_margin(spread**2, probability, bound, systematic_error=shared)
         overruns = norm(out, spread).sf(margin)
         assert overruns <= probability * (1 + 1e-9)
         assert not exact or overruns == pytest.approx(probability, rel=1e-9)
@@ -127,12 +127,18 @@ def test_the_rate_is_the_slope(bound):
         ({"probability": 0.5}, "probability"),
         ({"probability": 0.0}, "probability"),
         ({"bound": "chebyshev"}, "bound"),
-        ({"largest": np.inf}, "largest"),
-        ({"shared": -1.0}, "shared"),
+        ({"max_excess": np.inf}, "max_excess"),
+        ({"systematic_error": -1.0}, "systematic_error"),
     ],
 )
 def test_arguments_out_of_range_are_named(arguments, column):
-    given_ = {"variance": 4.0, "probability": 0.05, "bound": "normal", "largest": 1.0, **arguments}
+    given_ = {
+        "variance": 4.0,
+        "probability": 0.05,
+        "bound": "normal",
+        "max_excess": 1.0,
+        **arguments,
+    }
     for function in (overrun_margin, linearised_margin):
         with pytest.raises(InvalidInputError) as caught:
             function(**given_)

@@ -19,7 +19,14 @@ from clear_opt import (
     ShiftedSurge,
     solve,
 )
-from clear_opt.inputs import Forecast, Plan, forecast, given, read_plan, read_queries
+from clear_opt.inputs import (
+    Forecast,
+    Plan,
+    forecast,
+    forecast_from_columns,
+    read_plan,
+    read_queries,
+)
 from clear_opt.io import TableError
 
 TOML = """
@@ -280,18 +287,18 @@ def test_curves_are_matched_by_name(tmp_path):
             "q.csv",
         )
     )
-    found = given(table, ["c", "a"])
+    found = forecast_from_columns(table, ["c", "a"])
     assert found.curves.tau.tolist() == [50, 10]
     assert found.lengths.median.tolist() == [60, 20]
     assert found.lengths.sigma.tolist() == [0.5, 0.3]
-    assert given(table).curves.tau.tolist() == [10, 30, 50]
+    assert forecast_from_columns(table).curves.tau.tolist() == [10, 30, 50]
     with pytest.raises(TableError, match="query_id 'z': has no curve"):
-        given(table, ["a", "z"])
+        forecast_from_columns(table, ["a", "z"])
 
 
 def test_without_lengths_answers_end_with_the_rise(tmp_path):
     path = put(tmp_path, "query_id,tau,height,width\na,100,0.5,50\n", "q.csv")
-    lengths = given(read_queries(path)).lengths
+    lengths = forecast_from_columns(read_queries(path)).lengths
     grid = np.linspace(0, 400, 40_001)
     y = np.clip((grid - 100) / 50, 0, 1)
     mean = np.trapezoid(1 - y * np.exp(1 - y), grid)
@@ -301,7 +308,7 @@ def test_without_lengths_answers_end_with_the_rise(tmp_path):
 def test_texts_are_no_curves(tmp_path):
     table = read_queries(put(tmp_path, "query_id,text\na,hello\n", "q.csv"))
     with pytest.raises(TableError, match="gives no curves"):
-        given(table)
+        forecast_from_columns(table)
 
 
 def test_parts_of_a_batch_are_joined_in_their_order():

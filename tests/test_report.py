@@ -128,7 +128,7 @@ def test_every_colour_has_one_for_a_dark_page(page):
 
 def test_words_and_tables_tell_the_same(page, found):
     words = re.sub(r"\s+", " ", "".join(page.words))
-    assert f"{100 * found.triage_efficiency:.1f} %" in words
+    assert f"{100 * found.oracle_fraction:.1f} %" in words
     assert f"{found.n_significantly_below_uniform} of 4" in words
     assert found.data["sha256"] in words
     for policy in ("uniform", "learned", "oracle"):

@@ -152,7 +152,7 @@ def test_errors_are_of_the_package_and_carry_their_place(tmp_path):
         read_queries(path)
     error = caught.value
     assert isinstance(error, InvalidInputError)
-    assert (error.path, error.place, error.query_id) == (path, "row 1 (line 2)", "a")
+    assert (error.path, error.location, error.query_id) == (path, "row 1 (line 2)", "a")
     assert (error.column, error.value) == ("tau", "-1")
 
 

@@ -96,7 +96,7 @@ def test_the_score_is_of_queries_that_were_held_out(table, good):
         query_digests(good.learned)
     )
     again = score(predicted(good.scored, good.predictor), BUDGETS)
-    assert again.triage_efficiency == good.evaluation.triage_efficiency
+    assert again.oracle_fraction == good.evaluation.oracle_fraction
     assert good.evaluation.notes == ()
     assert not hasattr(GOOD, "trained_on_")  # a copy learns
 
@@ -200,11 +200,11 @@ def test_a_run_holds_parameters_and_scores(run, good, client):
     )
     evaluation = good.evaluation
     metrics = found.data.metrics
-    assert metrics["triage_efficiency"] == evaluation.triage_efficiency
+    assert metrics["triage_efficiency"] == evaluation.oracle_fraction
     assert metrics["worst_vs_uniform"] == evaluation.worst.difference
     assert metrics["brier"] == evaluation.calibration.success.brier
     assert metrics["length_coverage_80"] == evaluation.calibration.lengths.coverage[1]
-    assert metrics["triage_efficiency/big"] == evaluation.models["big"].triage_efficiency
+    assert metrics["triage_efficiency/big"] == evaluation.models["big"].oracle_fraction
     for policy in ("uniform", "proportional", "learned", "oracle"):
         history = client.get_metric_history(logged.run_id, f"{policy}_accuracy")
         assert [point.step for point in history] == [100, 300]
@@ -376,7 +376,7 @@ def test_the_callers_mlflow_is_left_alone_and_nothing_is_said(
 
 def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(runs, good, poor, table, client):
     good_run, poor_run = runs
-    assert good.evaluation.triage_efficiency > poor.evaluation.triage_efficiency + 0.05
+    assert good.evaluation.oracle_fraction > poor.evaluation.oracle_fraction + 0.05
 
     first = register(poor_run, table)
     assert (first.verdict, first.before, first.champion.version) == (Verdict.FIRST, None, 1)
@@ -389,8 +389,8 @@ def test_the_first_is_champion_a_worse_one_is_not_a_better_one_is(runs, good, po
     assert (better.verdict, better.champion.version, better.before.version) == (
         Verdict.BETTER, 3, 1
     )  # fmt: skip
-    assert better.comparison.new == pytest.approx(good.evaluation.triage_efficiency)
-    assert better.comparison.old == pytest.approx(poor.evaluation.triage_efficiency)
+    assert better.comparison.new == pytest.approx(good.evaluation.oracle_fraction)
+    assert better.comparison.old == pytest.approx(poor.evaluation.oracle_fraction)
     assert better.comparison.low > 0
     assert better.comparison.n_queries == 40
 
@@ -469,9 +469,7 @@ def test_the_interval_is_a_paired_bootstrap(good, poor):
         rows = rng.integers(0, 40, 40)  # both models have the same 40 queries in the same order
         worth = [worth_of(evaluation, rows) for evaluation in scored]
         drawn.append(worth[0] - worth[1])
-    assert found.difference == pytest.approx(
-        scored[0].triage_efficiency - scored[1].triage_efficiency
-    )
+    assert found.difference == pytest.approx(scored[0].oracle_fraction - scored[1].oracle_fraction)
     low, high = np.quantile(drawn, [0.025, 0.975])
     width = high - low
     assert found.low == pytest.approx(low, abs=0.2 * width)

@@ -92,9 +92,9 @@ def test_a_score_depends_on_the_seed_and_not_on_the_other_arms(rollouts, report)
 def test_scores_are_those_of_the_evaluation(learned, report):
     result = score([batch for arm, batch in learned[0] if arm == (ALONE, 5)], BUDGETS)
     row = report["rows"][1]
-    assert row[ALONE]["value"] == result.triage_efficiency
+    assert row[ALONE]["value"] == result.oracle_fraction
     assert row[ALONE]["models"] == {
-        model: scores.triage_efficiency for model, scores in result.models.items()
+        model: scores.oracle_fraction for model, scores in result.models.items()
     }
     gain = row[TOGETHER]["value"] - row[ALONE]["value"]
     assert row["others_add"]["value"] == pytest.approx(gain)
@@ -113,7 +113,7 @@ def test_intervals_hold_the_score_and_all_own_rollouts_are_below_nothing(report)
 def test_a_resample_of_each_query_once_is_the_score_itself(rollouts, learned):
     result = score([batch for arm, batch in learned[0] if arm == (ALONE, 5)], BUDGETS)
     once = np.ones((1, len(rollouts.query_ids)), dtype=np.int64)
-    assert drawn_efficiency(result, rollouts, once) == pytest.approx([result.triage_efficiency])
+    assert drawn_efficiency(result, rollouts, once) == pytest.approx([result.oracle_fraction])
 
 
 def test_more_rollouts_than_there_are_is_an_error(rollouts):

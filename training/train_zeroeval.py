@@ -48,12 +48,12 @@ def main() -> None:
     except ClearOptError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    print(f"{chosen.out}: triage efficiency {training.evaluation.triage_efficiency:.4f}")
+    print(f"{chosen.out}: triage efficiency {training.evaluation.oracle_fraction:.4f}")
 
 
 def card(found: Evaluation, rollouts: Rollouts) -> str:
     """Fill in the model card."""
-    low, high = found.intervals.mean.efficiency
+    low, high = found.intervals.mean.oracle_fraction
     worst, calibration = found.worst, found.calibration
     lengths = None if calibration is None else calibration.lengths
     template = Path(__file__).with_name("zeroeval_card.md").read_text(encoding="utf-8")
@@ -68,9 +68,9 @@ def card(found: Evaluation, rollouts: Rollouts) -> str:
         folds=FOLDS,
         by_budget=by_budget(found),
         by_model=by_model(found),
-        efficiency=f"{found.triage_efficiency:.3f}",
+        efficiency=f"{found.oracle_fraction:.3f}",
         interval=f"{low:.3f} to {high:.3f}",
-        uniform_efficiency=f"{found.mean_efficiency('uniform'):.3f}",
+        uniform_efficiency=f"{found.mean_oracle_fraction('uniform'):.3f}",
         worst=f"{worst.difference:+.4f} ({worst.model} at {worst.budget:g} tokens)",
         below=found.n_significantly_below_uniform,
         cells=len(found.cells()),
@@ -107,7 +107,7 @@ def by_model(found: Evaluation) -> str:
     return table(
         ("model", *POLICIES, "triage efficiency"),
         [
-            (model, *(scores.accuracy(p)[at] for p in POLICIES), scores.triage_efficiency)
+            (model, *(scores.accuracy(p)[at] for p in POLICIES), scores.oracle_fraction)
             for model, scores in found.models.items()
         ],
     )

@@ -24,10 +24,10 @@ def as_numbers(values: Any, column: str) -> np.ndarray:
 
     Parameters
     ----------
-    values
+    values : array-like
         A number, or an array, sequence or column of numbers, of any shape. NumPy's and JAX's arrays
         of every width will do, and booleans count as 0 and 1.
-    column
+    column : str
         Name the user knows the values by.
 
     Raises

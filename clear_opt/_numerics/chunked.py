@@ -37,9 +37,9 @@ def map_chunked(formula: Formula, queries: Any, *shared: float) -> Any:
 
     Parameters
     ----------
-    formula
+    formula : callable
         Function of ``queries`` and the shared numbers, defined at the top of a module.
-    queries
+    queries : pytree of array
         NumPy arrays of shape (n,) or (n, m), curves, envelopes, or a tuple of such. Arrays of shape
         (n,) that repeat one entry by a stride of zero, as `numpy.broadcast_to` makes them, are read
         once and reach the formula of a large batch with shape (1,).

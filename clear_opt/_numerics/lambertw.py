@@ -48,7 +48,7 @@ def lambertw0(x: Array) -> Array:
 
     Parameters
     ----------
-    x
+    x : array
         Array with values in [0, e], any shape, dimensionless.
 
     Returns

@@ -26,7 +26,7 @@ def upper_hull(tokens: Array, values: Array) -> Hull:
 
     Parameters
     ----------
-    tokens, values
+    tokens, values : array, shape (n, m)
         Points, shape (n, m). The first of a row is its leftmost; the others come in any order and
         may repeat it.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clear_opt.cli.common import working
-from clear_opt.cli.options import Asked, deliver, with_shared_options
+from clear_opt.cli.options import SharedOptions, emit, with_shared_options
 from clear_opt.cli.problems import read_problem
 from clear_opt.defaults import MOST_TOKENS
 
@@ -36,7 +36,7 @@ class LeftoverOption(StrEnum):
 
 @with_shared_options
 def allocate(
-    asked: Asked,
+    options: SharedOptions,
     budget: Annotated[
         int | None,
         typer.Option(
@@ -74,22 +74,22 @@ def allocate(
     """
     from clear_opt.cli.allocation_report import allocation_as_json, print_allocation
 
-    if leftover is LeftoverOption.SPREAD and asked.counts_otherwise:
+    if leftover is LeftoverOption.SPREAD and options.uses_program:
         raise typer.BadParameter(
             "--leftover spread is for caps of one offer against one budget, without a plan and "
             "--basis expected"
         )
-    posed = read_problem(asked, budget)
+    parsed = read_problem(options, budget)
     with working("Solving"):
-        allocation, check = _solve(posed.problem, solver)
+        allocation, check = _solve(parsed.problem, solver)
         if leftover is LeftoverOption.SPREAD:
-            allocation = _spread(posed.problem, allocation)
-    deliver(
-        asked,
-        lambda: posed.rows(allocation),
-        lambda: allocation_as_json(allocation, check, posed.plan),
+            allocation = _spread(parsed.problem, allocation)
+    emit(
+        options,
+        lambda: parsed.rows(allocation),
+        lambda: allocation_as_json(allocation, check, parsed.plan),
         lambda: print_allocation(
-            allocation, posed.table.query_ids, check, weighted=posed.weighted, plan=posed.plan
+            allocation, parsed.table.query_ids, check, weighted=parsed.weighted, plan=parsed.plan
         ),
     )
 

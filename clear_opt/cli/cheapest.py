@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.cli.common import working
-from clear_opt.cli.options import Asked, deliver, with_shared_options
-from clear_opt.cli.problems import Posed, read_problem
+from clear_opt.cli.options import SharedOptions, emit, with_shared_options
+from clear_opt.cli.problems import ParsedProblem, read_problem
 
 if TYPE_CHECKING:
     from clear_opt.sensitivity import CheapestBudget
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @with_shared_options
 def cheapest(
-    asked: Asked,
+    options: SharedOptions,
     target: Annotated[
         float,
         typer.Option(
@@ -47,20 +47,20 @@ def cheapest(
     """
     from clear_opt.sensitivity import cheapest_budget
 
-    posed = read_problem(asked, None, varies=True)
+    parsed = read_problem(options, None, varies=True)
     begun = time.perf_counter()
     with working("Solving"):
-        found = cheapest_budget(posed.problem, target, "share" if share else "accuracy")
+        found = cheapest_budget(parsed.problem, target, "share" if share else "accuracy")
     seconds = time.perf_counter() - begun
-    deliver(
-        asked,
-        lambda: posed.rows(found.allocation),
-        lambda: _as_json(found, posed, seconds),
-        lambda: _print(found, posed),
+    emit(
+        options,
+        lambda: parsed.rows(found.allocation),
+        lambda: _as_json(found, parsed, seconds),
+        lambda: _print(found, parsed),
     )
 
 
-def _as_json(found: CheapestBudget, posed: Posed, seconds: float) -> dict[str, Any]:
+def _as_json(found: CheapestBudget, parsed: ParsedProblem, seconds: float) -> dict[str, Any]:
     from clear_opt.cli.allocation_report import allocation_as_json
 
     return {
@@ -71,29 +71,29 @@ def _as_json(found: CheapestBudget, posed: Posed, seconds: float) -> dict[str, A
         "at_least": found.at_least,
         "solves": found.solves,
         "seconds": seconds,
-        "allocation": allocation_as_json(found.allocation, plan=posed.plan),
+        "allocation": allocation_as_json(found.allocation, plan=parsed.plan),
     }
 
 
-def _print(found: CheapestBudget, posed: Posed) -> None:
+def _print(found: CheapestBudget, parsed: ParsedProblem) -> None:
     from rich.console import Console
 
     from clear_opt.cli.allocation_report import labelled, price_in_words
     from clear_opt.cli.program_report import offers_in_words, prices_in_words, spending_in_words
 
-    allocation, unit = found.allocation, posed.unit
+    allocation, unit = found.allocation, parsed.unit
     of = "of the most there is to reach" if found.measure == "share" else "accuracy"
-    plain = posed.plan is None
+    plain = parsed.plan is None
     each = found.budget / len(allocation)
-    more = {} if posed.plan is None else spending_in_words(allocation, posed.plan)
+    more = {} if parsed.plan is None else spending_in_words(allocation, parsed.plan)
     more.pop("budget", None)
     Console(highlight=False).print(
         labelled(
             target=f"{found.target:.6g} {of}",
-            budget=f"{written(found.budget)} {unit} "
-            f"({f'{each:,.1f}' if unit == 'tokens' else written(each, 4)} per query)",
+            budget=f"{format_amount(found.budget)} {unit} "
+            f"({f'{each:,.1f}' if unit == 'tokens' else format_amount(each, 4)} per query)",
             reached=f"{found.reached:.6g}",
-            proof=f"no budget below {written(found.at_least)} {unit} reaches it",
+            proof=f"no budget below {format_amount(found.at_least)} {unit} reaches it",
             **more,
             funded=f"{allocation.n_funded:,}, abandoned {allocation.n_abandoned:,}",
             **({} if plain else offers_in_words(allocation)),

@@ -6,72 +6,33 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from clear_opt.defaults import BUDGETS
-
 if TYPE_CHECKING:
     import pandas as pd
 
     from clear_opt.curves import ShiftedSurge
-    from clear_opt.evaluation.evaluate import Step
+    from clear_opt.evaluation.predictions import Step
     from clear_opt.inputs import Forecast, QueryTable
     from clear_opt.predictors import SurgePredictor
     from clear_opt.problem.program import Basis
     from clear_opt.rollouts import Rollouts
 
-TrackingUri = Annotated[
-    str | None,
-    typer.Option(
-        help="MLflow store of a models:/ predictor.",
-        show_default="MLFLOW_TRACKING_URI, or mlflow.db here",
-    ),
-]
-"""The option --tracking-uri of the commands that load a predictor."""
-
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        help="Whose answers the curves are about, a model of the predictor's training.",
-        show_default="a typical one",
-    ),
-]
-"""The option --model of the commands that predict curves."""
-
-Budgets = Annotated[str, typer.Option(help="Tokens per query, with commas between them.")]
-"""The option --budgets of the commands that score predictors."""
-
-Features = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME,NAME",
-        help="Columns to learn from beside the text, whatever they are.",
-        show_default="all but those that tell the outcome",
-    ),
-]
-"""The option --features of the commands that train."""
-
-DEFAULT_BUDGETS = ",".join(f"{budget:g}" for budget in BUDGETS)
-
-DEFAULT_PREDICTOR = "zeroeval-math"
-"""The predictor that comes with the package."""
-
 _CHUNK = 512  # texts per step of the progress bar; predictions do not depend on it
 
 
 def note(message: str) -> None:
-    """Tell the user something on stderr, in one line."""
+    """Print a note on stderr, in one line."""
     typer.echo(f"note: {message}", err=True)
 
 
 @contextmanager
 def working(message: str) -> Iterator[None]:
-    """Show what goes on for as long as it does."""
+    """Show a message for as long as the work takes."""
     with Console(stderr=True).status(f"{message} ..."):
         yield
 
@@ -92,38 +53,38 @@ def predict_table(
 
     Parameters
     ----------
-    table
+    table : QueryTable
         Any number of queries; without any the predictor is not loaded.
-    predictor
+    predictor : str
         Name, folder, or ``models:/`` and the name of a registered one.
-    model
-        Whose answers the curves are about; None for a typical one.
-    tracking_uri
+    model : str, optional
+        Whose answers the curves are about; a typical model by default.
+    tracking_uri : str, optional
         The MLflow store of a registered one.
     """
     from clear_opt.curves import ShiftedSurge
 
     if not len(table):
         return ShiftedSurge([], [], [])
-    learned = load_learned(predictor, tracking_uri)
-    note_unused(table, learned.columns_)
-    return _surges(learned, described_by(table, learned), model)
+    fitted = load_fitted(predictor, tracking_uri)
+    note_unused(table, fitted.columns_)
+    return _surges(fitted, predictor_inputs(table, fitted), model)
 
 
-def described_by(table: QueryTable, learned: SurgePredictor) -> pd.DataFrame:
-    """Return the columns of the file that a predictor reads, in their kinds of its training."""
-    known = getattr(learned, "range_", None)
-    return table.queries(learned.columns_, None if known is None else known.categories_)
+def predictor_inputs(table: QueryTable, fitted: SurgePredictor) -> pd.DataFrame:
+    """Return the columns of the file that a predictor reads, typed as in its training."""
+    known = getattr(fitted, "range_", None)
+    return table.queries(fitted.columns_, None if known is None else known.categories_)
 
 
 def predict_texts(texts: Sequence[str], predictor: str) -> ShiftedSurge:
     """Predict one curve for each text; see `predict_table`."""
     import pandas as pd
 
-    return _surges(load_learned(predictor), pd.DataFrame({"text": list(texts)}), None)
+    return _surges(load_fitted(predictor), pd.DataFrame({"text": list(texts)}), None)
 
 
-def load_learned(predictor: str, tracking_uri: str | None = None) -> SurgePredictor:
+def load_fitted(predictor: str, tracking_uri: str | None = None) -> SurgePredictor:
     """Load a predictor by name, folder, or ``models:/`` and the name of a registered one."""
     with working("Loading the predictor"):
         from clear_opt.predictors import load_predictor
@@ -131,14 +92,14 @@ def load_learned(predictor: str, tracking_uri: str | None = None) -> SurgePredic
         return load_predictor(predictor, tracking_uri=tracking_uri)
 
 
-def _surges(learned: SurgePredictor, queries: pd.DataFrame, model: str | None) -> ShiftedSurge:
-    curves: Any = predict_in_chunks(learned, queries, model, "reserved").curves
-    note_outside(learned, queries)
+def _surges(fitted: SurgePredictor, queries: pd.DataFrame, model: str | None) -> ShiftedSurge:
+    curves: Any = predict_in_chunks(fitted, queries, model, "reserved").curves
+    note_out_of_distribution(fitted, queries)
     return curves
 
 
 def predict_in_chunks(
-    learned: SurgePredictor, queries: pd.DataFrame, model: str | None, basis: Basis
+    fitted: SurgePredictor, queries: pd.DataFrame, model: str | None, basis: Basis
 ) -> Forecast:
     """Predict what a basis needs, with a progress bar; see `clear_opt.inputs.forecast`."""
     from clear_opt.inputs import Forecast, forecast
@@ -147,7 +108,7 @@ def predict_in_chunks(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         return Forecast.joined(
             [
-                forecast(learned, queries.iloc[start : start + _CHUNK], model, basis)
+                forecast(fitted, queries.iloc[start : start + _CHUNK], model, basis)
                 for start in progress.track(
                     range(0, len(queries), _CHUNK), description="Predicting curves"
                 )
@@ -155,9 +116,9 @@ def predict_in_chunks(
         )
 
 
-def note_outside(learned: SurgePredictor, queries: pd.DataFrame) -> None:
-    """Report how many of the queries the predictor can only guess about."""
-    outside = int(learned.out_of_distribution(queries).sum())
+def note_out_of_distribution(fitted: SurgePredictor, queries: pd.DataFrame) -> None:
+    """Print how many of the queries are out of distribution for the predictor."""
+    outside = int(fitted.out_of_distribution(queries).sum())
     if outside:
         note(
             f"{outside:,} of {len(queries):,} queries are unlike those the predictor was trained "
@@ -165,10 +126,10 @@ def note_outside(learned: SurgePredictor, queries: pd.DataFrame) -> None:
         )
 
 
-def read_budgets(given: str) -> list[float]:
-    """Read ``50,100``; what is no number above zero is an error of use."""
+def parse_budgets(text: str) -> list[float]:
+    """Parse ``50,100``; anything but numbers above zero is a usage error."""
     amounts = []
-    for part in given.split(","):
+    for part in text.split(","):
         try:
             amount = float(part)
         except ValueError:
@@ -182,9 +143,9 @@ def read_budgets(given: str) -> list[float]:
     return amounts
 
 
-def names_in(given: str | None) -> list[str] | None:
-    """Read ``level,kind``: names with commas between them."""
-    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+def parse_names(text: str | None) -> list[str] | None:
+    """Parse ``level,kind``: names with commas between them."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def read_table(path: Path, features: Sequence[str] | None = None) -> Rollouts:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_opt.cli.common import DEFAULT_PREDICTOR, predict_texts, working
+from clear_opt.cli.common import predict_texts, working
+from clear_opt.cli.option_types import DEFAULT_PREDICTOR
 from clear_opt.defaults import MOST_SEED, MOST_TOKENS
 
-_MOST = 100_000  # questions: predicting their curves takes minutes
+_LIMIT = 100_000  # questions: predicting their curves takes minutes
 
 if TYPE_CHECKING:
     from clear_opt.cli.demo_study import Study
@@ -22,11 +23,13 @@ def demo(
     out_dir: Annotated[
         Path, typer.Option(help="Folder for the picture and the tables; made if need be.")
     ] = Path("demo-output"),
-    queries: Annotated[int, typer.Option(min=1, max=_MOST, help="How many questions.")] = 300,
+    queries: Annotated[int, typer.Option(min=1, max=_LIMIT, help="How many questions.")] = 300,
     tokens_per_query: Annotated[
         int,
         typer.Option(
-            min=1, max=MOST_TOKENS // _MOST, help="Budget, tokens per question; tight by default."
+            min=1,
+            max=MOST_TOKENS // _LIMIT,
+            help="Budget, tokens per question; tight by default.",
         ),
     ] = 100,
     seed: Annotated[

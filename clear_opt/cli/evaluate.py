@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clear_opt.cli.common import (
-    DEFAULT_BUDGETS,
-    Budgets,
-    Features,
-    TrackingUri,
     evaluation_bar,
-    names_in,
     note,
-    read_budgets,
+    parse_budgets,
+    parse_names,
     read_table,
     working,
 )
+from clear_opt.cli.option_types import (
+    DEFAULT_BUDGETS,
+    AsJson,
+    Budgets,
+    Features,
+    RolloutTable,
+    Seed,
+    TrackingUri,
+)
 from clear_opt.cli.options import BasisOption
-from clear_opt.defaults import MOST_SEED
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -32,13 +36,7 @@ _FOLDS = 5
 
 
 def evaluate(
-    rollouts: Annotated[
-        Path,
-        typer.Argument(
-            help="Table of rollouts: query_id, n_tokens, correct; and text, model or features.",
-            show_default=False,
-        ),
-    ],
+    rollouts: RolloutTable,
     budgets: Budgets = DEFAULT_BUDGETS,
     predictor: Annotated[
         str | None,
@@ -62,8 +60,8 @@ def evaluate(
         str | None,
         typer.Option(help="Evaluate this model only.", show_default="all in the table"),
     ] = None,
-    alone: Annotated[
-        bool, typer.Option("--alone", help="Train on each model's rollouts alone.")
+    per_model: Annotated[
+        bool, typer.Option("--alone", help="Train on each model's rollouts separately.")
     ] = False,
     basis: Annotated[
         BasisOption,
@@ -72,16 +70,12 @@ def evaluate(
             "caps, both bases of allocate and an oracle at equal spend."
         ),
     ] = BasisOption.RESERVED,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Of folds, predictor and bootstrap.")
-    ] = 0,
+    seed: Seed = 0,
     report: Annotated[
         Path | None,
         typer.Option(help="Write one self-contained HTML file with pictures.", show_default=False),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
 
@@ -99,10 +93,10 @@ def evaluate(
 
     `clear-opt evaluate rollouts.parquet --basis expected --budgets 50,100`
     """
-    amounts = read_budgets(budgets)
+    amounts = parse_budgets(budgets)
     if predictor is not None and cv is not None:
         raise typer.BadParameter("--predictor and --cv exclude each other: give one of them")
-    if predictor is not None and alone:
+    if predictor is not None and per_model:
         raise typer.BadParameter("--alone trains anew and takes no --predictor")
     if predictor is not None and features is not None:
         raise typer.BadParameter("--predictor reads what it was trained on and takes no --features")
@@ -115,25 +109,25 @@ def evaluate(
 
         check_installed()
         check_output(report, source=rollouts, endings=(".html", ".htm"))
-    named = names_in(features)
-    table = read_table(rollouts, named)
-    learner = _learner(predictor, tracking_uri, seed)
-    asked: dict[str, Any] = {
+    names = parse_names(features)
+    table = read_table(rollouts, names)
+    scored = _predictor(predictor, tracking_uri, seed)
+    arguments: dict[str, Any] = {
         "budgets": amounts,
         "folds": (cv or _FOLDS) if predictor is None else None,
         "models": None if model is None else [model],
-        "alone": alone,
-        "features": named,
+        "per_model": per_model,
+        "features": names,
         "seed": seed,
     }
     if spend:
-        _compare_spend(table, learner, asked, as_json=as_json)
+        _compare_spend(table, scored, arguments, as_json=as_json)
         return
-    from clear_opt.evaluation import as_json as plain
+    from clear_opt.evaluation import as_json as to_json
     from clear_opt.evaluation import evaluate
 
     with evaluation_bar() as on_step:
-        found = evaluate(table, learner, **asked, on_step=on_step)
+        found = evaluate(table, scored, **arguments, on_step=on_step)
     for sentence in found.notes:
         note(sentence)
     if report is not None:
@@ -147,7 +141,7 @@ def evaluate(
         with working("Logging to MLflow"):
             log_evaluation(found, table, source=str(rollouts))
     if as_json:
-        typer.echo(json.dumps(plain(found), allow_nan=False))
+        typer.echo(json.dumps(to_json(found), allow_nan=False))
     else:
         from clear_opt.cli.evaluation_report import print_evaluation
 
@@ -156,16 +150,16 @@ def evaluate(
         typer.echo(f"wrote {report}", err=as_json)
 
 
-def _learner(predictor: str | None, tracking_uri: str | None, seed: int) -> SurgePredictor:
+def _predictor(name: str | None, tracking_uri: str | None, seed: int) -> SurgePredictor:
     from clear_opt.predictors import SurgePredictor, load_predictor
 
-    if predictor is None:
+    if name is None:
         return SurgePredictor(random_state=seed)
-    return load_predictor(predictor, tracking_uri=tracking_uri)
+    return load_predictor(name, tracking_uri=tracking_uri)
 
 
 def _compare_spend(
-    table: Rollouts, learner: SurgePredictor, asked: dict[str, Any], *, as_json: bool
+    table: Rollouts, predictor: SurgePredictor, arguments: dict[str, Any], *, as_json: bool
 ) -> None:
     from clear_opt.cli.evaluation_report import print_spend
     from clear_opt.evaluation import evaluate_spend
@@ -173,7 +167,7 @@ def _compare_spend(
     if os.environ.get("MLFLOW_RUN_ID"):
         note("not logged to MLflow: runs hold evaluations in the reserved basis")
     with evaluation_bar() as on_step:
-        found = evaluate_spend(table, learner, **asked, on_step=on_step)
+        found = evaluate_spend(table, predictor, **arguments, on_step=on_step)
     for sentence in found.notes:
         note(sentence)
     if as_json:

@@ -104,7 +104,7 @@ def _solutions(found: Evaluation) -> Table:
     table = _table(
         "the learned allocation, and what it loses by allocation and by prediction", headings
     )
-    regret, efficiency, spent = found.regret, found.efficiency(), found.spend("learned")
+    regret, efficiency, spent = found.regret, found.oracle_fractions(), found.spend("learned")
     for row, budget in enumerate(found.budgets):
         table.add_row(
             f"{budget:g}",
@@ -134,23 +134,23 @@ def _models(found: Evaluation) -> Table:
     for cell in found.cells():
         worst.setdefault(cell.model, cell)
     for model, scores in found.models.items():
-        low, high = found.intervals.models[model].efficiency
+        low, high = found.intervals.models[model].oracle_fraction
         cell = worst[model]
         star = "*" if cell.high < 0 else " "
         table.add_row(
             Text(printable(model, _NAME)),
-            f"{scores.triage_efficiency:.3f} [{low:.3f}, {high:.3f}]",
+            f"{scores.oracle_fraction:.3f} [{low:.3f}, {high:.3f}]",
             f"{cell.difference:+.3f}{star} at {cell.budget:g}",
         )
     return table
 
 
 def _facts(found: Evaluation) -> Table:
-    low, high = found.intervals.mean.efficiency
+    low, high = found.intervals.mean.oracle_fraction
     worst, regret = found.worst, found.regret
     facts = {
-        "triage efficiency": f"{found.triage_efficiency:.4f} [{low:.4f}, {high:.4f}], uniform "
-        f"{found.mean_efficiency('uniform'):.4f}",
+        "triage efficiency": f"{found.oracle_fraction:.4f} [{low:.4f}, {high:.4f}], uniform "
+        f"{found.mean_oracle_fraction('uniform'):.4f}",
         "worst cell": f"{_signed(worst.difference, worst.low, worst.high)} against uniform, "
         f"{printable(worst.model, _NAME)} at {worst.budget:g}",
         "below uniform": f"{found.n_significantly_below_uniform} of {len(found.cells())} cells "

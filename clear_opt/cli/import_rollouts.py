@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt.cli.common import names_in, working
+from clear_opt.cli.common import parse_names, working
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from clear_opt.rollouts.importers import Imported
 
-_FIRST = 3  # places shown of each reason
-_SNIPPET = 160  # characters of a place with its detail
+_SHOWN = 3  # locations shown for each reason
+_SNIPPET = 160  # characters of a location with its detail
 _SENTENCE = 400  # characters of a note
 
 
@@ -29,13 +29,13 @@ class Format(StrEnum):
     TABLE = "table"
 
 
-_TAKES = {
+_ACCEPTED = {
     Format.INSPECT: {"model", "features", "scorer"},
     Format.LM_EVAL: {"model", "features", "columns", "filter_name", "count_tokens"},
     Format.OPENAI_BATCH: {"model", "features", "columns", "grades", "requests"},
     Format.TABLE: {"model", "features", "columns"},
 }
-_OPTIONS = {"columns": "--map", "filter_name": "--filter", "count_tokens": "--count-tokens"}
+_OPTION_NAMES = {"columns": "--map", "filter_name": "--filter", "count_tokens": "--count-tokens"}
 
 
 class Counting(StrEnum):
@@ -120,9 +120,9 @@ def import_rollouts(
 
     `clear-opt import log.csv --format table --map query_id=problem --out rollouts.parquet`
     """
-    given = {
+    values = {
         "columns": _columns(mapping or []),
-        "features": None if features is None else names_in(features),
+        "features": None if features is None else parse_names(features),
         "model": model,
         "scorer": scorer,
         "filter_name": filter_name,
@@ -130,10 +130,10 @@ def import_rollouts(
         "grades": grades,
         "requests": requests,
     }
-    options = {name: value for name, value in given.items() if value not in (None, {})}
+    options = {name: value for name, value in values.items() if value not in (None, {})}
     for name in options:
-        if name not in _TAKES[format_]:
-            option = _OPTIONS.get(name, f"--{name}")
+        if name not in _ACCEPTED[format_]:
+            option = _OPTION_NAMES.get(name, f"--{name}")
             raise typer.BadParameter(f"{option} is of no use with --format {format_.value}")
     if format_ is Format.OPENAI_BATCH and grades is None:
         raise typer.BadParameter("--format openai-batch needs --grades: who was right?")
@@ -212,8 +212,8 @@ def _reasons(found: Imported) -> Table:
     table.add_column("where", overflow="fold")
     for reason, refusals in found.reasons().items():
         shown = [
-            printable(f"{place}: {detail}" if detail else place, _SNIPPET)
-            for place, _, detail in refusals[:_FIRST]
+            printable(f"{location}: {detail}" if detail else location, _SNIPPET)
+            for location, _, detail in refusals[:_SHOWN]
         ]
         rest = len(refusals) - len(shown)
         where = "\n".join([*shown, *([f"and {rest:,} more"] if rest else [])])

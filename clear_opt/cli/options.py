@@ -1,4 +1,4 @@
-"""The options that ``allocate``, ``path`` and ``cheapest`` share, and what they do with answers."""
+"""The options that ``allocate``, ``path`` and ``cheapest`` share, and their output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from clear_opt.cli.common import DEFAULT_PREDICTOR, ModelName, TrackingUri
+from clear_opt.cli.option_types import DEFAULT_PREDICTOR, AsJson, ModelName, TrackingUri
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class BasisOption(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the shared options said; each field is an option, in the order of the help."""
+class SharedOptions:
+    """The values of the shared options; each field is an option, in the order of the help."""
 
     queries: Annotated[
         Path,
@@ -94,17 +94,15 @@ class Asked:
             show_default=False,
         ),
     ] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of words and tables.")
-    ] = False
+    as_json: AsJson = False
 
     @property
-    def counts_otherwise(self) -> bool:
-        """Whether more is asked for than caps of one offer against one budget."""
+    def uses_program(self) -> bool:
+        """Whether this takes a `Program`: more than caps of one offer against one budget."""
         return self.plan is not None or self.basis is BasisOption.EXPECTED
 
     def check(self) -> None:
-        """Refuse what cannot work before anything is read."""
+        """Raise for contradictory or impossible values, before anything is read."""
         from clear_opt.io import check_output
 
         if self.out is not None:
@@ -115,7 +113,7 @@ class Asked:
                 f"--overrun-probability: {chance:g} lies outside (0, 1/2); say how often a limit "
                 "may be exceeded, e.g. 0.01"
             )
-        if chance is not None and not self.counts_otherwise:
+        if chance is not None and not self.uses_program:
             raise typer.BadParameter(
                 "--overrun-probability needs --basis expected: caps that are reserved cannot be "
                 "overrun"
@@ -123,23 +121,23 @@ class Asked:
 
 
 def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command the shared options; it gets them together as its first argument.
+    """Add the shared options to a command, which receives them as its first argument.
 
-    The command line is read off a function's signature, so the one given back has the fields of
-    `Asked` and the command's own options behind QUERIES.
+    Typer reads the command line off a signature, so the returned function has the fields of
+    `SharedOptions` and the command's own options behind QUERIES.
     """
-    queries, *shared = inspect.signature(Asked).parameters.values()
+    queries, *shared = inspect.signature(SharedOptions).parameters.values()
     _, *own = inspect.signature(command).parameters.values()
     behind = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *shared)]
     names = {parameter.name for parameter in (queries, *shared)}
 
-    def run(**given: Any) -> None:
-        asked = Asked(**{name: given.pop(name) for name in names})
-        asked.check()
-        command(asked, **given)
+    def run(**values: Any) -> None:
+        options = SharedOptions(**{name: values.pop(name) for name in names})
+        options.check()
+        command(options, **values)
 
     hints = {
-        **get_type_hints(Asked, include_extras=True),
+        **get_type_hints(SharedOptions, include_extras=True),
         **get_type_hints(command, include_extras=True),
     }
     signature = inspect.Signature([queries.replace(kind=queries.KEYWORD_ONLY), *behind])
@@ -150,22 +148,22 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def deliver(
-    asked: Asked,
+def emit(
+    options: SharedOptions,
     rows: Callable[[], pa.Table],
     summary: Callable[[], dict[str, Any]],
     show: Callable[[], None],
 ) -> None:
-    """Write the rows where a file is wanted, and print the answer in the form that is wanted."""
+    """Write the rows to ``--out``, if given, and print the result as tables or as JSON."""
     from clear_opt.io import write_table
 
-    written = None
-    if asked.out is not None:
-        written = rows()
-        write_table(written, asked.out)
-    if asked.as_json:
+    table = None
+    if options.out is not None:
+        table = rows()
+        write_table(table, options.out)
+    if options.as_json:
         typer.echo(json.dumps(summary(), allow_nan=False))
     else:
         show()
-    if written is not None:
-        typer.echo(f"wrote {asked.out} ({len(written):,} rows)", err=asked.as_json)
+    if table is not None:
+        typer.echo(f"wrote {options.out} ({len(table):,} rows)", err=options.as_json)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.cli.common import working
-from clear_opt.cli.options import Asked, deliver, with_shared_options
-from clear_opt.cli.problems import Posed, read_problem
+from clear_opt.cli.options import SharedOptions, emit, with_shared_options
+from clear_opt.cli.problems import ParsedProblem, read_problem
 from clear_opt.defaults import MOST_TOKENS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _POINTS = 20
 
 @with_shared_options
 def path(
-    asked: Asked,
+    options: SharedOptions,
     budgets: Annotated[
         str | None,
         typer.Option(
@@ -56,37 +56,37 @@ def path(
     """
     if budgets is not None and points is not None:
         raise typer.BadParameter("--budgets and --points exclude each other: give one of them")
-    if points is not None and asked.counts_otherwise:
+    if points is not None and options.uses_program:
         raise typer.BadParameter(
             f"--points: a plan and --basis expected sweep {_POINTS} budgets; give --budgets for "
             "others"
         )
-    amounts = None if budgets is None else _read(budgets)
-    posed = read_problem(asked, None, varies=True)
+    amounts = None if budgets is None else _parse(budgets)
+    parsed = read_problem(options, None, varies=True)
     begun = time.perf_counter()
     with working("Solving"):
-        found = _path(posed, amounts, points or _POINTS)
+        found = _path(parsed, amounts, points or _POINTS)
     seconds = time.perf_counter() - begun
-    deliver(
-        asked,
+    emit(
+        options,
         found.to_table,
-        lambda: _as_json(found, posed, seconds),
-        lambda: _print(found, posed),
+        lambda: _as_json(found, parsed, seconds),
+        lambda: _print(found, parsed),
     )
 
 
-def _path(posed: Posed, budgets: list[float] | None, points: int) -> BudgetPath:
+def _path(parsed: ParsedProblem, budgets: list[float] | None, points: int) -> BudgetPath:
     from clear_opt.problem import AllocationProblem
     from clear_opt.sensitivity import budget_path, budget_sweep
 
-    if budgets is None and isinstance(posed.problem, AllocationProblem):
-        return budget_path(posed.problem, budget_sweep(posed.problem, points))
-    return budget_path(posed.problem, budgets)
+    if budgets is None and isinstance(parsed.problem, AllocationProblem):
+        return budget_path(parsed.problem, budget_sweep(parsed.problem, points))
+    return budget_path(parsed.problem, budgets)
 
 
-def _read(given: str) -> list[float]:
+def _parse(text: str) -> list[float]:
     amounts = []
-    for part in given.split(","):
+    for part in text.split(","):
         try:
             amount = float(part)
         except ValueError:
@@ -100,25 +100,25 @@ def _read(given: str) -> list[float]:
     return amounts
 
 
-def _as_json(found: BudgetPath, posed: Posed, seconds: float) -> dict[str, Any]:
+def _as_json(found: BudgetPath, parsed: ParsedProblem, seconds: float) -> dict[str, Any]:
     from clear_opt.cli.allocation_report import whole
 
     rows = found.to_table().to_pylist()
     for row in rows:
         row["budget"] = whole(row["budget"])
-    summary: dict[str, Any] = {"n_queries": len(posed.table), "points": rows, "seconds": seconds}
-    if posed.plan is not None:
-        summary |= {"basis": posed.plan.basis, "unit": posed.unit}
+    summary: dict[str, Any] = {"n_queries": len(parsed.table), "points": rows, "seconds": seconds}
+    if parsed.plan is not None:
+        summary |= {"basis": parsed.plan.basis, "unit": parsed.unit}
     return summary
 
 
-def _print(found: BudgetPath, posed: Posed) -> None:
+def _print(found: BudgetPath, parsed: ParsedProblem) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE)
-    unit = posed.unit
+    unit = parsed.unit
     headings = ("budget", "price", f"{unit} per right answer", "right answers", "accuracy")
     for heading in (*headings, "gap", "funded"):
         table.add_column(heading, justify="right", overflow="fold")
@@ -126,9 +126,9 @@ def _print(found: BudgetPath, posed: Posed) -> None:
     for k, row in enumerate(found.to_table().to_pylist()):
         price, budget = row["price"], row["budget"]
         table.add_row(
-            f"{budget:,.0f}" if unit == "tokens" else written(budget),
+            f"{budget:,.0f}" if unit == "tokens" else format_amount(budget),
             f"{price:.4g}",
-            _each(price, unit),
+            _cost_per_answer(price, unit),
             f"{row['expected_utility']:,.2f}",
             f"{row['accuracy']:.1%}",
             f"{gap[k] / row['dual_bound']:.2%}" if gap[k] > 0 else "0",
@@ -136,12 +136,12 @@ def _print(found: BudgetPath, posed: Posed) -> None:
         )
     console = Console(highlight=False)
     console.print(table)
-    if posed.weighted:
+    if parsed.weighted:
         console.print("Right answers count by their weights.")
 
 
-def _each(price: float, unit: str) -> str:
+def _cost_per_answer(price: float, unit: str) -> str:
     """Return what one more right answer costs, where anything does."""
     if price == 0:
         return ""
-    return f"{1 / price:,.0f}" if unit == "tokens" else written(1 / price, 4)
+    return f"{1 / price:,.0f}" if unit == "tokens" else format_amount(1 / price, 4)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.common import DEFAULT_PREDICTOR, ModelName, TrackingUri, predict_table, working
+from clear_opt.cli.common import predict_table, working
+from clear_opt.cli.option_types import DEFAULT_PREDICTOR, ModelName, TrackingUri
 
 
 def predict(

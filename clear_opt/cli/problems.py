@@ -1,4 +1,4 @@
-"""From a file of queries, and perhaps a plan, to what ``allocate``, ``path`` and the rest solve."""
+"""From a file of queries, and perhaps a plan, to the problem that a command solves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from clear_opt.cli.common import DEFAULT_PREDICTOR, note, note_unused, predict_table, working
-from clear_opt.cli.options import Asked
+from clear_opt.cli.common import note, note_unused, predict_table, working
+from clear_opt.cli.option_types import DEFAULT_PREDICTOR
+from clear_opt.cli.options import SharedOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +25,8 @@ BUDGET = "budget"
 """Name of the limit that --budget sets."""
 
 
-class Posed(NamedTuple):
-    """What was asked, set up."""
+class ParsedProblem(NamedTuple):
+    """The problem that the options and files describe."""
 
     table: QueryTable
     problem: AllocationProblem | Program
@@ -34,7 +35,7 @@ class Posed(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """What the budget counts."""
+        """Unit of the budget."""
         from clear_opt.problem import Program
 
         one = self.problem
@@ -42,53 +43,57 @@ class Posed(NamedTuple):
 
     @property
     def weighted(self) -> bool:
-        """Whether some right answers are worth more than others."""
+        """Whether weights differ from one."""
         return bool((self.table.weight != 1).any())
 
     def rows(self, allocation: Allocation) -> pa.Table:
-        """Return an answer as a table, with the offers where there was a choice of them."""
+        """Return an allocation as a table, with the offers where there is a choice of them."""
         found = allocation.to_table(list(self.table.query_ids))
         chosen = self.plan is not None and self.plan.offers
         return found if chosen or "offer" not in found.column_names else found.drop(["offer"])
 
 
-def read_problem(asked: Asked, budget: float | None, *, varies: bool = False) -> Posed:
-    """Read the queries, predict what the file does not give, and set the problem up.
+def read_problem(
+    options: SharedOptions, budget: float | None, *, varies: bool = False
+) -> ParsedProblem:
+    """Read the queries, predict what the file does not give, and build the problem.
 
     Parameters
     ----------
-    asked
+    options : SharedOptions
         The shared options.
-    budget
-        Tokens for all queries together; ``None`` where the plan's limits are to do.
-    varies
+    budget : float or None
+        Tokens for all queries together; ``None`` if the plan has the limits.
+    varies : bool, default=False
         Whether the budget is what is asked for: then any will do, and the first limit varies.
     """
     from clear_opt.inputs import read_queries
 
-    plan = _plan(asked, budget, varies)
+    plan = _plan(options, budget, varies)
     if plan is None and budget is None and not varies:
         raise typer.BadParameter("--budget is missing: give the tokens for all queries together")
     with working("Reading queries"):
-        table = read_queries(asked.queries, floor=asked.floor, ceiling=asked.ceiling)
+        table = read_queries(options.queries, floor=options.floor, ceiling=options.ceiling)
     if plan is None:
-        problem = table.problem(_curves(table, asked), budget or 0.0, block=asked.block)
-        return Posed(table, problem, None)
-    return Posed(table, _program(plan, table, asked), plan)
+        problem = table.problem(_curves(table, options), budget or 0.0, block=options.block)
+        return ParsedProblem(table, problem, None)
+    return ParsedProblem(table, _program(plan, table, options), plan)
 
 
-def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
-    """Return the plan with what the options change of it."""
-    if not asked.counts_otherwise:
+def _plan(options: SharedOptions, budget: float | None, varies: bool) -> Plan | None:
+    """Return the plan with the changes that the options make."""
+    if not options.uses_program:
         return None
     from clear_opt.inputs import Plan, PlannedLimit, read_plan
 
-    plan = Plan() if asked.plan is None else read_plan(asked.plan)
-    if plan.offers and asked.model is not None:
-        raise typer.BadParameter(f"--model: the offers of {asked.plan} say whose answers they are")
+    plan = Plan() if options.plan is None else read_plan(options.plan)
+    if plan.offers and options.model is not None:
+        raise typer.BadParameter(
+            f"--model: the offers of {options.plan} say whose answers they are"
+        )
     if budget is None and not plan.limits:
         if not varies:
-            lacking = "" if asked.plan is None else f", for {asked.plan} has no limits"
+            lacking = "" if options.plan is None else f", for {options.plan} has no limits"
             raise typer.BadParameter(
                 f"--budget is missing: give the tokens for all queries together{lacking}"
             )
@@ -98,37 +103,37 @@ def _plan(asked: Asked, budget: float | None, varies: bool) -> Plan | None:
         for number, limit in enumerate(plan.limits, start=1):
             if limit.resource == "tokens" and limit.tenant is None:
                 raise typer.BadParameter(
-                    f"--budget: limit {number} of {asked.plan} is on the tokens of all queries "
+                    f"--budget: limit {number} of {options.plan} is on the tokens of all queries "
                     "already; give one of the two"
                 )
         limits = (PlannedLimit(amount=float(budget), name=BUDGET), *plan.limits)
-    basis = None if asked.basis is None else asked.basis.value
-    return plan.changed(limits=limits, basis=basis, overrun_probability=asked.overrun_probability)
+    basis = None if options.basis is None else options.basis.value
+    return plan.changed(limits=limits, basis=basis, overrun_probability=options.overrun_probability)
 
 
-def _program(plan: Plan, table: QueryTable, asked: Asked) -> Program:
+def _program(plan: Plan, table: QueryTable, options: SharedOptions) -> Program:
     """Return the program of a plan for the queries of a file."""
-    from clear_opt.cli.forecasts import forecasts_of
+    from clear_opt.cli.forecasts import offer_forecasts
 
     tenants = table.labels(plan.tenant_column) if plan.tenants else None
     absent = () if tenants is None else [one for one in plan.tenants if one not in tenants]
     if absent and len(table):
         note(f"no query of {table.path} belongs to {', '.join(absent)} of the plan")
-    forecasts = forecasts_of(plan, table, asked)
-    with table.placing_errors(), _naming(asked.plan):
+    forecasts = offer_forecasts(plan, table, options)
+    with table.locating_errors(), _with_plan_path(options.plan):
         return plan.program(
             forecasts,
             tenants,
             floor=table.floor,
             ceiling=table.ceiling,
             weight=table.weight,
-            block=asked.block,
+            block=options.block,
         )
 
 
 @contextmanager
-def _naming(path: Path | None) -> Iterator[None]:
-    """Name the plan in errors that are about no query."""
+def _with_plan_path(path: Path | None) -> Iterator[None]:
+    """Add the plan's path to errors that are not about a single query."""
     from clear_opt.errors import InvalidInputError
     from clear_opt.io import TableError
 
@@ -142,11 +147,11 @@ def _naming(path: Path | None) -> Iterator[None]:
         ) from None
 
 
-def _curves(table: QueryTable, asked: Asked) -> ShiftedSurge:
+def _curves(table: QueryTable, options: SharedOptions) -> ShiftedSurge:
     if table.curves is None:
-        name = asked.predictor or DEFAULT_PREDICTOR
-        return predict_table(table, name, asked.model, asked.tracking_uri)
+        name = options.predictor or DEFAULT_PREDICTOR
+        return predict_table(table, name, options.model, options.tracking_uri)
     note_unused(table)
-    if asked.predictor is not None or asked.model is not None:
+    if options.predictor is not None or options.model is not None:
         note(f"predictor not used: {table.path} gives the curves")
     return table.curves

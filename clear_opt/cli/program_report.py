@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.problem.allocation import row_in_words
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def spending_in_words(allocation: Allocation, plan: Plan) -> dict[str, str]:
     """Return what caps allow, what is expected to be spent, and what limits are for."""
     first = allocation.rows[0]
     found = {
-        "budget": f"{written(first.amount)} {first.unit} "
-        f"({written(first.amount / len(allocation), 4)} per query)",
+        "budget": f"{format_amount(first.amount)} {first.unit} "
+        f"({format_amount(first.amount / len(allocation), 4)} per query)",
         "caps": f"{allocation.spent:,} tokens",
     }
     if allocation.spend is not None:
         found["spend"] = f"{allocation.expected_spend:,.1f} tokens are expected"
     if plan.overrun_probability is not None:
         kept = ", ".join(
-            f"{written(row.reserve, 4)} {row.unit} of {row.name}"
+            f"{format_amount(row.reserve, 4)} {row.unit} of {row.name}"
             for row in allocation.rows
             if row.reserve
         )

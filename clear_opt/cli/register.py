@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from clear_opt.cli.common import DEFAULT_BUDGETS, Budgets, read_budgets, read_table, working
-from clear_opt.cli.train import tell
-from clear_opt.defaults import MOST_SEED
+from clear_opt.cli.common import parse_budgets, read_table, working
+from clear_opt.cli.option_types import DEFAULT_BUDGETS, AsJson, Budgets, Experiment, Force, Seed
+from clear_opt.cli.train import print_training
 
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -31,23 +31,16 @@ def register(
             show_default=False,
         ),
     ],
-    name: Annotated[str, typer.Option(help="Of the registered model.", show_default=False)],
+    name: Annotated[str, typer.Option(help="Name of the registered model.", show_default=False)],
     budgets: Budgets = DEFAULT_BUDGETS,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the bootstrap.")] = 0,
+    seed: Seed = 0,
     tracking_uri: Annotated[
         str | None,
         typer.Option(help="MLflow store.", show_default="MLFLOW_TRACKING_URI, or mlflow.db here"),
     ] = None,
-    experiment: Annotated[
-        str | None,
-        typer.Option(help="For the run of a folder's predictor.", show_default="clear_opt"),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Let the alias move whatever the comparison says.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    experiment: Experiment = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Register a predictor in MLflow; the alias champion moves to it only if it is better.
 
@@ -59,7 +52,7 @@ def register(
     """
     from clear_opt.tracking import check_installed, model_of_run
 
-    amounts = read_budgets(budgets)
+    amounts = parse_budgets(budgets)
     check_installed()
     from clear_opt.predictors import load_predictor
     from clear_opt.training import log_training, register_if_better, score_predictor
@@ -70,8 +63,8 @@ def register(
         logged = model_of_run(predictor, tracking_uri=tracking_uri)
     else:
         with working("Scoring"):
-            learned = load_predictor(predictor)
-            made = score_predictor(table, learned, budgets=amounts, seed=seed)
+            fitted = load_predictor(predictor)
+            made = score_predictor(table, fitted, budgets=amounts, seed=seed)
         with working("Logging to MLflow"):
             logged = log_training(
                 made, tracking_uri=tracking_uri, experiment=experiment, source=str(rollouts)
@@ -86,4 +79,4 @@ def register(
             force=force,
             seed=seed,
         )
-    tell(made, logged, registered, as_json=as_json)
+    print_training(made, logged, registered, as_json=as_json)

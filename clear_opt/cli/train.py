@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clear_opt.cli.common import (
-    DEFAULT_BUDGETS,
-    Budgets,
-    Features,
     evaluation_bar,
-    names_in,
     note,
-    read_budgets,
+    parse_budgets,
+    parse_names,
     read_table,
     working,
 )
-from clear_opt.defaults import MOST_SEED
+from clear_opt.cli.option_types import (
+    DEFAULT_BUDGETS,
+    AsJson,
+    Budgets,
+    Experiment,
+    Features,
+    Force,
+    RolloutTable,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from clear_opt.predictors import SurgePredictor
@@ -39,13 +45,7 @@ class LearnerOption(StrEnum):
 
 
 def train(
-    rollouts: Annotated[
-        Path,
-        typer.Argument(
-            help="Table of rollouts: query_id, n_tokens, correct; and text, model or features.",
-            show_default=False,
-        ),
-    ],
+    rollouts: RolloutTable,
     out: Annotated[
         Path,
         typer.Option(
@@ -70,9 +70,7 @@ def train(
     ] = None,
     features: Features = None,
     budgets: Budgets = DEFAULT_BUDGETS,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Of split, predictor and bootstrap.")
-    ] = 0,
+    seed: Seed = 0,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -80,10 +78,7 @@ def train(
             show_default="MLFLOW_TRACKING_URI if set; else none, or mlflow.db if one is needed",
         ),
     ] = None,
-    experiment: Annotated[
-        str | None,
-        typer.Option(help="Log the run to this experiment.", show_default="clear_opt"),
-    ] = None,
+    experiment: Experiment = None,
     register: Annotated[
         str | None,
         typer.Option(
@@ -92,12 +87,8 @@ def train(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Let the alias move whatever the comparison says.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a predictor on rollouts, and score it on queries that it has not seen.
 
@@ -109,7 +100,7 @@ def train(
 
     `clear-opt allocate queries.jsonl --budget 30000 --predictor predictors/mine`
     """
-    amounts = read_budgets(budgets)
+    amounts = parse_budgets(budgets)
     if cv is not None and held_out is not None:
         raise typer.BadParameter("--cv and --held-out exclude each other: give one of them")
     if force and register is None:
@@ -119,20 +110,20 @@ def train(
     if tracked:
         from clear_opt.tracking import store_uri
 
-        store_uri(tracking_uri)  # refuses what cannot be, before any work is done
+        store_uri(tracking_uri)  # raises for an impossible store, before any work is done
     from clear_opt.predictors import save_predictor
     from clear_opt.training import log_training, register_if_better
     from clear_opt.training import train as train_predictor
 
-    named = names_in(features)
-    table = read_table(rollouts, named)
+    names = parse_names(features)
+    table = read_table(rollouts, names)
     with evaluation_bar() as on_step:
         made = train_predictor(
             table,
             _predictor(learner, seed),
             held_out=held_out,
             folds=cv,
-            features=named,
+            features=names,
             budgets=amounts,
             seed=seed,
             on_step=on_step,
@@ -155,10 +146,10 @@ def train(
                 force=force,
                 seed=seed,
             )
-    tell(made, logged, registered, as_json=as_json, out=out)
+    print_training(made, logged, registered, as_json=as_json, out=out)
 
 
-def tell(
+def print_training(
     made: Training | None,
     logged: LoggedRun | None,
     registered: Registration | None,
@@ -170,11 +161,11 @@ def tell(
     for sentence in made.evaluation.notes if made is not None else ():
         note(sentence)
     if as_json:
-        from clear_opt.evaluation import as_json as plain
+        from clear_opt.evaluation import as_json as to_json
 
-        scores = {} if made is None else plain(made.evaluation)
-        whole = {**scores, "training": _plain(made, logged, registered, out)}
-        typer.echo(json.dumps(whole, allow_nan=False))
+        scores = {} if made is None else to_json(made.evaluation)
+        summary = {**scores, "training": _training_as_json(made, logged, registered, out)}
+        typer.echo(json.dumps(summary, allow_nan=False))
         return
     if made is not None:
         from clear_opt.cli.evaluation_report import print_evaluation
@@ -190,7 +181,7 @@ def tell(
         typer.echo(str(registered))
 
 
-def _plain(
+def _training_as_json(
     made: Training | None,
     logged: LoggedRun | None,
     registered: Registration | None,
@@ -215,11 +206,11 @@ def _predictor(learner: LearnerOption, seed: int) -> SurgePredictor:
 
 
 def _check_folder(out: Path) -> None:
-    """Refuse a place for the predictor that holds something else, before any work is done."""
+    """Raise if the folder holds anything but a predictor, before any work is done."""
     from clear_opt.io import check_folder
 
     check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / _INDEX).is_file():
         raise typer.BadParameter(
-            f"--out: {out} holds something else than a predictor; name a new folder"
+            f"--out: {out} holds something other than a predictor; name a new folder"
         )

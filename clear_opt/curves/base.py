@@ -72,10 +72,10 @@ class Curve(PerQuery, ABC):
 
         Parameters
         ----------
-        left, right
-            Caps, tokens, shape (n,).
-        at_left, at_right
-            The curve's values there, shape (n,).
+        left, right : array, shape (n,)
+            Caps, tokens.
+        at_left, at_right : array, shape (n,)
+            The curve's values there.
         """
         xp = namespace(self.threshold, left, right)
         tangent = at_left + self.marginal(left) * (right - left)
@@ -108,8 +108,15 @@ class Curve(PerQuery, ABC):
         return self.threshold[:, None]
 
 
-def settle(curve: PerQuery) -> None:
-    """Bring the array fields of curves (or lengths) being built to one shape (n,), as `alike` does.
+def broadcast_fields(curve: PerQuery) -> None:
+    """Broadcast the array fields of curves (or lengths) being built to one shape (n,).
+
+    For ``__post_init__``: afterwards the fields are float64 arrays that nobody can change.
+
+    Parameters
+    ----------
+    curve : Curve or Lengths
+        What is being built; its fields are replaced.
 
     Raises
     ------
@@ -117,11 +124,11 @@ def settle(curve: PerQuery) -> None:
         Naming the field, and the row where there is one.
     """
     names = array_fields(type(curve))
-    for name, value in alike({name: getattr(curve, name) for name in names}).items():
+    for name, value in broadcast_parameters({name: getattr(curve, name) for name in names}).items():
         object.__setattr__(curve, name, value)
 
 
-def alike(given: Mapping[str, Any]) -> dict[str, Array]:
+def broadcast_parameters(given: Mapping[str, Any]) -> dict[str, Array]:
     """Return parameters, by name, as float64 arrays of one shape (n,) that nobody can change.
 
     They are NumPy's, whatever was given. Only if a JAX transformation is passing through one of
@@ -156,15 +163,15 @@ def require(column: str, values: Any, accepted: Any, problem: str, remedy: str) 
 
     Parameters
     ----------
-    column
-        Name the user knows the values by.
-    values
-        Array of shape (n,) or (n, m).
-    accepted
+    column : str
+        Name by which the user knows the values.
+    values : array, shape (n,) or (n, m)
+        What to check.
+    accepted : callable
         Function from values to a boolean array of the same shape; NaN and infinity are refused
-        whatever it says.
-    problem, remedy
-        What the message says.
+        whatever it returns.
+    problem, remedy : str
+        Text of the message.
 
     Raises
     ------

@@ -23,11 +23,11 @@ def as_tables(grid: Any, values: Any, column: str) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    grid
+    grid : array-like
         Tokens, shape (m,) or (n, m).
-    values
+    values : array-like
         Shape (m,) or (n, m).
-    column
+    column : str
         Name the user knows the values by.
 
     Returns

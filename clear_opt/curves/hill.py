@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from clear_opt._numerics.array_namespace import Array, logistic, namespace, select
 from clear_opt._numerics.root_finding import increasing_root
-from clear_opt.curves.base import require, require_height, settle
+from clear_opt.curves.base import broadcast_fields, require, require_height
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION, TANGENT_STEPS
 
@@ -19,12 +19,12 @@ class Hill(Sigmoid):
 
     Parameters
     ----------
-    half
+    half : array-like, shape (n,)
         Tokens at which half the height is reached, > 0, shape (n,) or a scalar.
-    shape
+    shape : array-like, shape (n,)
         Exponent k >= 1: the larger, the sharper the threshold. (Below 1 the first token would be
         worth infinitely much.)
-    height
+    height : array-like, shape (n,)
         Success probability approached with many tokens, in (0, 1].
 
     Raises
@@ -43,7 +43,7 @@ class Hill(Sigmoid):
     height: Array
 
     def __post_init__(self) -> None:
-        settle(self)
+        broadcast_fields(self)
         require("half", self.half, lambda v: v > 0, "must be a number > 0", "tokens")
         require("shape", self.shape, lambda v: v >= 1, "must be a number >= 1", "raise it to 1")
         require_height(self.height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clear_opt._numerics.array_namespace import Array, logistic, namespace
-from clear_opt.curves.base import require, require_height, settle
+from clear_opt.curves.base import broadcast_fields, require, require_height
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION
 
@@ -18,11 +18,11 @@ class Logistic(Sigmoid):
 
     Parameters
     ----------
-    midpoint
+    midpoint : array-like, shape (n,)
         Inflection point, tokens >= 0, shape (n,) or a scalar.
-    scale
+    scale : array-like, shape (n,)
         Tokens per unit of the logistic function's argument, > 0.
-    height
+    height : array-like, shape (n,)
         Success probability approached with many tokens, in (0, 1].
 
     Raises
@@ -41,7 +41,7 @@ class Logistic(Sigmoid):
     height: Array
 
     def __post_init__(self) -> None:
-        settle(self)
+        broadcast_fields(self)
         require("midpoint", self.midpoint, lambda v: v >= 0, "must be a number >= 0", "tokens")
         require("scale", self.scale, lambda v: v > 0, "must be a number > 0", "tokens")
         require_height(self.height)

@@ -19,11 +19,11 @@ def rising_caps(curves: Curve, weights: np.ndarray, points: int) -> np.ndarray:
 
     Parameters
     ----------
-    curves
+    curves : Curve
         S draws for each of n queries, query by query.
-    weights
+    weights : array, shape (n, S)
         Of the draws, shape (n, S), a query's adding up to one.
-    points
+    points : int
         Caps beside zero, >= 2.
 
     Returns

@@ -16,11 +16,11 @@ class TabularCurve(Curve):
 
     Parameters
     ----------
-    grid
+    grid : array-like, shape (m,)
         Tokens, strictly increasing along a row, >= 0; shape (m,) for one grid shared by all
         queries, or (n, m). Where grids start above zero the point (0, 0) is put in front: no
         tokens, no answer.
-    values
+    values : array-like, shape (n, m)
         Success probabilities in [0, 1] at the grid, shape (n, m) or (m,). They may fall.
 
     Raises

@@ -13,11 +13,11 @@ from clear_opt._numerics.arrays import once, read_only
 from clear_opt.curves.base import (
     STATIC,
     Curve,
-    alike,
+    broadcast_fields,
+    broadcast_parameters,
     is_height,
     require,
     require_height,
-    settle,
 )
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.errors import InvalidInputError
@@ -35,13 +35,13 @@ class ThresholdCurve(Curve):
 
     Parameters
     ----------
-    tau
+    tau : array-like, shape (n,)
         Emergence threshold, tokens >= 0, shape (n,) or a scalar.
-    alpha
+    alpha : array-like, shape (n,)
         Slope just above the threshold, success per token > 0.
-    beta
+    beta : array-like, shape (n,)
         Inverse distance from the threshold to the peak, per token > 0.
-    beyond_peak
+    beyond_peak : {"plateau", "decay"}, default="plateau"
         ``"plateau"``: the curve stays at its height (a cap: a larger one cannot hurt).
         ``"decay"``: it falls again (a generated length: over-thinking hurts). No optimal
         allocation goes past the peak, so the two differ only when other policies are scored.
@@ -68,7 +68,7 @@ class ThresholdCurve(Curve):
                 value=self.beyond_peak,
                 remedy="use 'plateau' or 'decay'",
             )
-        settle(self)
+        broadcast_fields(self)
         require("tau", self.tau, lambda v: v >= 0, "must be a number >= 0", "thresholds are tokens")
         require("beta", self.beta, lambda v: v > 0, "must be a number > 0", _INVERSE)
         require("beta", self.beta, _invertible, _EXTREME, _INVERSE)
@@ -116,13 +116,13 @@ class ThresholdCurve(Curve):
 
         Parameters
         ----------
-        tau
+        tau : array-like, shape (n,)
             Emergence threshold, tokens >= 0, shape (n,) or a scalar.
-        height
+        height : array-like, shape (n,)
             Success probability at the peak, in (0, 1].
-        width
+        width : array-like, shape (n,)
             Tokens from the threshold to the peak, > 0.
-        beyond_peak
+        beyond_peak : {"plateau", "decay"}, default="plateau"
             As for the class.
 
         Examples
@@ -131,7 +131,7 @@ class ThresholdCurve(Curve):
         >>> ShiftedSurge.from_height(tau=100.0, height=0.5, width=50.0).value(150.0)
         array([0.5])
         """
-        given = alike({"tau": tau, "height": height, "width": width})
+        given = broadcast_parameters({"tau": tau, "height": height, "width": width})
         tau, height, width = given.values()
         require_height(height)
         require("width", width, lambda v: v > 0, "must be a number > 0", _WIDTH)

@@ -34,12 +34,12 @@ class UncertainCurves:
 
     Parameters
     ----------
-    curves
+    curves : Curve
         n * S curves of one family, query by query: those of query i are at ``i * S`` to
         ``(i + 1) * S - 1``.
-    draws
+    draws : int
         S, the number of curves per query, >= 1.
-    weights
+    weights : array-like, optional
         How likely each draw is, >= 0, shape (S,) or (n, S), in any unit; ``None`` where all are
         equally likely.
 
@@ -117,9 +117,9 @@ class UncertainCurves:
 
         Parameters
         ----------
-        make
+        make : callable
             What makes the curves: a family, or a constructor like `ShiftedSurge.from_height`.
-        weights
+        weights : array-like, optional
             As for the class.
         **parameters
             Its arguments, each of shape (n, S), (S,) or a scalar; at least one of shape (n, S).
@@ -181,7 +181,7 @@ class UncertainCurves:
 
         Parameters
         ----------
-        points
+        points : int, optional
             Points per query beside zero, >= 2. They are whole tokens, and lie where draws rise.
 
         Raises
@@ -206,9 +206,9 @@ class UncertainCurves:
 
         Parameters
         ----------
-        level
+        level : float, default=0.2
             In (0, 1): a level of 0.2 is met or exceeded by draws of 80 % of the weight.
-        points
+        points : int, optional
             As for `expected`.
 
         Raises

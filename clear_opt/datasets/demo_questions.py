@@ -5,12 +5,11 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from clear_opt.datasets.contest_questions import CONTEST
-from clear_opt.datasets.school_questions import SCHOOL
+from clear_opt.datasets.question_templates import load_templates
 from clear_opt.errors import InvalidInputError
 
 _SCHOOL_SHARE = 0.6
-_TRIES = 50  # to find a text that is not there yet
+_TRIES = 50  # to find a text that has not occurred yet
 
 
 class DemoQuery(NamedTuple):
@@ -26,9 +25,9 @@ def make_queries(n: int, seed: int = 0) -> list[DemoQuery]:
 
     Parameters
     ----------
-    n
-        How many, >= 1.
-    seed
+    n : int
+        Number of questions, >= 1.
+    seed : int, default=0
         The same seed gives the same questions.
 
     Returns
@@ -58,8 +57,8 @@ def make_queries(n: int, seed: int = 0) -> list[DemoQuery]:
 
 
 def _question(rng: Random, number: int) -> DemoQuery:
-    school = rng.random() < _SCHOOL_SHARE
-    levels = SCHOOL if school else CONTEST
+    kind = "school" if rng.random() < _SCHOOL_SHARE else "contest"
+    levels = load_templates()[kind]
     level = rng.randrange(len(levels))
-    text = rng.choice(levels[level])(rng)
-    return DemoQuery(f"{'school' if school else 'contest'}{level + 1}-{number:03d}", text)
+    text = rng.choice(levels[level]).fill(rng)
+    return DemoQuery(f"{kind}{level + 1}-{number:03d}", text)

@@ -21,19 +21,19 @@ class Instance:
 
     Attributes
     ----------
-    name
+    name : str
         What `named_instance` knows it by.
-    problem
+    problem : AllocationProblem or Program
         What to allocate.
-    value
+    value : float
         Weighted success of the best allocation in whole tokens (whole blocks, where those are
         larger). A solver may reach less, never more.
-    bound
+    bound : float
         Optimum of the relaxed problem, in which queries may be funded in part: the least dual
         bound of any prices, so no certificate is below it.
-    prices
+    prices : mapping of str to float, optional
         Optimal price of each constraint by its name, success per unit, where only one is optimal.
-    why
+    why : str
         What the instance teaches.
     """
 
@@ -62,7 +62,7 @@ def named_instance(name: str) -> Instance:
 
     Parameters
     ----------
-    name
+    name : str
         One of `INSTANCES`.
 
     Raises

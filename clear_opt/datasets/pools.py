@@ -26,13 +26,13 @@ class Pool:
 
     Attributes
     ----------
-    median
+    median : float
         Tokens: the median over queries of the median length of their right answers.
-    between
+    between : float
         Standard deviation over queries of the log of that length.
-    within
+    within : float
         Standard deviation of the log length of one query's right answers.
-    logit
+    logit : float
         Median over queries of the logit of success. Longer answers are rarer ones too.
     """
 

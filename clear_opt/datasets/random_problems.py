@@ -80,13 +80,13 @@ def random_problem(
 
     Parameters
     ----------
-    family
+    family : str, default="surge"
         A key of `FAMILIES`.
-    seed
+    seed : int or sequence of int or np.random.Generator
         Seed (a number or several) or generator; the same seed gives the same problem.
-    n
+    n : int, optional
         Number of queries; by default log-uniform from 1 to 2,000.
-    bounded
+    bounded : bool, default=False
         Whether some queries have floors (some past their thresholds), some ceilings (some below
         them), and weights differ.
 

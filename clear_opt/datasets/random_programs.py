@@ -38,15 +38,15 @@ def random_program(
 
     Parameters
     ----------
-    seed
+    seed : int or sequence of int or np.random.Generator
         Seed (a number or several) or generator; the same seed gives the same program.
-    n
+    n : int, optional
         Number of queries; by default log-uniform from 3 to 400.
-    families
+    families : sequence of str, optional
         Keys of `FAMILIES`; each offer draws one.
-    basis
+    basis : {"reserved", "expected"}, default="reserved"
         As for `Program`; in the expected basis lengths are log-normal.
-    smooth
+    smooth : bool, default=False
         Whether to leave out what makes demand jump in ways that a small change of an amount shows:
         floors, ceilings, pins and shares.
 

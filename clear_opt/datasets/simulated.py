@@ -33,13 +33,13 @@ class Traffic:
 
     Attributes
     ----------
-    stream
+    stream : str
         Where they come from: a key of `STREAMS`, or ``"training"``.
-    rollouts
+    rollouts : Rollouts
         What would happen without caps, one row per answer.
-    pool
-        The pool of each query, shape (n,). Nobody who allocates knows it.
-    truth
+    pool : array, shape (n,)
+        The pool of each query. Nobody who allocates knows it.
+    truth : Completion
         Success, median length and log-std of each query: what the answers are drawn from.
     """
 
@@ -77,13 +77,13 @@ def simulate(
 
     Parameters
     ----------
-    stream
+    stream : str
         A key of `STREAMS`.
-    n
+    n : int, default=500
         Number of queries, >= 1.
-    seed
+    seed : int or np.random.Generator, default=0
         Seed or generator; the same seed gives the same stream.
-    samples
+    samples : int, default=1
         Answers to each query, >= 1.
 
     Raises

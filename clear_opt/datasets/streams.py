@@ -25,12 +25,12 @@ class Drawn:
 
     Attributes
     ----------
-    stream
+    stream : str
         Which stream.
-    query_ids
-        Their names, in random order, shape (n,).
-    pool
-        The pool each comes from, shape (n,).
+    query_ids : array, shape (n,)
+        Their names, in random order.
+    pool : array, shape (n,)
+        The pool each comes from.
     """
 
     stream: str
@@ -54,13 +54,13 @@ def draw(
 
     Parameters
     ----------
-    stream
+    stream : str
         A key of `STREAMS`.
-    pools
+    pools : mapping of str to sequence of str
         Names of the queries of each pool: ``easy``, ``medium``, ``hard``.
-    n
+    n : int, default=500
         Number of queries, >= 1.
-    seed
+    seed : int or np.random.Generator, default=0
         Seed or generator; the same seed gives the same queries.
 
     Raises

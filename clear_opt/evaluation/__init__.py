@@ -1,5 +1,12 @@
 """Evaluation: what an allocation is worth on rollouts that have already happened."""
 
+from clear_opt.evaluation.actual_spend import (
+    ActualSpendFrontier,
+    accuracy_at_spend,
+    actual_spend_frontier,
+    oracle_spend_frontier,
+    uniform_spend_frontier,
+)
 from clear_opt.evaluation.calibration import (
     Calibration,
     LengthCalibration,
@@ -18,21 +25,14 @@ from clear_opt.evaluation.cross_validation import (
     Batch,
     CurvePredictor,
     cross_validated,
-    pooled,
+    pooled_over_folds,
     predicted,
 )
 from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
 from clear_opt.evaluation.provenance import describe
-from clear_opt.evaluation.realised_spend import (
-    RealisedFrontier,
-    accuracy_at_spend,
-    oracle_realised,
-    realised_frontier,
-    uniform_realised,
-)
-from clear_opt.evaluation.recorded_outcomes import Recorded
 from clear_opt.evaluation.replay import Replay, replay
+from clear_opt.evaluation.replay_data import ReplayData
 from clear_opt.evaluation.resampling import Intervals, ModelIntervals, bootstrap
 from clear_opt.evaluation.scores import ModelScores, Regret
 from clear_opt.evaluation.spending import SPEND_POLICIES, SpendEvaluation, evaluate_spend
@@ -41,6 +41,7 @@ from clear_opt.evaluation.summary import as_json
 __all__ = [
     "POLICY_NAMES",
     "SPEND_POLICIES",
+    "ActualSpendFrontier",
     "Batch",
     "Calibration",
     "Cell",
@@ -51,13 +52,13 @@ __all__ = [
     "LengthCalibration",
     "ModelIntervals",
     "ModelScores",
-    "RealisedFrontier",
-    "Recorded",
     "Regret",
     "Reliability",
     "Replay",
+    "ReplayData",
     "SpendEvaluation",
     "accuracy_at_spend",
+    "actual_spend_frontier",
     "as_json",
     "bootstrap",
     "calibrate",
@@ -67,13 +68,12 @@ __all__ = [
     "describe",
     "evaluate",
     "evaluate_spend",
-    "oracle_realised",
-    "pooled",
+    "oracle_spend_frontier",
+    "pooled_over_folds",
     "predicted",
     "query_folds",
-    "realised_frontier",
     "reliability",
     "replay",
     "score",
-    "uniform_realised",
+    "uniform_spend_frontier",
 ]

@@ -24,15 +24,15 @@ class Reliability:
 
     Attributes
     ----------
-    count
-        Weight of the outcomes in each bin, shape (bins,); their number where all weigh 1.
-    predicted, observed
-        Mean prediction and mean outcome of each bin, shape (bins,); NaN in an empty bin.
-    brier
+    count : array, shape (bins,)
+        Weight of the outcomes in each bin; their number where all weigh 1.
+    predicted, observed : array, shape (bins,)
+        Mean prediction and mean outcome of each bin; NaN in an empty bin.
+    brier : float
         Mean squared difference of prediction and outcome.
-    brier_constant
+    brier_constant : float
         The same for the best constant in hindsight: the mean outcome of each group.
-    calibration_error
+    calibration_error : float
         Expected calibration error: mean over the bins, by weight, of |predicted - observed|.
     """
 
@@ -57,13 +57,13 @@ class LengthCalibration:
 
     Attributes
     ----------
-    count
+    count : float
         Weight of the correct answers.
-    coverage
+    coverage : tuple of float
         Share of them within the central interval of each of `LEVELS`.
-    pit
+    pit : array, shape (10,)
         Share of them in each of ten equal parts of the predicted distribution (histogram of the
-        probability integral transform), shape (10,); 0.1 each if the prediction is calibrated.
+        probability integral transform); 0.1 each if the prediction is calibrated.
     """
 
     count: float
@@ -83,19 +83,19 @@ class Calibration:
 
     Attributes
     ----------
-    success
+    success : Reliability
         Of the probability of a right answer. Where rollouts were cut off, of a right answer
         within the length at which the longest of them was.
-    lengths
+    lengths : LengthCalibration or None
         Of the length of right answers; ``None`` without a right answer.
-    within
+    within : tuple of Reliability
         Of the probability of a right answer within each cap, one entry for each of ``caps``.
-    caps
+    caps : tuple of float
         Tokens, ascending.
-    curve_brier
+    curve_brier : array, shape (caps,)
         Mean squared error of the utility curves at each cap: what their shape adds to or takes
-        from the predictions behind them; shape (caps,).
-    left_out
+        from the predictions behind them.
+    left_out : int
         Rollouts cut off before the others, of which too little is known.
     """
 
@@ -115,7 +115,7 @@ def calibrate(forecasts: Forecasts) -> Calibration:
 
     Parameters
     ----------
-    forecasts
+    forecasts : Forecasts
         What was predicted of each rollout and what happened; at least one rollout.
     """
     known = forecasts.take(forecasts.known)
@@ -152,17 +152,17 @@ def reliability(
 
     Parameters
     ----------
-    predicted
-        Probabilities, shape (n,), n >= 1.
-    observed
-        Outcomes in [0, 1], shape (n,).
-    weight
-        Of each outcome, >= 0, shape (n,); 1 by default.
-    group
+    predicted : array-like, shape (n,)
+        Probabilities, n >= 1.
+    observed : array-like, shape (n,)
+        Outcomes in [0, 1].
+    weight : array-like, shape (n,), optional
+        Of each outcome, >= 0; 1 by default.
+    group : array-like, shape (n,), optional
         Group of each outcome, for the constant's Brier score: a constant may differ between
-        groups. Integers >= 0, shape (n,); one group by default.
-    bins
-        How many, of equal width.
+        groups. Integers >= 0; one group by default.
+    bins : int, default=10
+        Number of bins, of equal width.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def _length_calibration(known: Forecasts) -> LengthCalibration | None:
     right = weight > 0
     if not right.any():
         return None
-    pit, weight = known.length_position()[right], weight[right]
+    pit, weight = known.length_pit()[right], weight[right]
     from_middle = np.abs(pit - 0.5)
     histogram, _ = np.histogram(pit, bins=BINS, range=(0.0, 1.0), weights=weight)
     return LengthCalibration(
@@ -209,7 +209,7 @@ def _length_calibration(known: Forecasts) -> LengthCalibration | None:
     )
 
 
-def within_table(calibration: Calibration) -> Sequence[dict[str, float]]:
+def within_cap_table(calibration: Calibration) -> Sequence[dict[str, float]]:
     """Return the calibration at each cap as rows of plain numbers, for tables and trackers."""
     rows = []
     for cap, part, curve in zip(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.replay_data import ReplayData
 from clear_opt.policies import oracle, proportional, spread_leftover, uniform
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers import solve
@@ -25,19 +25,19 @@ class Comparison:
 
     Attributes
     ----------
-    budget
+    budget : float
         Tokens for all caps together.
-    answered
+    answered : mapping of str to array, shape (n,)
         For each policy of `POLICY_NAMES` the share of every query's samples that are correct
-        within its cap, in [0, 1], shape (n,).
-    spend
+        within its cap, in [0, 1].
+    spend : mapping of str to array, shape (n,)
         For each policy the tokens each query would really have used, shape (n,): answers stop
         before their caps.
-    price
+    price : float
         Shadow price of the learned allocation, success per token.
-    abandoned
+    abandoned : float
         Share of the queries it does not fund, in [0, 1].
-    gap
+    gap : float
         Its certified duality gap, as a share of the dual bound.
     """
 
@@ -70,7 +70,7 @@ class Comparison:
 
     @property
     def informed(self) -> float:
-        """Accuracy of the shadow price on the curves that were recorded, in [0, 1]."""
+        """Accuracy of the shadow price on the curves that were replay_data, in [0, 1]."""
         return self.accuracy("informed")
 
     @property
@@ -92,7 +92,7 @@ class Comparison:
 
 POLICY_NAMES = ("uniform", "proportional", "learned", "informed", "oracle")
 """What is compared: two simple rules, the shadow price on predicted curves, the shadow price on
-the curves that were recorded, and the oracle."""
+the curves that were replay_data, and the oracle."""
 
 
 def compare_policies(
@@ -105,13 +105,13 @@ def compare_policies(
 
     Parameters
     ----------
-    curves
+    curves : Curve
         Predicted curves of the queries, n of them, learned without these queries.
-    query_ids
+    query_ids : sequence of str
         The queries, shape (n,), n >= 1.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model.
-    budget
+    budget : float
         Tokens for all queries together, >= 0.
 
     Raises
@@ -128,32 +128,34 @@ def compare_policies(
     >>> compare_policies(curves, ["a", "b"], rollouts, budget=200)
     Comparison(n=2, budget=200, uniform=0.000, proportional=0.000, learned=0.500, oracle=0.500)
     """
-    return compare_budgets(curves, Recorded(query_ids, rollouts), [budget])[0]
+    return compare_budgets(curves, ReplayData(query_ids, rollouts), [budget])[0]
 
 
 def compare_budgets(
-    curves: Curve, recorded: Recorded, budgets: Iterable[float]
+    curves: Curve, replay_data: ReplayData, budgets: Iterable[float]
 ) -> list[Comparison]:
     """Compare the policies at several budgets: `compare_policies`, with shared preparation.
 
     Parameters
     ----------
-    curves
+    curves : Curve
         Predicted curves of the queries, n of them.
-    recorded
+    replay_data : ReplayData
         What happened to them.
-    budgets
+    budgets : iterable of float
         Each in tokens for all queries together, >= 0.
     """
-    if len(curves) != len(recorded):
+    if len(curves) != len(replay_data):
         raise InvalidInputError(
-            f"has {len(curves)} curves for {len(recorded)} queries", column="curves"
+            f"has {len(curves)} curves for {len(replay_data)} queries", column="curves"
         )
-    true_curves = recorded.curves()
-    return [_compare(curves, true_curves, recorded, budget) for budget in budgets]
+    true_curves = replay_data.curves()
+    return [_compare(curves, true_curves, replay_data, budget) for budget in budgets]
 
 
-def _compare(curves: Curve, true_curves: Curve, recorded: Recorded, budget: float) -> Comparison:
+def _compare(
+    curves: Curve, true_curves: Curve, replay_data: ReplayData, budget: float
+) -> Comparison:
     problem = AllocationProblem(curves, budget=budget)
     learned = solve(problem)
     caps = {
@@ -161,12 +163,12 @@ def _compare(curves: Curve, true_curves: Curve, recorded: Recorded, budget: floa
         "proportional": proportional(problem).tokens,
         "learned": spread_leftover(problem, learned).tokens,
         "informed": solve(AllocationProblem(true_curves, budget=budget)).tokens,
-        "oracle": oracle(recorded.query_ids, recorded.rollouts, budget),
+        "oracle": oracle(replay_data.query_ids, replay_data.rollouts, budget),
     }
     return Comparison(
         budget=budget,
-        answered={name: recorded.answered(caps[name]) for name in POLICY_NAMES},
-        spend={name: recorded.spend(caps[name]) for name in POLICY_NAMES},
+        answered={name: replay_data.answered(caps[name]) for name in POLICY_NAMES},
+        spend={name: replay_data.spend(caps[name]) for name in POLICY_NAMES},
         price=learned.price,
         abandoned=float(np.mean(~learned.funded)),
         gap=learned.relative_gap,
@@ -180,11 +182,11 @@ def query_folds(query_ids: Sequence[str] | np.ndarray, k: int, seed: int = 0) ->
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         The queries, each once.
-    k
+    k : int
         Number of folds, between 2 and the number of queries.
-    seed
+    seed : int, default=0
         The same seed and queries give the same folds.
 
     Raises

@@ -47,24 +47,26 @@ class Batch:
 
     Attributes
     ----------
-    model
+    model : str
         Which model answers.
-    rollouts
+    rollouts : Rollouts
         What happened, of this model and these queries alone, n queries.
-    curves
+    curves : Curve
         The predicted curve of each of ``rollouts.query_ids``.
-    completion
+    completion : Completion, optional
         Predicted success probability, median length and log-std, each of shape (n,); or
         ``None`` where the predictor gives none.
-    chances, lengths
-        Predicted completion curves and completion lengths, where they were asked for.
+    completion_curves : Curve, optional
+        Predicted completion curves, where they were asked for.
+    lengths : Lengths, optional
+        Predicted completion lengths, where they were asked for.
     """
 
     model: str
     rollouts: Rollouts
     curves: Curve
     completion: Completion | None = None
-    chances: Curve | None = None
+    completion_curves: Curve | None = None
     lengths: Lengths | None = None
 
     def __repr__(self) -> str:
@@ -77,7 +79,7 @@ def cross_validated(
     *,
     folds: int = 5,
     models: Sequence[str] | None = None,
-    alone: bool = False,
+    per_model: bool = False,
     seed: int = 0,
     spend: bool = False,
 ) -> Iterator[Batch]:
@@ -89,19 +91,19 @@ def cross_validated(
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         The table.
-    predictor
-        What to train; a copy of it learns, itself it stays as it is.
-    folds
+    predictor : CurvePredictor
+        What to train: a copy is fitted, the predictor itself stays as it is.
+    folds : int, default=5
         Number of folds.
-    models
+    models : sequence of str, optional
         Which models to predict; all of the table by default. Training uses the whole table.
-    alone
+    per_model : bool, default=False
         Whether to train on one model's rollouts at a time instead.
-    seed
-        Of the folds.
-    spend
+    seed : int, default=0
+        Seed of the folds.
+    spend : bool, default=False
         Whether completion curves and lengths are predicted too.
 
     Yields
@@ -113,12 +115,12 @@ def cross_validated(
     for number, fold in enumerate(parts):
         rest = np.concatenate(parts[:number] + parts[number + 1 :])
         learning, testing = rollouts.for_queries(rest), rollouts.for_queries(fold)
-        fitted = None if alone else _fit(predictor, learning)
+        fitted = None if per_model else _fit(predictor, learning)
         for model in chosen_models(rollouts, models):
             own = rows_of(testing, model)
             if own is None:
                 continue
-            if alone:
+            if per_model:
                 own_learning = rows_of(learning, model)
                 if own_learning is None:
                     raise InvalidInputError(
@@ -144,14 +146,14 @@ def predicted(
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         What happened, on queries that the predictor should not have learned from.
-    predictor
+    predictor : CurvePredictor
         A fitted predictor. A model it was trained on is asked for by name; of other models it
         gives its typical curves.
-    models
+    models : sequence of str, optional
         Which models to predict; all of the table by default.
-    spend
+    spend : bool, default=False
         Whether completion curves and lengths are predicted too.
 
     Yields
@@ -165,14 +167,14 @@ def predicted(
             yield _predicted(predictor, own, model, trained_models(predictor), spend)
 
 
-def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
+def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
     """Put each model's batches together, so that all of its queries share one budget.
 
     Parameters
     ----------
-    batches
+    batches : iterable of Batch
         Predictions for parts of each model's queries, as `cross_validated` gives them.
-    rollouts
+    rollouts : Rollouts
         The table they are of.
 
     Yields
@@ -198,11 +200,11 @@ def pooled(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
         if len(completions) == len(found):
             columns = (np.concatenate(column)[order] for column in zip(*completions, strict=True))
             completion = type(completions[0])(*columns)
-        parts_of = [(batch.curves, batch.chances, batch.lengths) for batch in found]
-        curves, chances, lengths = jax.tree_util.tree_map(
+        parts_of = [(batch.curves, batch.completion_curves, batch.lengths) for batch in found]
+        curves, completion_curves, lengths = jax.tree_util.tree_map(
             lambda column, order=order: column[order], _joined(parts_of)
         )
-        yield Batch(model, own, curves, completion, chances, lengths)
+        yield Batch(model, own, curves, completion, completion_curves, lengths)
 
 
 def _rows_for(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts:
@@ -288,6 +290,6 @@ def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str], spe
                 remedy="expected spend needs predict_lengths and predict_completion_curves, as "
                 "SurgePredictor has them",
             )
-        more["chances"] = fitted.predict_completion_curves(queries, **named)
+        more["completion_curves"] = fitted.predict_completion_curves(queries, **named)
         more["lengths"] = fitted.predict_lengths(queries, **named)
     return Batch(model, own, fitted.predict(queries, **named), completion, **more)

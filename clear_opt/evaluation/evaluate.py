@@ -11,26 +11,16 @@ from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.calibration import Calibration, calibrate
 from clear_opt.evaluation.comparison import Comparison, compare_budgets
-from clear_opt.evaluation.cross_validation import (
-    Batch,
-    CurvePredictor,
-    chosen_models,
-    cross_validated,
-    pooled,
-    predicted,
-)
+from clear_opt.evaluation.cross_validation import Batch, CurvePredictor, pooled_over_folds
 from clear_opt.evaluation.evaluation import Evaluation
 from clear_opt.evaluation.forecasts import Forecasts
-from clear_opt.evaluation.provenance import columns_for, described, notes_on
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.predictions import Step, check_budgets, make_predictions, no_rollouts
+from clear_opt.evaluation.replay_data import ReplayData
 from clear_opt.evaluation.resampling import DRAWS, LEVEL, bootstrap
-from clear_opt.evaluation.scores import joined
+from clear_opt.evaluation.scores import join_batches
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
-
-Step = Callable[[int, int], Any]
-"""Called with the steps done and the steps there are, after each."""
 
 
 def evaluate(
@@ -40,7 +30,7 @@ def evaluate(
     budgets: Sequence[float] = BUDGETS,
     folds: int | None = 5,
     models: Sequence[str] | None = None,
-    alone: bool = False,
+    per_model: bool = False,
     features: Sequence[str] | None = None,
     batch: Literal["model", "fold"] = "model",
     seed: int = 0,
@@ -56,33 +46,35 @@ def evaluate(
 
     Parameters
     ----------
-    rollouts
-        What happened; with several models in the table, each is evaluated on its own queries.
-    predictor
+    rollouts : Rollouts
+        Recorded outcomes; with several models in the table, each is evaluated on its own queries.
+    predictor : CurvePredictor
         What to evaluate: see `CurvePredictor`. With ``folds`` it is trained anew on copies;
         without, it must be fitted.
-    budgets
+    budgets : sequence of float, optional
         Tokens per query, > 0.
-    folds
+    folds : int or None, default=5
         Cross-validation: the queries are dealt into this many folds, the same for all models, and
         each is predicted by what was learned from the others. ``None`` scores the predictor as it
         is.
-    models
+    models : sequence of str, optional
         Which models to evaluate; all by default. Training takes the whole table all the same.
-    alone
+    per_model : bool, default=False
         Whether to train on each model's rollouts alone.
-    features
+    features : sequence of str, optional
         Which features of the table to learn from, whatever they are. By default all but those that
         are outcomes: see `clear_opt.rollouts.outcome_features`.
-    batch
+    batch : {"model", "fold"}, default="model"
         Which queries share a budget: all of a ``"model"``, so that the oracle, and uniform caps,
         depend on no fold; or those of a model in each ``"fold"``, so that a batch is predicted by
         one and the same predictor.
-    seed
-        Of the folds and of the bootstrap.
-    draws, level
-        Of the bootstrap: see `clear_opt.evaluation.bootstrap`.
-    on_step
+    seed : int, default=0
+        Seed of the folds and of the bootstrap.
+    draws : int, optional
+        Resamples of the bootstrap: see `clear_opt.evaluation.bootstrap`.
+    level : float, optional
+        Level of its intervals.
+    on_step : callable, optional
         Called after each step with the number done and the number there are.
 
     Returns
@@ -104,45 +96,35 @@ def evaluate(
     >>> rollouts = Rollouts(ids, [80, 95, 100, 90] * 3, [1, 1, 0, 1] * 3, texts)
     >>> evaluate(rollouts, SurgePredictor(), budgets=[60, 120], folds=3)
     ... # doctest: +ELLIPSIS
-    Evaluation(models=1, budgets=2, triage_efficiency=...)
+    Evaluation(models=1, budgets=2, oracle_fraction=...)
     """
     amounts = check_budgets(budgets)
-    check_alone(folds, alone)
     if batch not in ("model", "fold"):
         raise InvalidInputError(
             "is not known", column="batch", value=batch, remedy="use 'model' or 'fold'"
         )
-    names = chosen_models(rollouts, models)
-    chosen = columns_for(rollouts, predictor, folds, features)
-    rollouts = chosen.rollouts
-    batches: Iterable[Batch]
-    if folds is None:
-        batches = predicted(rollouts, predictor, models=names)
-    else:
-        batches = cross_validated(
-            rollouts, predictor, folds=folds, models=names, alone=alone, seed=seed
-        )
-    together = folds is not None and batch == "model"
-    predictions = len(names) * (folds or 1)
-    step = _counter(on_step, predictions + (len(names) if together else predictions))
-    batches = _watched(batches, step)
-    settings = {
-        "folds": folds,
-        "seed": seed,
-        "alone": alone,
-        "batch": batch,
-        "predictor": type(predictor).__name__,
-        "leftover": "spread",
-    }
+    made = make_predictions(
+        rollouts,
+        predictor,
+        folds=folds,
+        models=models,
+        per_model=per_model,
+        features=features,
+        seed=seed,
+    )
+    pooling = folds is not None and batch == "model"
+    n_predictions = len(made.models) * (folds or 1)
+    step = _counter(on_step, n_predictions + (len(made.models) if pooling else n_predictions))
+    batches = _counted(made.batches, step)
     return score(
-        pooled(batches, rollouts) if together else batches,
+        pooled_over_folds(batches, made.rollouts) if pooling else batches,
         amounts,
         seed=seed,
         draws=draws,
         level=level,
-        settings=settings,
-        data=described(chosen, predictor, folds),
-        notes=(*chosen.notes, *notes_on(rollouts, predictor, names, folds)),
+        settings={**made.settings, "batch": batch, "leftover": "spread"},
+        data=made.data,
+        notes=made.notes,
         on_step=step,
     )
 
@@ -163,34 +145,40 @@ def score(
 
     Parameters
     ----------
-    batches
+    batches : iterable of Batch
         Predictions; those of one model are put together, in any order.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    seed, draws, level
-        Of the bootstrap.
-    settings, data, notes
-        What the evaluation says about itself.
-    on_step
+    seed : int, default=0
+        Seed of the bootstrap.
+    draws : int, optional
+        Its number of resamples.
+    level : float, optional
+        Level of its intervals.
+    settings, data : mapping of str to Any, optional
+        How the evaluation was made, and on what.
+    notes : sequence of str, optional
+        Caveats, in sentences.
+    on_step : callable, optional
         Called after each batch.
     """
     amounts = check_budgets(budgets)
     parts: dict[str, list[tuple[Batch, list[Comparison]]]] = {}
     for batch in batches:
-        recorded = Recorded(batch.rollouts.query_ids, batch.rollouts)
-        totals = [amount * len(recorded) for amount in amounts]
-        found = compare_budgets(batch.curves, recorded, totals)
+        replay_data = ReplayData(batch.rollouts.query_ids, batch.rollouts)
+        totals = [amount * len(replay_data) for amount in amounts]
+        found = compare_budgets(batch.curves, replay_data, totals)
         parts.setdefault(batch.model, []).append((batch, found))
         if on_step is not None:
             on_step()
     if not parts:
-        raise InvalidInputError("holds no rollouts", column="rollouts", remedy="give some")
+        raise no_rollouts()
     forecasts = {
-        model: Forecasts.of([batch for batch, _ in found], amounts)
+        model: Forecasts.from_batches([batch for batch, _ in found], amounts)
         for model, found in sorted(parts.items())
     }
     scores = {
-        model: joined(
+        model: join_batches(
             [(batch.rollouts.query_ids, comparisons) for batch, comparisons in parts[model]],
             amounts,
             _calibrated([made]),
@@ -208,45 +196,12 @@ def score(
     )
 
 
-def check_alone(folds: int | None, alone: bool) -> None:
-    """Refuse to train alone what is trained already."""
-    if folds is None and alone:
-        raise InvalidInputError(
-            "has no meaning for a predictor that is trained already",
-            column="alone",
-            value=alone,
-            remedy="leave it out, or cross-validate",
-        )
-
-
-def check_budgets(budgets: Sequence[float]) -> tuple[float, ...]:
-    """Return budgets in ascending order, each once.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the first that is not a finite number above zero, or saying that there is none.
-    """
-    if not len(budgets):
-        raise InvalidInputError("names no budget", column="budgets", remedy="give tokens per query")
-    for row, budget in enumerate(budgets):
-        if not (np.isfinite(budget) and budget > 0):
-            raise InvalidInputError(
-                "must be a number > 0",
-                column="budgets",
-                row=row,
-                value=budget,
-                remedy="tokens per query",
-            )
-    return tuple(sorted({float(budget) for budget in budgets}))
-
-
 def _calibrated(forecasts: Sequence[Forecasts | None]) -> Calibration | None:
     """Calibrate the forecasts of several models together; each model is a group of its own."""
     made = [part for part in forecasts if part is not None]
     if len(made) < len(forecasts):
         return None
-    whole = Forecasts.joined([part.numbered(group) for group, part in enumerate(made)])
+    whole = Forecasts.concatenate([part.with_group(group) for group, part in enumerate(made)])
     return calibrate(whole) if whole.known.any() else None
 
 
@@ -262,7 +217,7 @@ def _counter(on_step: Step | None, total: int) -> Callable[[], None]:
     return step
 
 
-def _watched(batches: Iterable[Batch], step: Callable[[], None]) -> Iterator[Batch]:
+def _counted(batches: Iterable[Batch], step: Callable[[], None]) -> Iterator[Batch]:
     for batch in batches:
         step()
         yield batch

@@ -34,20 +34,20 @@ class Evaluation:
 
     Attributes
     ----------
-    models
+    models : mapping of str to ModelScores
         Scores by model, in alphabetical order.
-    budgets
-        Tokens per query, ascending, shape (m,).
-    calibration
+    budgets : array, shape (m,)
+        Tokens per query, ascending.
+    calibration : Calibration or None
         Of the predictions for all models together; ``None`` where the predictor predicts curves
         alone.
-    intervals
+    intervals : Intervals
         Bootstrap intervals over the queries.
-    settings
+    settings : mapping of str to Any
         How the evaluation was made.
-    data
+    data : mapping of str to Any
         What it was made on: see `clear_opt.evaluation.describe`.
-    notes
+    notes : tuple of str, optional
         What a reader must know besides, in sentences.
     """
 
@@ -60,13 +60,16 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     @property
-    def triage_efficiency(self) -> float:
-        """Mean over models of the mean over budgets of learned / oracle accuracy."""
-        return self.mean_efficiency("learned")
+    def oracle_fraction(self) -> float:
+        """Fraction of oracle accuracy that the learned policy reaches.
 
-    def mean_efficiency(self, policy: str) -> float:
-        """Return a policy's triage efficiency, averaged over the models."""
-        return float(np.mean([scores.efficiency(policy) for scores in self.models.values()]))
+        The mean over budgets, then over models; ``triage_efficiency`` in JSON and metrics.
+        """
+        return self.mean_oracle_fraction("learned")
+
+    def mean_oracle_fraction(self, policy: str) -> float:
+        """Return a policy's fraction of oracle accuracy: the mean over budgets and models."""
+        return float(np.mean([scores.oracle_fractions(policy) for scores in self.models.values()]))
 
     def accuracy(self, policy: str) -> np.ndarray:
         """Return a policy's accuracy at each budget, averaged over the models, shape (m,)."""
@@ -76,9 +79,9 @@ class Evaluation:
         """Return a policy's tokens really spent per query, averaged over the models, shape (m,)."""
         return self._mean([scores.spend(policy) for scores in self.models.values()])
 
-    def efficiency(self, policy: str = "learned") -> np.ndarray:
-        """Return a policy's triage efficiency at each budget, averaged over the models, (m,)."""
-        return self._mean([scores.efficiency(policy) for scores in self.models.values()])
+    def oracle_fractions(self, policy: str = "learned") -> np.ndarray:
+        """Return a policy's fraction of oracle accuracy at each budget, model mean, shape (m,)."""
+        return self._mean([scores.oracle_fractions(policy) for scores in self.models.values()])
 
     @property
     def price(self) -> np.ndarray:
@@ -137,6 +140,6 @@ class Evaluation:
     def __repr__(self) -> str:
         return (
             f"Evaluation(models={len(self.models)}, budgets={len(self.budgets)}, "
-            f"triage_efficiency={self.triage_efficiency:.4f}, "
+            f"oracle_fraction={self.oracle_fraction:.4f}, "
             f"worst_vs_uniform={self.worst.difference:+.4f})"
         )

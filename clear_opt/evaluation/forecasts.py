@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr
 
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.replay_data import ReplayData
 
 if TYPE_CHECKING:
     from clear_opt.evaluation.cross_validation import Batch
@@ -19,7 +19,7 @@ _MIN_SIGMA = 1e-9  # of log lengths: a prediction with sigma = 0 is a step
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Forecasts:
-    """Predictions and outcomes of r rollouts; arrays of shape (r,) unless said otherwise.
+    """Predictions and outcomes of r rollouts.
 
     The samples of a query weigh 1 together. Where rollouts of a model were cut off, whatever is
     asked of it is asked within the greatest length at which one was: its horizon. What would
@@ -27,22 +27,22 @@ class Forecasts:
 
     Attributes
     ----------
-    success, median, sigma
+    success, median, sigma : array, shape (r,)
         Predicted probability of a right answer, median length of right answers, log-std.
-    curve
-        Value of the predicted utility curve at each cap, shape (r, caps).
-    correct, length
+    curve : array, shape (r, caps)
+        Value of the predicted utility curve at each cap.
+    correct, length : array, shape (r,)
         What happened.
-    weight
+    weight : array, shape (r,)
         One over the number of the query's samples.
-    truncated
+    truncated : array, shape (r,)
         Whether the rollout was cut off.
-    horizon
+    horizon : array, shape (r,)
         Greatest length at which a rollout of the model was cut off, tokens; infinite where none
         was.
-    group
+    group : array, shape (r,)
         Number of the model.
-    caps
+    caps : tuple of float
         Tokens, ascending.
     """
 
@@ -59,17 +59,17 @@ class Forecasts:
     caps: tuple[float, ...]
 
     @classmethod
-    def of(cls, batches: Sequence[Batch], caps: Sequence[float]) -> Forecasts | None:
+    def from_batches(cls, batches: Sequence[Batch], caps: Sequence[float]) -> Forecasts | None:
         """Lay out one model's batches; ``None`` where one has no predicted completion."""
         parts = [_of_batch(batch, caps) for batch in batches if batch.completion is not None]
         if not parts or len(parts) < len(batches):
             return None
-        whole = Forecasts.joined(parts)
+        whole = Forecasts.concatenate(parts)
         horizon = whole.length[whole.truncated].max(initial=0.0) or np.inf
         return replace(whole, horizon=np.full(len(whole), horizon))
 
     @classmethod
-    def joined(cls, parts: Sequence[Forecasts]) -> Forecasts:
+    def concatenate(cls, parts: Sequence[Forecasts]) -> Forecasts:
         """Put forecasts of the same caps one below the other."""
         arrays = {
             field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -87,8 +87,8 @@ class Forecasts:
         }
         return Forecasts(**arrays, caps=self.caps)
 
-    def numbered(self, group: int) -> Forecasts:
-        """Return the same forecasts as one group among several."""
+    def with_group(self, group: int) -> Forecasts:
+        """Return the same forecasts, marked as one group among several."""
         return replace(self, group=np.full(len(self), group))
 
     @property
@@ -98,18 +98,18 @@ class Forecasts:
 
     def success_within(self, cap: float) -> np.ndarray:
         """Return the predicted probability of a right answer within a cap, tokens."""
-        return self.success * self._shorter(np.minimum(cap, self.horizon))
+        return self.success * self._length_cdf(np.minimum(cap, self.horizon))
 
     def correct_within(self, cap: float) -> np.ndarray:
         """Return what happened: the right answers within a cap, tokens."""
         return self.correct * (self.length <= np.minimum(cap, self.horizon))
 
-    def length_position(self) -> np.ndarray:
-        """Return the predicted chance that a right answer within the horizon is no longer."""
-        seen = np.maximum(self._shorter(self.horizon), np.finfo(np.float64).tiny)
-        return np.minimum(self._shorter(self.length) / seen, 1.0)
+    def length_pit(self) -> np.ndarray:
+        """Return the probability integral transform of each length, given the horizon, (r,)."""
+        seen = np.maximum(self._length_cdf(self.horizon), np.finfo(np.float64).tiny)
+        return np.minimum(self._length_cdf(self.length) / seen, 1.0)
 
-    def _shorter(self, tokens: Any) -> np.ndarray:
+    def _length_cdf(self, tokens: Any) -> np.ndarray:
         with np.errstate(divide="ignore"):  # no tokens: a chance of zero
             distance = np.log(np.asarray(tokens, dtype=np.float64)) - np.log(self.median)
         return ndtr(distance / np.maximum(self.sigma, _MIN_SIGMA))
@@ -122,8 +122,8 @@ class Forecasts:
 
 
 def _of_batch(batch: Batch, caps: Sequence[float]) -> Forecasts:
-    recorded = Recorded(batch.rollouts.query_ids, batch.rollouts)
-    place, row = recorded.place, recorded.row
+    replay_data = ReplayData(batch.rollouts.query_ids, batch.rollouts)
+    place, row = replay_data.query_index, replay_data.row
     assert batch.completion is not None
     success, median, sigma = (
         np.asarray(part, dtype=np.float64)[place]
@@ -136,9 +136,9 @@ def _of_batch(batch: Batch, caps: Sequence[float]) -> Forecasts:
         median=median,
         sigma=sigma,
         curve=curve[place],
-        correct=recorded.correct,
-        length=recorded.length.astype(np.float64),
-        weight=1.0 / recorded.count[place],
+        correct=replay_data.correct,
+        length=replay_data.length.astype(np.float64),
+        weight=1.0 / replay_data.count[place],
         truncated=np.zeros(len(row), dtype=bool) if cut is None else np.asarray(cut[row], bool),
         horizon=np.full(len(row), np.inf),
         group=np.zeros(len(row), dtype=np.int64),

@@ -25,14 +25,14 @@ class Frontier:
 
     Attributes
     ----------
-    tokens_per_query
-        Budgets divided by the number of queries, ascending, shape (m,).
-    accuracy
-        For each policy the expected share of right answers, weighted, shape (m,).
-    bound
-        Dual bound on that share: no allocation does better; shape (m,).
-    price
-        Shadow price at each budget, weighted success per token, shape (m,).
+    tokens_per_query : array, shape (m,)
+        Budgets divided by the number of queries, ascending.
+    accuracy : mapping of str to array, shape (m,)
+        For each policy the expected share of right answers, weighted.
+    bound : array, shape (m,)
+        Dual bound on that share: no allocation does better.
+    price : array, shape (m,)
+        Shadow price at each budget, weighted success per token.
     """
 
     tokens_per_query: np.ndarray
@@ -62,13 +62,15 @@ def frontier(
 
     Parameters
     ----------
-    curves
+    curves : Curve
         One utility curve per query, n >= 1 queries.
-    tokens_per_query
+    tokens_per_query : sequence of float
         Budgets, each a mean per query, >= 0, at least one; the total is rounded to whole tokens.
-    policies
+    policies : mapping of str to Policy, optional
         What to compare with the solver.
-    floor, ceiling, weight, block
+    floor, ceiling, weight : array-like, shape (n,), optional
+        As for `AllocationProblem`.
+    block : int, optional
         As for `AllocationProblem`.
 
     Returns

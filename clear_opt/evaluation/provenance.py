@@ -51,7 +51,7 @@ def columns_of(predictor: Any) -> tuple[str, ...] | None:
     return None if read is None else tuple(map(str, read))
 
 
-def described(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, Any]:
+def provenance(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, Any]:
     """Return what a table holds, as `describe` does, and which columns were used of it.
 
     Returns
@@ -96,7 +96,7 @@ def describe(rollouts: Rollouts) -> dict[str, Any]:
     }
 
 
-def notes_on(
+def caveats(
     rollouts: Rollouts, predictor: Any, models: Sequence[str], folds: int | None
 ) -> list[str]:
     """Return what a reader must know to take the figures for what they are."""

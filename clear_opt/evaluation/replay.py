@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.replay_data import ReplayData
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,9 @@ class Replay:
 
     Attributes
     ----------
-    answered
-        Share of each query's samples that are correct within its cap, in [0, 1], shape (n,).
-    spend
+    answered : array, shape (n,)
+        Share of each query's samples that are correct within its cap, in [0, 1].
+    spend : array, shape (n,)
         Tokens each query would have used, ``min(n_tokens, cap)`` averaged over its samples;
         shape (n,).
     """
@@ -54,11 +54,11 @@ def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: R
 
     Parameters
     ----------
-    tokens
-        Caps in tokens, >= 0, shape (n,).
-    query_ids
+    tokens : array-like, shape (n,)
+        Caps in tokens, >= 0.
+    query_ids : sequence of str
         The queries the caps belong to, n of them; one may occur several times.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model: see ``Rollouts.for_model``. Several rows of a query count as
         samples.
 
@@ -83,5 +83,5 @@ def replay(tokens: ArrayLike, query_ids: Sequence[str] | np.ndarray, rollouts: R
     if negative.size:
         row = int(negative[0])
         raise InvalidInputError("must be >= 0", column="tokens", row=row, value=tokens[row])
-    recorded = Recorded(query_ids, rollouts)
-    return Replay(answered=recorded.answered(tokens), spend=recorded.spend(tokens))
+    replay_data = ReplayData(query_ids, rollouts)
+    return Replay(answered=replay_data.answered(tokens), spend=replay_data.spend(tokens))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clear_opt.evaluation.scores import efficiency
+from clear_opt.evaluation.scores import fraction_of_oracle
 
 if TYPE_CHECKING:
     from clear_opt.evaluation.scores import ModelScores
@@ -30,17 +30,17 @@ class ModelIntervals:
 
     Attributes
     ----------
-    accuracy
-        Of each policy's accuracy, shape (m, 2).
-    difference
-        Of learned minus uniform, shape (m, 2).
-    efficiency
-        Of the learned policy's triage efficiency, shape (2,).
+    accuracy : mapping of str to array, shape (m, 2)
+        Of each policy's accuracy.
+    difference : array, shape (m, 2)
+        Of learned minus uniform.
+    oracle_fraction : array, shape (2,)
+        Of the fraction of oracle accuracy that the learned policy reaches.
     """
 
     accuracy: Mapping[str, np.ndarray]
     difference: np.ndarray
-    efficiency: np.ndarray
+    oracle_fraction: np.ndarray
 
     @property
     def significantly_below_uniform(self) -> np.ndarray:
@@ -54,12 +54,14 @@ class Intervals:
 
     Attributes
     ----------
-    models
+    models : mapping of str to ModelIntervals
         Of each model.
-    mean
+    mean : ModelIntervals
         Of the means over the models.
-    level, draws, seed
-        What they were made with.
+    level : float
+        Share of the resamples that an interval holds.
+    draws, seed : int
+        Number of resamples and seed.
     """
 
     models: Mapping[str, ModelIntervals]
@@ -69,8 +71,8 @@ class Intervals:
     seed: int
 
     def __repr__(self) -> str:
-        low, high = self.mean.efficiency
-        return f"Intervals(triage_efficiency=[{low:.4f}, {high:.4f}], draws={self.draws})"
+        low, high = self.mean.oracle_fraction
+        return f"Intervals(oracle_fraction=[{low:.4f}, {high:.4f}], draws={self.draws})"
 
 
 def bootstrap(
@@ -84,13 +86,13 @@ def bootstrap(
 
     Parameters
     ----------
-    models
+    models : mapping of str to ModelScores
         Scores by model. A query is one and the same wherever it has the same name.
-    draws
+    draws : int, optional
         Number of resamples.
-    level
+    level : float, optional
         Share of the draws that an interval holds, in (0, 1).
-    seed
+    seed : int, default=0
         The same seed gives the same intervals.
 
     Notes
@@ -135,32 +137,32 @@ def _resampled(times: np.ndarray, scores: ModelScores) -> np.ndarray:
 
 
 def _intervals(drawn: np.ndarray, tails: tuple[float, float]) -> ModelIntervals:
-    return _summary(drawn, _efficiencies(drawn), tails)
+    return _summary(drawn, _oracle_fractions(drawn), tails)
 
 
 def _mean_intervals(drawn: list[np.ndarray], tails: tuple[float, float]) -> ModelIntervals:
     """Average over models within each draw, then look at the draws."""
     return _summary(
-        np.mean(drawn, axis=0), np.mean([_efficiencies(part) for part in drawn], axis=0), tails
+        np.mean(drawn, axis=0), np.mean([_oracle_fractions(part) for part in drawn], axis=0), tails
     )
 
 
-def _efficiencies(drawn: np.ndarray) -> np.ndarray:
-    """Return the triage efficiency of each draw: the mean over budgets, shape (draws,)."""
+def _oracle_fractions(drawn: np.ndarray) -> np.ndarray:
+    """Return the fraction of oracle accuracy in each draw, averaged over budgets, (draws,)."""
     learned, oracle = (drawn[:, _COMPARED.index(policy)] for policy in ("learned", "oracle"))
-    return efficiency(learned, oracle).mean(axis=1)
+    return fraction_of_oracle(learned, oracle).mean(axis=1)
 
 
 def _summary(
-    accuracy: np.ndarray, efficiencies: np.ndarray, tails: tuple[float, float]
+    accuracy: np.ndarray, fractions: np.ndarray, tails: tuple[float, float]
 ) -> ModelIntervals:
-    counted = np.isfinite(efficiencies)
-    accuracy, efficiencies = accuracy[counted], efficiencies[counted]
+    counted = np.isfinite(fractions)
+    accuracy, fractions = accuracy[counted], fractions[counted]
     by_policy = dict(zip(_COMPARED, np.moveaxis(accuracy, 1, 0), strict=True))
     return ModelIntervals(
         accuracy={
             policy: np.quantile(values, tails, axis=0).T for policy, values in by_policy.items()
         },
         difference=np.quantile(by_policy["learned"] - by_policy["uniform"], tails, axis=0).T,
-        efficiency=np.quantile(efficiencies, tails),
+        oracle_fraction=np.quantile(fractions, tails),
     )

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from clear_opt.evaluation.comparison import Comparison
 
 
-def efficiency(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
+def fraction_of_oracle(accuracy: np.ndarray, oracle: np.ndarray) -> np.ndarray:
     """Return accuracy / oracle accuracy; 1 where the oracle itself gets nothing, NaN stays NaN.
 
     Examples
     --------
-    >>> efficiency(np.array([0.3, 0.0]), np.array([0.6, 0.0]))
+    >>> fraction_of_oracle(np.array([0.3, 0.0]), np.array([0.6, 0.0]))
     array([0.5, 1. ])
     """
     nothing = oracle == 0
@@ -33,13 +33,13 @@ class Regret:
 
     Attributes
     ----------
-    total
+    total : array, shape (m,)
         Oracle minus learned, shape (m,) for m budgets.
-    allocation
+    allocation : array, shape (m,)
         Oracle minus the shadow price on the curves that were recorded: what the solver loses
         though it is told everything. With several samples per query the oracle itself is exact
         only up to one step, so this may be a trifle below zero.
-    prediction
+    prediction : array, shape (m,)
         The shadow price on the recorded curves minus learned: what not knowing them costs.
     """
 
@@ -60,22 +60,22 @@ class ModelScores:
 
     Attributes
     ----------
-    query_ids
+    query_ids : array, shape (n,)
         The queries, shape (n,), in the order in which they were scored.
-    budgets
-        Tokens per query, ascending, shape (m,).
-    answered
+    budgets : array, shape (m,)
+        Tokens per query, ascending.
+    answered : mapping of str to array, shape (n, m)
         For each of `POLICY_NAMES` the share of each query's samples that are correct within its
-        cap, shape (n, m).
-    spent
-        For each policy the tokens each query would really have used, shape (n, m).
-    price, abandoned
+        cap.
+    spent : mapping of str to array, shape (n, m)
+        For each policy the tokens each query would really have used.
+    price, abandoned : array, shape (m,)
         Shadow price of the learned allocation and share of queries it does not fund, averaged
-        over the batches by their number of queries, shape (m,).
-    gap
+        over the batches by their number of queries.
+    gap : array, shape (m,)
         Certified duality gap of the learned allocation as a share of its dual bound, the widest
-        of the batches, shape (m,).
-    calibration
+        of the batches.
+    calibration : Calibration, optional
         Of the predictions; ``None`` where the predictor predicts curves alone.
     """
 
@@ -101,14 +101,14 @@ class ModelScores:
         """Return a policy's tokens really spent per query at each budget, shape (m,)."""
         return self.spent[policy].mean(axis=0)
 
-    def efficiency(self, policy: str = "learned") -> np.ndarray:
-        """Return a policy's accuracy as a share of the oracle's, shape (m,)."""
-        return efficiency(self.accuracy(policy), self.accuracy("oracle"))
+    def oracle_fractions(self, policy: str = "learned") -> np.ndarray:
+        """Return a policy's accuracy as a fraction of the oracle's at each budget, shape (m,)."""
+        return fraction_of_oracle(self.accuracy(policy), self.accuracy("oracle"))
 
     @property
-    def triage_efficiency(self) -> float:
-        """Mean over the budgets of the learned policy's `efficiency`."""
-        return float(self.efficiency().mean())
+    def oracle_fraction(self) -> float:
+        """Fraction of oracle accuracy that the learned policy reaches, averaged over budgets."""
+        return float(self.oracle_fractions().mean())
 
     @property
     def difference(self) -> np.ndarray:
@@ -124,10 +124,10 @@ class ModelScores:
         return Regret(oracle - learned, oracle - informed, informed - learned)
 
     def __repr__(self) -> str:
-        return f"ModelScores(n={self.n}, triage_efficiency={self.triage_efficiency:.4f})"
+        return f"ModelScores(n={self.n}, oracle_fraction={self.oracle_fraction:.4f})"
 
 
-def joined(
+def join_batches(
     parts: Sequence[tuple[np.ndarray, Sequence[Comparison]]],
     budgets: Iterable[float],
     calibration: Calibration | None,
@@ -136,11 +136,11 @@ def joined(
 
     Parameters
     ----------
-    parts
+    parts : sequence of (array, sequence of Comparison)
         For each batch its query ids and one comparison per budget.
-    budgets
+    budgets : iterable of float
         Tokens per query, ascending.
-    calibration
+    calibration : Calibration or None
         Of the predictions over all batches.
     """
     size = np.array([len(ids) for ids, _ in parts], dtype=np.float64)

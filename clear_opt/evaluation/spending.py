@@ -9,24 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.defaults import BUDGETS, MOST_TOKENS
-from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.cross_validation import (
-    Batch,
-    CurvePredictor,
-    chosen_models,
-    cross_validated,
-    pooled,
-    predicted,
+from clear_opt.evaluation.actual_spend import (
+    ActualSpendFrontier,
+    actual_spend_frontier,
+    oracle_spend_frontier,
+    uniform_spend_frontier,
 )
-from clear_opt.evaluation.evaluate import Step, check_alone, check_budgets
-from clear_opt.evaluation.provenance import columns_for, described, notes_on
-from clear_opt.evaluation.realised_spend import (
-    RealisedFrontier,
-    oracle_realised,
-    realised_frontier,
-    uniform_realised,
-)
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.cross_validation import Batch, CurvePredictor, pooled_over_folds
+from clear_opt.evaluation.predictions import Step, check_budgets, make_predictions, no_rollouts
+from clear_opt.evaluation.replay_data import ReplayData
 from clear_opt.problem import Limit, Offer, Program
 from clear_opt.solvers.program import LagrangianDual, caps_at_prices
 
@@ -36,8 +27,8 @@ if TYPE_CHECKING:
 SPEND_POLICIES = ("uniform", "reserved", "expected", "oracle")
 """Ways to spend that are compared at equal tokens really spent."""
 
-_PRICES = 250  # of a token, from the highest that any query pays
-_CHEAPEST = 1e-5  # part of the highest price at which the sweep ends
+_PRICES = 250  # prices of a token, geometric, from the highest that any query pays
+_LOWEST_PRICE = 1e-5  # where the sweep ends, as a fraction of the highest price
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,18 +37,20 @@ class SpendEvaluation:
 
     Attributes
     ----------
-    budgets
-        Tokens really spent per query, ascending, shape (m,).
-    frontiers
-        For each model, by name, the `RealisedFrontier` of each of `SPEND_POLICIES`.
-    queries
+    budgets : array, shape (m,)
+        Tokens really spent per query, ascending.
+    frontiers : mapping of str to mapping of str to ActualSpendFrontier
+        For each model, by name, the `ActualSpendFrontier` of each of `SPEND_POLICIES`.
+    queries : mapping of str to int
         Number of queries of each model.
-    settings, data, notes
-        How it was made, on what, and what a reader must know besides.
+    settings, data : mapping of str to Any
+        How it was made, and on what.
+    notes : tuple of str
+        Caveats, in sentences.
     """
 
     budgets: np.ndarray
-    frontiers: Mapping[str, Mapping[str, RealisedFrontier]]
+    frontiers: Mapping[str, Mapping[str, ActualSpendFrontier]]
     queries: Mapping[str, int]
     settings: Mapping[str, Any]
     data: Mapping[str, Any]
@@ -113,7 +106,7 @@ def evaluate_spend(
     budgets: Sequence[float] = BUDGETS,
     folds: int | None = 5,
     models: Sequence[str] | None = None,
-    alone: bool = False,
+    per_model: bool = False,
     features: Sequence[str] | None = None,
     seed: int = 0,
     on_step: Step | None = None,
@@ -126,12 +119,14 @@ def evaluate_spend(
 
     Parameters
     ----------
-    rollouts, folds, models, alone, features, seed, on_step
+    rollouts : Rollouts
         As for `evaluate`.
-    predictor
+    predictor : CurvePredictor
         As for `evaluate`; it must have ``predict_lengths`` and ``predict_completion_curves``.
-    budgets
+    budgets : sequence of float, optional
         Tokens really spent per query, > 0.
+    folds, models, per_model, features, seed, on_step : optional
+        As for `evaluate`.
 
     Raises
     ------
@@ -150,63 +145,55 @@ def evaluate_spend(
     SpendEvaluation(models=1, budgets=2, expected_minus_reserved=...)
     """
     amounts = check_budgets(budgets)
-    check_alone(folds, alone)
-    names = chosen_models(rollouts, models)
-    chosen = columns_for(rollouts, predictor, folds, features)
-    rollouts = chosen.rollouts
-    batches: Iterable[Batch]
-    if folds is None:
-        batches = predicted(rollouts, predictor, models=names, spend=True)
-    else:
-        parts = cross_validated(
-            rollouts, predictor, folds=folds, models=names, alone=alone, seed=seed, spend=True
-        )
-        batches = pooled(parts, rollouts)
+    made = make_predictions(
+        rollouts,
+        predictor,
+        folds=folds,
+        models=models,
+        per_model=per_model,
+        features=features,
+        seed=seed,
+        spend=True,
+    )
     frontiers, queries = {}, {}
-    for done, batch in enumerate(batches, start=1):
+    for done, batch in enumerate(pooled_over_folds(made.batches, made.rollouts), start=1):
         frontiers[batch.model] = _frontiers(batch)
         queries[batch.model] = len(batch.curves)
         if on_step is not None:
-            on_step(done, len(names))
+            on_step(done, len(made.models))
     if not frontiers:
-        raise InvalidInputError("holds no rollouts", column="rollouts", remedy="give some")
+        raise no_rollouts()
     return SpendEvaluation(
         budgets=np.array(amounts),
         frontiers=dict(sorted(frontiers.items())),
         queries=dict(sorted(queries.items())),
-        settings={
-            "basis": "expected",
-            "folds": folds,
-            "seed": seed,
-            "alone": alone,
-            "predictor": type(predictor).__name__,
-        },
-        data=described(chosen, predictor, folds),
-        notes=(*chosen.notes, *notes_on(rollouts, predictor, names, folds)),
+        settings={"basis": "expected", **made.settings},
+        data=made.data,
+        notes=made.notes,
     )
 
 
-def _frontiers(batch: Batch) -> dict[str, RealisedFrontier]:
-    recorded = Recorded(batch.rollouts.query_ids, batch.rollouts)
-    assert batch.chances is not None
+def _frontiers(batch: Batch) -> dict[str, ActualSpendFrontier]:
+    replay_data = ReplayData(batch.rollouts.query_ids, batch.rollouts)
+    assert batch.completion_curves is not None
     # Where caps count, a surge's peak says where to stop; where spend counts, a cap that is not
     # used costs nothing and the whole completion curve is wanted.
     reserved = Program(Offer("model", batch.curves), Limit(MOST_TOKENS))
-    offer = Offer("model", batch.chances, lengths=batch.lengths)
+    offer = Offer("model", batch.completion_curves, lengths=batch.lengths)
     expected = Program(offer, Limit(MOST_TOKENS), basis="expected")
     return {
-        "uniform": uniform_realised(recorded),
-        "reserved": realised_frontier(_swept(reserved), recorded),
-        "expected": realised_frontier(_swept(expected), recorded),
-        "oracle": oracle_realised(recorded),
+        "uniform": uniform_spend_frontier(replay_data),
+        "reserved": actual_spend_frontier(_sweep_prices(reserved), replay_data),
+        "expected": actual_spend_frontier(_sweep_prices(expected), replay_data),
+        "oracle": oracle_spend_frontier(replay_data),
     }
 
 
-def _swept(program: Program) -> Iterable[np.ndarray]:
+def _sweep_prices(program: Program) -> Iterable[np.ndarray]:
     """Return the caps at each price of a token: the best answer to whatever budget they use."""
     dual = LagrangianDual.of(program)
     highest = float(dual.compiled.abandonment_price.max(initial=0.0))
     if highest <= 0:
         return
-    for price in np.geomspace(highest, _CHEAPEST * highest, _PRICES):
+    for price in np.geomspace(highest, _LOWEST_PRICE * highest, _PRICES):
         yield caps_at_prices(dual, [price]).tokens

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_opt.evaluation.calibration import LEVELS, Calibration, Reliability, within_table
+from clear_opt.evaluation.calibration import LEVELS, Calibration, Reliability, within_cap_table
 from clear_opt.evaluation.evaluation import Evaluation
 from clear_opt.evaluation.resampling import ModelIntervals
 from clear_opt.evaluation.scores import ModelScores, Regret
@@ -20,8 +20,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
     Parameters
     ----------
-    evaluation
-        What to tell.
+    evaluation : Evaluation
+        The evaluation to convert.
 
     Returns
     -------
@@ -38,9 +38,9 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             model: _model(scores, intervals.models[model])
             for model, scores in evaluation.models.items()
         },
-        "triage_efficiency": evaluation.triage_efficiency,
-        "triage_efficiency_interval": intervals.mean.efficiency.tolist(),
-        "triage_efficiency_uniform": evaluation.mean_efficiency("uniform"),
+        "triage_efficiency": evaluation.oracle_fraction,
+        "triage_efficiency_interval": intervals.mean.oracle_fraction.tolist(),
+        "triage_efficiency_uniform": evaluation.mean_oracle_fraction("uniform"),
         "worst_vs_uniform": worst.difference,
         "worst_cell": {
             "model": worst.model,
@@ -53,7 +53,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             "budgets": [_whole(budget) for budget in evaluation.budgets.tolist()],
             **{policy: evaluation.accuracy(policy).tolist() for policy in SHOWN},
             "spent": {policy: evaluation.spend(policy).tolist() for policy in SHOWN},
-            "efficiency": evaluation.efficiency().tolist(),
+            "efficiency": evaluation.oracle_fractions().tolist(),
             "abandoned": evaluation.abandoned.tolist(),
             "price": evaluation.price.tolist(),
             "gap": evaluation.gap.tolist(),
@@ -72,7 +72,7 @@ def _model(scores: ModelScores, intervals: ModelIntervals) -> dict[str, Any]:
         "budgets": [_whole(budget) for budget in scores.budgets.tolist()],
         **{policy: scores.accuracy(policy).tolist() for policy in SHOWN},
         "spent": {policy: scores.spend(policy).tolist() for policy in SHOWN},
-        "triage_efficiency": scores.triage_efficiency,
+        "triage_efficiency": scores.oracle_fraction,
         "n": scores.n,
         "abandoned": scores.abandoned.tolist(),
         "price": scores.price.tolist(),
@@ -92,7 +92,7 @@ def _intervals(intervals: ModelIntervals) -> dict[str, Any]:
     return {
         **{policy: intervals.accuracy[policy].tolist() for policy in SHOWN},
         "learned_minus_uniform": intervals.difference.tolist(),
-        "triage_efficiency": intervals.efficiency.tolist(),
+        "triage_efficiency": intervals.oracle_fraction.tolist(),
     }
 
 
@@ -110,7 +110,7 @@ def _calibration(calibration: Calibration | None) -> dict[str, Any] | None:
             "coverage": list(lengths.coverage),
             "pit": lengths.pit.tolist(),
         },
-        "within_cap": [{**row, "cap": _whole(row["cap"])} for row in within_table(calibration)],
+        "within_cap": [{**row, "cap": _whole(row["cap"])} for row in within_cap_table(calibration)],
         "left_out": calibration.left_out,
     }
 

@@ -15,7 +15,7 @@ except ImportError as error:
     raise MissingExtraError("pyarrow and pydantic", "cli") from error
 
 from clear_opt.inputs.curve_table import curve_table
-from clear_opt.inputs.forecast import Forecast, forecast, given
+from clear_opt.inputs.forecast import Forecast, forecast, forecast_from_columns
 from clear_opt.inputs.plan import Plan
 from clear_opt.inputs.plan_schema import PlannedGuarantee, PlannedLimit, PlannedOffer, PlannedShare
 from clear_opt.inputs.query_table import QueryTable, read_queries
@@ -31,7 +31,7 @@ __all__ = [
     "QueryTable",
     "curve_table",
     "forecast",
-    "given",
+    "forecast_from_columns",
     "read_plan",
     "read_queries",
 ]

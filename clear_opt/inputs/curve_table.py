@@ -15,9 +15,9 @@ def curve_table(query_ids: Sequence[str], curves: ShiftedSurge) -> pa.Table:
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         Names of the queries, length n.
-    curves
+    curves : ShiftedSurge
         Their curves.
 
     Returns

@@ -41,13 +41,13 @@ def forecast(
 
     Parameters
     ----------
-    predictor
+    predictor : SurgePredictor
         A fitted `clear_opt.predictors.SurgePredictor`.
-    queries
+    queries : DataFrame
         Texts, or a table with the columns of training.
-    model
+    model : str, optional
         Whose answers; ``None`` for a typical model.
-    basis
+    basis : {"reserved", "expected"}, default="reserved"
         In the reserved basis a surge says where to stop. In the expected basis a cap that is not
         used costs nothing, so the completion curve itself is given, and the lengths beside it.
 
@@ -66,16 +66,16 @@ def forecast(
     )
 
 
-def given(table: QueryTable, query_ids: Sequence[str] | None = None) -> Forecast:
-    """Take curves and lengths from a table that gives curves.
+def forecast_from_columns(table: QueryTable, query_ids: Sequence[str] | None = None) -> Forecast:
+    """Return the curves and lengths that a table has in its columns.
 
     Parameters
     ----------
-    table
+    table : QueryTable
         As `clear_opt.inputs.read_queries` reads it. Where it has no lengths, answers are taken to
         end where their curves rise (`SurgeLengths`), right or wrong.
-    query_ids
-        The queries wanted, in order; ``None`` for all of the table.
+    query_ids : sequence of str, optional
+        The queries wanted, in order; all of the table by default.
 
     Raises
     ------
@@ -91,15 +91,15 @@ def given(table: QueryTable, query_ids: Sequence[str] | None = None) -> Forecast
     lengths = SurgeLengths(table.curves) if table.lengths is None else table.lengths
     if query_ids is None or tuple(query_ids) == table.query_ids:
         return Forecast(table.curves, lengths)
-    place = {name: k for k, name in enumerate(table.query_ids)}
+    row_of = {name: k for k, name in enumerate(table.query_ids)}
     for query_id in query_ids:
-        if query_id not in place:
+        if query_id not in row_of:
             raise TableError(
                 "has no curve",
                 path=table.path,
                 query_id=query_id,
                 remedy="give every query a row, or leave the query out",
             )
-    order = np.array([place[query_id] for query_id in query_ids], dtype=np.int64)
+    order = np.array([row_of[query_id] for query_id in query_ids], dtype=np.int64)
     pair = (table.curves, lengths)
     return Forecast(*jax.tree_util.tree_map(lambda column: column[order], pair))

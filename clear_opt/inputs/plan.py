@@ -32,15 +32,15 @@ class Plan(Part):
 
     Attributes
     ----------
-    offers
+    offers : tuple of PlannedOffer, optional
         Ways to answer; where none is named there is one, which costs its tokens.
-    limits
+    limits : tuple of PlannedLimit, optional
         The first is the budget that "what if" questions vary.
-    guarantees, funded_shares
+    guarantees, funded_shares : tuple, optional
         What tenants get.
-    tenant_column
+    tenant_column : str, default="tenant"
         Column of the query table with each query's tenant.
-    basis
+    basis : {"reserved", "expected"}, default="reserved"
         ``"reserved"`` counts caps, ``"expected"`` what is expected to be spent.
     overrun_probability, overrun_bound, spend_error
         See `Program`. A spend error that is left out is the largest of the forecasts'.
@@ -122,10 +122,10 @@ class Plan(Part):
 
         Parameters
         ----------
-        forecasts
+        forecasts : mapping of str to Forecast
             For each offer, by its name, what it would do with n queries. A plan without offers
             takes those that are here, at no cost but their tokens.
-        tenants
+        tenants : sequence of str, optional
             Tenant of each query, shape (n,), texts; needed where the plan names tenants. A
             tenant of the plan without a query here asks for nothing.
         floor, ceiling, weight, block

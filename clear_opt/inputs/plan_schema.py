@@ -46,19 +46,19 @@ class PlannedOffer(Part):
 
     Attributes
     ----------
-    name
+    name : str
         What the answer calls it.
-    model
+    model : str, optional
         Whose answers the predicted curves are about; ``None`` for a typical model.
-    predictor
+    predictor : str, optional
         Who predicts: a name, a folder, or ``models:/NAME@ALIAS``; ``None`` for the command's.
-    curves
+    curves : str, optional
         Instead of both, a table of curves for the same queries; its path is relative to the plan.
-    rate
+    rate : dict of str to float, optional
         Units of each resource per token of the completion, >= 0.
-    fixed
+    fixed : dict of str to float, optional
         Units of each resource per funded query, >= 0, ``tokens`` among them.
-    ceiling
+    ceiling : float, optional
         Most tokens of this offer.
     """
 

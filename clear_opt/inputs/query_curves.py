@@ -27,7 +27,7 @@ def given_curves(records: Records, rows: Sequence[QueryRow]) -> ShiftedSurge:
         raise TableError(
             str(error).removeprefix(f"row {where}, "),
             path=records.path,
-            place=records.rows[where].place,
+            location=records.rows[where].location,
             query_id=rows[where].query_id,
         ) from None
 
@@ -42,7 +42,7 @@ def given_lengths(records: Records, rows: Sequence[QueryRow]) -> LogNormalLength
                 raise TableError(
                     "is missing",
                     path=records.path,
-                    place=record.place,
+                    location=record.location,
                     query_id=row.query_id,
                     column=name,
                     remedy=f"give every row {' and '.join(LENGTHS)}, or leave both columns out",
@@ -55,20 +55,20 @@ def given_lengths(records: Records, rows: Sequence[QueryRow]) -> LogNormalLength
 def _slopes(records: Records, rows: Sequence[QueryRow], index: int) -> tuple[float, float]:
     """Alpha and beta of one row, or the error that says why it has none."""
     row = rows[index]
-    flaw, slopes = row.flaw_of_curve(), row.slopes()
-    if flaw is None and slopes is not None:
+    violation, slopes = row.curve_violation(), row.slopes()
+    if violation is None and slopes is not None:
         return slopes
     remedy = "a curve is tau with height and width, or tau with alpha and beta"
     if row.tau is None and row.text is not None:
         by_tau = next(i for i, other in enumerate(rows) if other.tau is not None)
-        flaw = f"has a text but no tau, while {records.rows[by_tau].place} has a tau"
+        violation = f"has a text but no tau, while {records.rows[by_tau].location} has a tau"
         remedy = "give every row a curve, or take the curve columns out to use the texts"
     elif slopes is not None and row.tau is not None:
         remedy = "keep one of the two pairs of columns"
     raise TableError(
-        flaw or "",
+        violation or "",
         path=records.path,
-        place=records.rows[index].place,
+        location=records.rows[index].location,
         query_id=row.query_id,
         remedy=remedy,
     )

@@ -68,7 +68,7 @@ class QueryRow(BaseModel):
             return height * math.e / width, 1.0 / width
         return self.slope_pair
 
-    def flaw_of_curve(self) -> str | None:
+    def curve_violation(self) -> str | None:
         """Return what keeps the row from being a curve, or ``None`` if nothing does."""
         if self.tau is None:
             return "has an incomplete curve: no tau"

@@ -33,25 +33,25 @@ class QueryTable:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    query_ids
+    query_ids : tuple of str
         Name of each query, unique.
-    texts
+    texts : tuple of str or None
         Text of each query, or ``None`` where the table gives curves or has no texts.
-    curves
+    curves : ShiftedSurge or None
         Curve of each query, or ``None`` where the table gives texts.
-    lengths
+    lengths : LogNormalLengths or None
         Completion length of each query, or ``None`` where the table gives none.
-    weight
+    weight : array
         What a right answer is worth, > 0.
-    floor, ceiling
+    floor, ceiling : array
         Fewest and most tokens a query may get; the ceiling is infinite where there is none.
-    unused_columns
+    unused_columns : tuple of str
         Columns of the file that nothing was read from.
-    places
+    locations : tuple of str
         Where each query stands in the file, for messages.
-    records
+    records : Records
         The rows of the file as they were read.
     """
 
@@ -64,7 +64,7 @@ class QueryTable:
     floor: np.ndarray
     ceiling: np.ndarray
     unused_columns: tuple[str, ...]
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     records: Records
 
     def queries(
@@ -74,9 +74,9 @@ class QueryTable:
 
         Parameters
         ----------
-        columns
+        columns : sequence of str
             Their names: ``text``, and others that hold numbers or categories.
-        categories
+        categories : mapping of str to Collection, optional
             Those that held categories in training, with the categories; then all others held
             numbers. ``None`` where nothing is known: the columns say themselves what they hold.
 
@@ -107,7 +107,7 @@ class QueryTable:
             else:
                 category = None if categories is None else name in categories
                 found[name] = typed_column(self.records, name, None, category=category)
-        with self.placing_errors():
+        with self.locating_errors():
             table = as_table(pd.DataFrame(found))
             return table if categories is None else check_columns(table, columns, categories)
 
@@ -116,11 +116,11 @@ class QueryTable:
 
         Parameters
         ----------
-        curves
+        curves : ShiftedSurge
             One curve per query, the table's own or predicted.
-        budget
+        budget : float
             Tokens, >= 0.
-        block
+        block : int, default=1
             Caps are multiples of this many tokens.
 
         Raises
@@ -128,13 +128,13 @@ class QueryTable:
         TableError
             Naming the row of the file whose floor and ceiling leave no whole block.
         """
-        with self.placing_errors():
+        with self.locating_errors():
             return AllocationProblem(
                 curves, budget, self.floor, self.ceiling, self.weight, block=block
             )
 
     @contextmanager
-    def placing_errors(self) -> Iterator[None]:
+    def locating_errors(self) -> Iterator[None]:
         """Turn errors about a row of arrays into errors about the row of the file."""
         try:
             yield
@@ -144,7 +144,7 @@ class QueryTable:
             raise TableError(
                 str(error).removeprefix(f"row {error.row}, "),
                 path=self.path,
-                place=self.places[error.row],
+                location=self.locations[error.row],
                 query_id=self.query_ids[error.row],
             ) from None
 
@@ -153,7 +153,7 @@ class QueryTable:
 
         Parameters
         ----------
-        column
+        column : str
             Its name; whole numbers count as names.
 
         Raises
@@ -169,7 +169,7 @@ class QueryTable:
                 raise TableError(
                     "is missing" if label is None else "is not a name",
                     path=self.path,
-                    place=record.place if there else "",
+                    location=record.location if there else "",
                     query_id=query_id if there else None,
                     column=column,
                     value=label,
@@ -195,17 +195,17 @@ def read_queries(
 
     Parameters
     ----------
-    path
+    path : str or Path
         JSON Lines, CSV or Parquet (see `read_records`) with the column ``query_id`` (unique) and
         either ``tau`` with (``alpha``, ``beta``) or (``height``, ``width``), or what a predictor
         makes a curve of: ``text`` and columns of numbers or categories. Optional ``weight``,
         ``floor``, ``ceiling``; beside curves ``length_median`` and ``length_spread`` of log-normal
         completion lengths. Where every row has a curve, texts are not used.
-    floor
+    floor : float, default=0.0
         Fewest tokens of queries whose row names none, >= 0.
-    ceiling
+    ceiling : float, optional
         Most tokens of queries whose row names none; ``None`` for no limit.
-    text_only
+    text_only : bool, default=False
         Whether only names and what describes the queries are wanted, no curves and no limits.
 
     Returns
@@ -241,7 +241,7 @@ def read_queries(
         unused_columns=tuple(
             name for name in records.columns if name not in used and name not in records.labels
         ),
-        places=tuple(record.place for record in records.rows),
+        locations=tuple(record.location for record in records.rows),
         records=records,
     )
 
@@ -271,7 +271,7 @@ def _checked(records: Records, record: Record, known: tuple[str, ...]) -> QueryR
     values = {name: record.values.get(name) for name in known}
     query_id = as_text(values["query_id"])
     try:
-        return QueryRow.model_validate(values, strict=records.typed)
+        return QueryRow.model_validate(values, strict=records.has_types)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         column = str(first["loc"][0])
@@ -283,7 +283,7 @@ def _checked(records: Records, record: Record, known: tuple[str, ...]) -> QueryR
         raise TableError(
             problem,
             path=records.path,
-            place=record.place,
+            location=record.location,
             query_id=query_id if isinstance(query_id, str) and column != "query_id" else None,
             column=column,
             value=value,
@@ -298,12 +298,12 @@ def _check_unique(records: Records, rows: list[QueryRow]) -> None:
             raise TableError(
                 f"names the same query as {first[row.query_id]}",
                 path=records.path,
-                place=record.place,
+                location=record.location,
                 column="query_id",
                 value=row.query_id,
                 remedy="give every query its own query_id",
             )
-        first[row.query_id] = record.place
+        first[row.query_id] = record.location
 
 
 def _texts(records: Records, query_ids: Sequence[str]) -> tuple[str, ...]:
@@ -314,7 +314,7 @@ def _texts(records: Records, query_ids: Sequence[str]) -> tuple[str, ...]:
             raise TableError(
                 "has no text",
                 path=records.path,
-                place=record.place,
+                location=record.location,
                 query_id=query_id,
                 remedy="give the query's text, or leave the query out",
             )
@@ -333,7 +333,7 @@ def _limits(
         raise TableError(
             f"is below the floor of {floors[where]:g} tokens",
             path=records.path,
-            place=records.rows[where].place,
+            location=records.rows[where].location,
             query_id=rows[where].query_id,
             column="ceiling",
             value=float(ceilings[where]),

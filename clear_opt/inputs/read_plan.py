@@ -45,7 +45,7 @@ def read_plan(path: str | Path) -> Plan:
 
     Parameters
     ----------
-    path
+    path : str or Path
         A ``.toml`` or ``.json`` file with the fields of `Plan`; ``offers``, ``limits``,
         ``guarantees`` and ``funded_shares`` are lists of tables.
 
@@ -71,16 +71,16 @@ def read_plan(path: str | Path) -> Plan:
 
 def _told(path: Path, found: dict[str, Any], error: ValidationError) -> TableError:
     first = error.errors(include_url=False)[0]
-    place: tuple[str | int, ...] = first["loc"]
+    location: tuple[str | int, ...] = first["loc"]
     kind, message = first["type"], first["msg"]
-    field = next((str(part) for part in reversed(place) if part in _REMEDIES), "")
-    if field == "name" and str(place[0]) not in _PARTS:
+    field = next((str(part) for part in reversed(location) if part in _REMEDIES), "")
+    if field == "name" and str(location[0]) not in _PARTS:
         field = ""
-    value, remedy = _value(found, place), _REMEDIES.get(field, "")
+    value, remedy = _value(found, location), _REMEDIES.get(field, "")
     if kind == "missing":
         message, value = "is missing", None
     elif kind == "extra_forbidden":
-        known = _PARTS[str(place[0])] if len(place) > 1 else Plan
+        known = _PARTS[str(location[0])] if len(location) > 1 else Plan
         message, value = "is not a field of a plan", None
         remedy = f"fields here are {', '.join(known.model_fields)}"
     elif kind in _KINDS:
@@ -92,14 +92,14 @@ def _told(path: Path, found: dict[str, Any], error: ValidationError) -> TableErr
     return TableError(
         message,
         path=path,
-        column=_shown(place) or None,
+        column=_shown(location) or None,
         value=None if isinstance(value, dict | list) else value,
         remedy=remedy,
     )
 
 
-def _value(found: Any, place: Sequence[str | int]) -> Any:
-    for part in place:
+def _value(found: Any, location: Sequence[str | int]) -> Any:
+    for part in location:
         try:
             found = found[part]
         except (KeyError, IndexError, TypeError):
@@ -107,7 +107,7 @@ def _value(found: Any, place: Sequence[str | int]) -> Any:
     return found
 
 
-def _shown(place: Sequence[str | int]) -> str:
-    """Write a place as users count: ``offers 2.rate.dollars`` in the second offer."""
-    parts = [f" {part + 1}" if isinstance(part, int) else f".{part}" for part in place]
+def _shown(location: Sequence[str | int]) -> str:
+    """Write a location as users count: ``offers 2.rate.dollars`` in the second offer."""
+    parts = [f" {part + 1}" if isinstance(part, int) else f".{part}" for part in location]
     return "".join(parts).removeprefix(".")

@@ -1,4 +1,4 @@
-"""Files: read with the place of whatever is wrong in them, never half-written.
+"""Files: read with the location of whatever is wrong in them, never half-written.
 
 Tables as JSON Lines, CSV and Parquet; documents as JSON and TOML. Needs ``clear-opt[tables]``.
 """

@@ -31,16 +31,16 @@ class _RefusedError(ValueError):
     """What the parser itself would accept."""
 
 
-def parse_json(text: str, *, path: str | Path, place: str = "", remedy: str = _MEND) -> Any:
+def parse_json(text: str, *, path: str | Path, location: str = "", remedy: str = _MEND) -> Any:
     """Return the value of a JSON text.
 
     Parameters
     ----------
-    text
+    text : str
         The text; ``NaN`` and ``Infinity`` are read as Python's own writer spells them.
-    path, place
+    path, location
         Where it stands, for messages.
-    remedy
+    remedy : str, optional
         What to do about a text that is no JSON.
 
     Raises
@@ -53,7 +53,7 @@ def parse_json(text: str, *, path: str | Path, place: str = "", remedy: str = _M
     def parse() -> Any:
         return json.loads(text, object_pairs_hook=_object, parse_float=_float)
 
-    return _parsed(parse, "JSON", text, path, place, remedy)
+    return _parsed(parse, "JSON", text, path, location, remedy)
 
 
 def parse_toml(text: str, *, path: str | Path) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def _parsed(
-    parse: Callable[[], Any], kind: str, text: str, path: str | Path, place: str, remedy: str
+    parse: Callable[[], Any], kind: str, text: str, path: str | Path, location: str, remedy: str
 ) -> Any:
     try:
         value = parse()
@@ -106,15 +106,15 @@ def _parsed(
         raise TableError(
             f"is not usable {kind}: it nests more than {DEEPEST} levels deep",
             path=path,
-            place=place,
+            location=location,
             remedy="write the file anew, flatter",
         ) from None
     except _RefusedError as error:
-        raise TableError(str(error), path=path, place=place, remedy=_MEND) from None
+        raise TableError(str(error), path=path, location=location, remedy=_MEND) from None
     except ValueError as error:
-        place, detail = _located(error, text, place)
+        location, detail = _located(error, text, location)
         raise TableError(
-            f"is not {kind}: {detail}", path=path, place=place, remedy=remedy
+            f"is not {kind}: {detail}", path=path, location=location, remedy=remedy
         ) from None
     return value
 
@@ -151,18 +151,18 @@ def _float(number: str) -> float:
     return value
 
 
-def _located(error: ValueError, text: str, place: str) -> tuple[str, str]:
-    """Return the place of an error, and what it is."""
+def _located(error: ValueError, text: str, location: str) -> tuple[str, str]:
+    """Return the location of an error, and what it is."""
     if isinstance(error, json.JSONDecodeError):
-        if place or "\n" not in text:
+        if location or "\n" not in text:
             # The parser counts lines within this text: where it is one line, the column will do.
-            return place, f"{error.msg} at column {error.colno}"
+            return location, f"{error.msg} at column {error.colno}"
         return f"line {error.lineno}", f"{error.msg} at column {error.colno}"
     message = str(error)
     if "set_int_max_str_digits" in message:
-        return place, "a whole number has more digits than can be read"
+        return location, "a whole number has more digits than can be read"
     if found := _TOML_LINE.search(message):
         number = int(found[1])
         line = " ".join(text.split("\n")[number - 1].split())
         return f"line {number}", f"{message[: found.start()]} ({line[:60]})"
-    return place, message
+    return location, message

@@ -32,25 +32,25 @@ class TableError(InvalidInputError):
 
     Parameters
     ----------
-    problem
+    problem : str
         What is wrong.
-    path
+    path : str or Path
         The file.
-    place
+    location : str, default=""
         Where in it, as a user counts, e.g. ``"row 3 (line 4)"``.
-    query_id
+    query_id : str, optional
         The query concerned, where it is known.
-    column
+    column : str, optional
         The column concerned.
-    value
+    value : object, optional
         The offending value; left out where there is none.
-    remedy
+    remedy : str, default=""
         What the user can do.
 
     Examples
     --------
-    >>> print(TableError("must be at least 0", path="q.csv", place="row 3", column="tau", value=-1))
-    q.csv, row 3, tau = -1: must be at least 0
+    >>> print(TableError("must be >= 0", path="q.csv", location="row 3", column="tau", value=-1))
+    q.csv, row 3, tau = -1: must be >= 0
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class TableError(InvalidInputError):
         problem: str,
         *,
         path: str | Path,
-        place: str = "",
+        location: str = "",
         query_id: str | None = None,
         column: str | None = None,
         value: object = None,
         remedy: str = "",
     ) -> None:
-        parts = [str(path), place]
+        parts = [str(path), location]
         if query_id is not None:
             parts.append(f"query_id {_shown(query_id)}")
         if column is not None:
             parts.append(column if value is None else f"{column} = {_shown(value)}")
         message = f"{', '.join(filter(None, parts))}: {problem}"
         super().__init__(_one_line(message), remedy=_one_line(remedy))
-        self.path, self.place, self.query_id = Path(path), place, query_id
+        self.path, self.location, self.query_id = Path(path), location, query_id
         self.column, self.value = column, value
 
 

@@ -44,9 +44,9 @@ def read_bytes(path: str | Path, *, largest: int = LARGEST) -> bytes:
 
     Parameters
     ----------
-    path
+    path : str or Path
         The file.
-    largest
+    largest : int, optional
         Bytes beyond which it is refused, unread.
 
     Raises
@@ -87,6 +87,6 @@ def read_text(path: str | Path, *, largest: int = LARGEST) -> str:
         raise TableError(
             f"is not UTF-8 text (byte 0x{data[error.start]:02x})",
             path=path,
-            place=f"line {line}",
+            location=f"line {line}",
             remedy="save the file as UTF-8",
         ) from None

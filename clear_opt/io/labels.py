@@ -32,11 +32,11 @@ def is_label(name: str, values: Iterable[Any]) -> bool:
 def named(columns: Sequence[str]) -> tuple[str, ...]:
     """Return columns with names for unnamed ones at the beginning, the names pandas gives them."""
     names = list(columns)
-    for place, name in enumerate(columns):
+    for position, name in enumerate(columns):
         if name:
             break
-        tries = (f"Unnamed: {place}{more}" for more in ("", *(f".{k}" for k in range(1, 99))))
-        names[place] = next(own for own in tries if own not in names)
+        tries = (f"Unnamed: {position}{more}" for more in ("", *(f".{k}" for k in range(1, 99))))
+        names[position] = next(own for own in tries if own not in names)
     return tuple(names)
 
 

@@ -65,8 +65,8 @@ def read_indexed(path: str | Path) -> tuple[pa.Table, tuple[str, ...]]:
             remedy="check what wrote the file",
         ) from None
     check_header(path, names)
-    for place, name in enumerate(names):
-        table = table.set_column(place, name, _plain(path, name, table[name]))
+    for position, name in enumerate(names):
+        table = table.set_column(position, name, _plain(path, name, table[name]))
     table, index = pandas_index(table)
     labels = [
         name for name in table.column_names if name in index or _numbers_rows(name, table[name])

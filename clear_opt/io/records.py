@@ -1,4 +1,4 @@
-"""Rows of a table file as dictionaries, each with its place in the file as a user counts it."""
+"""Rows of a table file as dictionaries, each with its location in the file as a user counts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDINGS = (".jsonl", ".ndjson", ".csv", ".parquet")
 class Record(NamedTuple):
     """One row of a table."""
 
-    place: str
+    location: str
     """Where it stands, counted from one, e.g. ``"row 3 (line 4)"``."""
     values: dict[str, Any]
     """Column name to value; ``None``, or no entry, where the table has none."""
@@ -35,22 +35,22 @@ class Records:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    columns
+    columns : tuple of str
         Every column of the table, in order of first appearance.
-    rows
+    rows : tuple of Record
         The rows, in order.
-    typed
+    has_types : bool
         Whether values came with their types (JSON, Parquet); in CSV everything is text.
-    labels
+    labels : tuple of str, optional
         Those of the columns that number or name the rows, such as pandas' index.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Record, ...]
-    typed: bool
+    has_types: bool
     labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ def read_records(path: str | Path) -> Records:
 
     Parameters
     ----------
-    path
+    path : str or Path
         JSON Lines (``.jsonl``, ``.ndjson``), CSV (``.csv``, commas, one header line) or Parquet
         (``.parquet``). Text is UTF-8, with or without a byte order mark; blank lines are skipped.
 
@@ -100,19 +100,21 @@ def _read_jsonl(path: Path) -> Records:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        place = f"row {len(rows) + 1} (line {number})"
-        values = parse_json(line, path=path, place=place, remedy="put one JSON object on each line")
+        location = f"row {len(rows) + 1} (line {number})"
+        values = parse_json(
+            line, path=path, location=location, remedy="put one JSON object on each line"
+        )
         if not isinstance(values, dict):
             raise TableError(
                 f"holds a JSON {type(values).__name__}, not an object",
                 path=path,
-                place=place,
+                location=location,
                 remedy='put one JSON object on each line, e.g. {"query_id": "a", "text": "..."}',
             )
         columns.update(dict.fromkeys(values))
-        rows.append(Record(place, values))
+        rows.append(Record(location, values))
     check_header(path, tuple(columns))
-    return _labelled(path, tuple(columns), rows, typed=True)
+    return _labelled(path, tuple(columns), rows, has_types=True)
 
 
 def _read_csv(path: Path) -> Records:
@@ -133,18 +135,18 @@ def _read_csv(path: Path) -> Records:
     check_header(path, columns)
     rows = []
     for number, cells in found:
-        place = f"row {len(rows) + 1} (line {number})"
+        location = f"row {len(rows) + 1} (line {number})"
         if len(cells) != len(columns):
             raise TableError(
                 f"has {len(cells)} cells where the header has {len(columns)}",
                 path=path,
-                place=place,
+                location=location,
                 remedy='put cells that hold a comma or a line break in double quotes ("..."); name '
                 "a column of row names in the header too (write.csv of R does)",
             )
         values = (cell if cell.strip() else None for cell in cells)
-        rows.append(Record(place, dict(zip(columns, values, strict=True))))
-    return _labelled(path, columns, rows, typed=False)
+        rows.append(Record(location, dict(zip(columns, values, strict=True))))
+    return _labelled(path, columns, rows, has_types=False)
 
 
 def _has_row_names(
@@ -184,7 +186,7 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         raise TableError(
             f"is not valid CSV: {error}",
             path=path,
-            place=f"line {begins}",
+            location=f"line {begins}",
             remedy="check the double quotes from there on",
         ) from None
 
@@ -200,12 +202,12 @@ def _cells_up_to(size: int) -> Iterator[None]:
 
 
 def _labelled(
-    path: Path, columns: tuple[str, ...], rows: Sequence[Record], *, typed: bool
+    path: Path, columns: tuple[str, ...], rows: Sequence[Record], *, has_types: bool
 ) -> Records:
     labels = tuple(
         name for name in columns if is_label(name, (row.values.get(name) for row in rows))
     )
-    return Records(path, columns, tuple(rows), typed, labels)
+    return Records(path, columns, tuple(rows), has_types, labels)
 
 
 def _read_parquet(path: Path) -> Records:
@@ -216,4 +218,4 @@ def _read_parquet(path: Path) -> Records:
         Record(f"row {i}", dict(zip(names, values, strict=True)))
         for i, values in enumerate(zip(*columns, strict=True), start=1)
     )
-    return Records(path, names, rows, typed=True, labels=labels)
+    return Records(path, names, rows, has_types=True, labels=labels)

@@ -29,11 +29,11 @@ def check_output(
 
     Parameters
     ----------
-    path
+    path : str or Path
         The file to be written.
-    source
+    source : str or Path, optional
         The input file, which must not be overwritten.
-    endings
+    endings : Collection, optional
         Those that will do, in lower case; those of tables by default.
 
     Raises
@@ -108,9 +108,9 @@ def write_table(table: pa.Table, path: str | Path) -> None:
 
     Parameters
     ----------
-    table
+    table : pa.Table
         What to write.
-    path
+    path : str or Path
         ``.jsonl`` or ``.ndjson`` (one object per line), ``.csv`` or ``.parquet``. JSON has no
         infinity and no NaN: there they are null.
 

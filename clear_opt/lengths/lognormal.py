@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clear_opt._numerics.array_namespace import Array, namespace
-from clear_opt.curves.base import require, settle
+from clear_opt.curves.base import broadcast_fields, require
 from clear_opt.lengths.base import Lengths, aligned, special
 
 _NARROW = 1e-3  # below, a series is more precise than differences of normal probabilities
@@ -40,7 +40,7 @@ class LogNormalLengths(Lengths):
     sigma: Array
 
     def __post_init__(self) -> None:
-        settle(self)
+        broadcast_fields(self)
         require("median", self.median, lambda v: v > 0, "must be a number > 0", "it is in tokens")
         require(
             "sigma",

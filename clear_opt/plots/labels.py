@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.problem.allocation import Allocation
 
 
@@ -36,7 +36,7 @@ def tokens_label(tokens: float) -> str:
     >>> tokens_label(1234.56), tokens_label(7.25)
     ('1,235 tokens', '7.25 tokens')
     """
-    return f"{written(tokens, 3)} tokens"
+    return f"{format_amount(tokens, 3)} tokens"
 
 
 def answer_label(allocation: Allocation, row: int) -> str:

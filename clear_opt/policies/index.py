@@ -25,11 +25,13 @@ def index_policy(
 
     Parameters
     ----------
-    curves, lengths
-        Utility and completion length of n queries.
-    budget
+    curves : Curve
+        Utility curves, one per query.
+    lengths : Lengths
+        Completion lengths, one per query.
+    budget : float
         Expected tokens for the batch, >= 0.
-    weight
+    weight : array-like, shape (n,), default=1.0
         What a right answer is worth, > 0, scalar or shape (n,).
 
     Returns

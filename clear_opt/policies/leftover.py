@@ -20,11 +20,11 @@ def as_claims(column: str, values: Any, n: int) -> np.ndarray:
 
     Parameters
     ----------
-    column
+    column : str
         Name the user knows the claims by.
-    values
+    values : array-like
         What was given.
-    n
+    n : int
         Number of queries.
 
     Raises
@@ -51,12 +51,12 @@ def spread_leftover(
 
     Parameters
     ----------
-    problem
+    problem : AllocationProblem
         What was allocated.
-    allocation
+    allocation : Allocation
         Its answer, by `solve` or a policy.
-    claims
-        In what proportion the funded queries share what is left, >= 0, shape (n,). Their caps by
+    claims : array-like, shape (n,), optional
+        In what proportion the funded queries share what is left, >= 0. Their caps by
         default, so that each keeps the same relative margin over what was predicted.
 
     Returns

@@ -26,11 +26,11 @@ def oracle(query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: fl
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         The queries to fund, n of them.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model.
-    budget
+    budget : float
         Tokens for all caps together, >= 0.
 
     Returns

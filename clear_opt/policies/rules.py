@@ -51,10 +51,10 @@ def self_estimate(problem: AllocationProblem, estimate: Any) -> Allocation:
 
     Parameters
     ----------
-    problem
+    problem : AllocationProblem
         What to allocate.
-    estimate
-        The length each query is said to take, >= 0, in any unit, shape (n,).
+    estimate : array-like, shape (n,)
+        The length each query is said to take, >= 0, in any unit.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocatio
 
     Parameters
     ----------
-    problem
+    problem : AllocationProblem
         What to allocate.
-    increment
+    increment : float, default=0.01
         Relative step of the price, > 0.
 
     Notes

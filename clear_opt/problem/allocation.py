@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt._numerics.arrays import show_read_only
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.errors import MissingExtraError
 from clear_opt.problem.certificate import Certificate, Row
 
@@ -268,10 +268,12 @@ class Allocation:
     def summary(self) -> str:
         """Return a few lines of text: what was decided, at what price, and how good it is."""
         if self.status is Status.INFEASIBLE:
-            budget = f"budget {written(self.budget)} {self.rows[0].unit} for {len(self)} queries"
+            budget = (
+                f"budget {format_amount(self.budget)} {self.rows[0].unit} for {len(self)} queries"
+            )
             return "\n".join(filter(None, (self.status.value, budget, self.detail)))
         first = self.rows[0]
-        used = f"{written(first.used)} of {written(self.budget)} {first.unit}"
+        used = f"{format_amount(first.used)} of {format_amount(self.budget)} {first.unit}"
         lines = [
             f"{len(self):,} queries, {used} spent",
             f"funded     {self.n_funded:,}   abandoned {self.n_abandoned:,}",
@@ -313,12 +315,12 @@ def row_in_words(row: Row) -> str:
     verb = "bind" if row.name.endswith("s") else "binds"
     one = {"tokens": "token", "queries": "query"}.get(row.unit, f"unit of {row.unit}")
     if not row.binds:
-        used = f"{written(row.used)} of {written(row.amount)} {row.unit}"
+        used = f"{format_amount(row.used)} of {format_amount(row.amount)} {row.unit}"
         return f"0 for {row.name}: {used}, not scarce"
     if row.at_most:
         return (
             f"{row.name} {verb}: one more {one} is worth {row.price:.4g} right answers, "
-            f"one more right answer costs {written(1 / row.price, 4)}"
+            f"one more right answer costs {format_amount(1 / row.price, 4)}"
         )
     return f"{row.name} {verb}: one {one} less would free {row.price:.4g} right answers elsewhere"
 

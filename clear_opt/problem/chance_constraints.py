@@ -37,44 +37,44 @@ def overrun_margin(
     variance: float,
     probability: float,
     bound: OverrunBound = ...,
-    largest: float = ...,
-    shared: float = ...,
+    max_excess: float = ...,
+    systematic_error: float = ...,
 ) -> float: ...
 @overload
 def overrun_margin(
     variance: np.ndarray,
     probability: float,
     bound: OverrunBound = ...,
-    largest: float = ...,
-    shared: float = ...,
+    max_excess: float = ...,
+    systematic_error: float = ...,
 ) -> np.ndarray: ...
 def overrun_margin(
     variance: float | np.ndarray,
     probability: float,
     bound: OverrunBound = "normal",
-    largest: float = 0.0,
-    shared: float = 0.0,
+    max_excess: float = 0.0,
+    systematic_error: float = 0.0,
 ) -> float | np.ndarray:
     """Return the tokens above the expected total that the realised total stays below.
 
     Parameters
     ----------
-    variance
-        Variance of the total, squared tokens >= 0, a number or an array of any shape: the sum of
+    variance : float or array, any shape
+        Variance of the total, squared tokens >= 0: the sum of
         `Lengths.spend_variance` over independent queries.
-    probability
+    probability : float
         How often the total may exceed the expected one by more than the margin, in (0, 1/2).
-    bound
+    bound : {"normal", "bernstein"}, default="normal"
         ``"normal"``: the total is taken to be normal, as it nearly is for large batches in which
         no query dominates. ``"bernstein"``: Bernstein's inequality, true for every batch and
         every distribution, and wider.
-    largest
+    max_excess : float, default=0
         For Bernstein: the most by which one query can exceed its own expected spend, tokens >= 0,
         the greatest value of cap - E min(L, cap) in the batch. That grows with the cap, so at
         the largest caps allowed it holds for all.
-    shared
-        Standard error of the expected total, what predictions for all queries have wrong
-        together, tokens >= 0. The bound then holds for every batch of a predictor that is out by
+    systematic_error : float, default=0
+        Standard error of the expected total that the predictions for all queries share, tokens
+        >= 0. The bound then holds for every batch of a predictor that is out by
         no more than it is with the same probability.
 
     Returns
@@ -91,9 +91,9 @@ def overrun_margin(
     --------
     >>> round(overrun_margin(200 * 80.0**2, probability=0.05), 1)
     1860.9
-    >>> round(overrun_margin(200 * 80.0**2, 0.05, "bernstein", largest=400), 1)
+    >>> round(overrun_margin(200 * 80.0**2, 0.05, "bernstein", max_excess=400), 1)
     3197.4
-    >>> round(overrun_margin(200 * 80.0**2, 0.05, shared=500.0), 1)
+    >>> round(overrun_margin(200 * 80.0**2, 0.05, systematic_error=500.0), 1)
     2683.4
 
     Notes
@@ -101,15 +101,15 @@ def overrun_margin(
     Normal: t = z sqrt(V), with z the quantile at 1 - p. Bernstein: P(S - E S >= t) is at most
     exp(-t^2 / (2 V + 2 M t / 3)); this equals p at t = M l / 3 + sqrt((M l / 3)^2 + 2 V l) with
     l = log(1 / p) (Boucheron, Lugosi and Massart, Concentration Inequalities, 2013, section 2.8).
-    A shared error of e adds z e, or e sqrt(2 l), the same tail bound of one sub-Gaussian error.
+    A systematic error of e adds z e, or e sqrt(2 l), the same tail bound of one sub-Gaussian error.
     """
-    _check(variance, probability, bound, largest, shared)
+    _check(variance, probability, bound, max_excess, systematic_error)
     doubt = -math.log(probability)
     quantile = -float(ndtri(probability)) if bound == "normal" else math.sqrt(2.0 * doubt)
-    jump = 0.0 if bound == "normal" else largest * doubt / 3.0
+    jump = 0.0 if bound == "normal" else max_excess * doubt / 3.0
     varying = jump + np.sqrt(jump**2 + quantile**2 * np.asarray(variance, dtype=np.float64))
     # What cannot vary cannot jump either.
-    margin = np.where(np.asarray(variance) > 0, varying, 0.0) + quantile * shared
+    margin = np.where(np.asarray(variance) > 0, varying, 0.0) + quantile * systematic_error
     return margin if isinstance(variance, np.ndarray) else float(margin)
 
 
@@ -117,8 +117,8 @@ def linearised_margin(
     variance: float,
     probability: float,
     bound: OverrunBound = "normal",
-    largest: float = 0.0,
-    shared: float = 0.0,
+    max_excess: float = 0.0,
+    systematic_error: float = 0.0,
 ) -> LinearMargin:
     """Return the tangent to the margin at a variance; the margin is concave, so it lies above.
 
@@ -129,9 +129,9 @@ def linearised_margin(
 
     Parameters
     ----------
-    variance
+    variance : float
         Where the tangent touches, squared tokens > 0.
-    probability, bound, largest, shared
+    probability, bound, max_excess, systematic_error
         As for `overrun_margin`.
 
     Returns
@@ -150,23 +150,27 @@ def linearised_margin(
     >>> round(line.constant + line.rate * 1e6, 1), round(overrun_margin(1e6, 0.05), 1)
     (1644.9, 1644.9)
     """
-    _check(variance, probability, bound, largest, shared)
+    _check(variance, probability, bound, max_excess, systematic_error)
     if not variance > 0:
         raise InvalidInputError(
             "must be > 0", column="variance", value=variance, remedy="take a typical variance"
         )
-    alike = overrun_margin(0.0, probability, bound, shared=shared)
-    margin = overrun_margin(variance, probability, bound, largest)
+    systematic = overrun_margin(0.0, probability, bound, systematic_error=systematic_error)
+    margin = overrun_margin(variance, probability, bound, max_excess)
     if bound == "normal":
-        return LinearMargin(margin / (2.0 * variance), margin / 2.0 + alike)
+        return LinearMargin(margin / (2.0 * variance), margin / 2.0 + systematic)
     doubt = -math.log(probability)
-    rate = doubt / (margin - largest * doubt / 3.0)
+    rate = doubt / (margin - max_excess * doubt / 3.0)
     # Rounding must not turn a margin of nothing into a bonus.
-    return LinearMargin(rate, max(margin - rate * variance, 0.0) + alike)
+    return LinearMargin(rate, max(margin - rate * variance, 0.0) + systematic)
 
 
 def _check(
-    variance: float | np.ndarray, probability: float, bound: str, largest: float, shared: float
+    variance: float | np.ndarray,
+    probability: float,
+    bound: str,
+    max_excess: float,
+    systematic_error: float,
 ) -> None:
     if bound not in get_args(OverrunBound):
         raise InvalidInputError(
@@ -179,7 +183,11 @@ def _check(
             value=probability,
             remedy="say how often the budget may be exceeded, e.g. 0.05",
         )
-    given = (("variance", variance), ("largest", largest), ("shared", shared))
+    given = (
+        ("variance", variance),
+        ("max_excess", max_excess),
+        ("systematic_error", systematic_error),
+    )
     for name, values in given:
         for value in np.ravel(values)[~((np.ravel(values) >= 0) & np.isfinite(np.ravel(values)))]:
             raise InvalidInputError(

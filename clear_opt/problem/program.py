@@ -181,7 +181,7 @@ class Program:
         return replace(self, constraints=rows)
 
     def chance_reserve(
-        self, limit: Limit, variance: np.ndarray, largest: float = 0.0
+        self, limit: Limit, variance: np.ndarray, max_excess: float = 0.0
     ) -> np.ndarray:
         """Return what is kept back of a limit so that it holds with the overrun probability.
 
@@ -191,13 +191,13 @@ class Program:
             One of the limits.
         variance
             Of what its members spend together, in its units squared, an array of any shape.
-        largest
+        max_excess
             The most by which one member can exceed its expected spend, for Bernstein's bound.
 
         Returns
         -------
         np.ndarray
-            Units >= 0: `overrun_margin`, with ``spend_error`` of the limit as the error shared.
+            Units >= 0: `overrun_margin`, with ``spend_error`` of the limit as systematic error.
             Zeros without an overrun probability.
 
         Examples
@@ -212,22 +212,22 @@ class Program:
         """
         if self.overrun_probability is None:
             return np.zeros_like(variance)
-        return overrun_margin(np.asarray(variance), *self._chance(limit, largest))
+        return overrun_margin(np.asarray(variance), *self._chance(limit, max_excess))
 
     def chance_reserve_tangent(
-        self, limit: Limit, variance: float, largest: float = 0.0
+        self, limit: Limit, variance: float, max_excess: float = 0.0
     ) -> LinearMargin:
         """Return the tangent to `chance_reserve` at a variance; where nothing varies it is flat."""
         if self.overrun_probability is None or not variance > 0:
-            return LinearMargin(0.0, float(self.chance_reserve(limit, np.zeros(()), largest)))
-        return linearised_margin(variance, *self._chance(limit, largest))
+            return LinearMargin(0.0, float(self.chance_reserve(limit, np.zeros(()), max_excess)))
+        return linearised_margin(variance, *self._chance(limit, max_excess))
 
-    def _chance(self, limit: Limit, largest: float) -> tuple[float, OverrunBound, float, float]:
+    def _chance(self, limit: Limit, max_excess: float) -> tuple[float, OverrunBound, float, float]:
         """Return the arguments of `overrun_margin` after the variance."""
         assert self.overrun_probability is not None
         # Of a limit that holds no more than its amount is expected to be spent.
-        shared = self.spend_error * float(limit.amount)
-        return self.overrun_probability, self.overrun_bound, largest, shared
+        systematic_error = self.spend_error * float(limit.amount)
+        return self.overrun_probability, self.overrun_bound, max_excess, systematic_error
 
     @cached_property
     def members(self) -> np.ndarray:

@@ -49,7 +49,7 @@ ABOVE_CAP = "exceeds the row's cap"
 _BROKEN = "holds half of a surrogate pair, which no file can hold"
 
 
-class Flaw(NamedTuple):
+class Violation(NamedTuple):
     """Rows that one check refuses."""
 
     column: str
@@ -64,23 +64,23 @@ class Checked(NamedTuple):
 
     columns: dict[str, np.ndarray]
     features: dict[str, np.ndarray]
-    flaws: list[Flaw]
+    violations: list[Violation]
 
 
 def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
-    """Bring columns into their types and find every row that cannot be used.
+    """Convert columns to their types and find every row that cannot be used.
 
     Parameters
     ----------
-    columns
+    columns : mapping of str to array-like
         Values of `REQUIRED` and of any of `OPTIONAL`, each of shape (rows,).
-    features
+    features : mapping of str to array-like
         Values of the other columns, by name.
 
     Returns
     -------
     Checked
-        Entries of flawed rows are placeholders. ``truncated`` is added where it follows from
+        Entries that violate a check are placeholders. ``truncated`` is added where it follows from
         ``cap``.
 
     Raises
@@ -89,11 +89,11 @@ def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
         If a column is not one value per row, or a feature has the name of a column.
     """
     rows = len(columns["query_id"])
-    flaws: list[Flaw] = []
-    settled = {}
+    violations: list[Violation] = []
+    checked = {}
     for name, values in columns.items():
-        settle = _words if name in WORDS else _numbers
-        settled[name] = settle(one_axis(values, name, rows), name, flaws)
+        check_column = _words if name in WORDS else _numbers
+        checked[name] = check_column(one_axis(values, name, rows), name, violations)
     own = {}
     for name, values in features.items():
         if not isinstance(name, str) or name in REQUIRED + OPTIONAL or not name.strip():
@@ -102,46 +102,46 @@ def check(columns: Mapping[str, Any], features: Mapping[str, Any]) -> Checked:
                 column="features",
                 remedy="give the feature a name of its own",
             )
-        own[name] = _feature(one_axis(values, name, rows), name, flaws)
-    _check_caps(settled, flaws)
-    return Checked(settled, own, flaws)
+        own[name] = _feature(one_axis(values, name, rows), name, violations)
+    _check_caps(checked, violations)
+    return Checked(checked, own, violations)
 
 
-def _check_caps(settled: dict[str, np.ndarray], flaws: list[Flaw]) -> None:
+def _check_caps(checked: dict[str, np.ndarray], violations: list[Violation]) -> None:
     """Compare the columns of a row with one another, where each is sound by itself."""
-    sound = np.ones(len(settled["query_id"]), dtype=bool)
-    for flaw in flaws:
-        sound[flaw.rows] = False
-    tokens, correct, cap = settled["n_tokens"], settled["correct"], settled.get("cap")
+    sound = np.ones(len(checked["query_id"]), dtype=bool)
+    for violation in violations:
+        sound[violation.rows] = False
+    tokens, correct, cap = checked["n_tokens"], checked["correct"], checked.get("cap")
     if cap is not None:
         _note(
-            flaws, "n_tokens", sound & (tokens > cap), ABOVE_CAP,
+            violations, "n_tokens", sound & (tokens > cap), ABOVE_CAP,
             "correct the count, or leave the caps out: they bound something else",
         )  # fmt: skip
-        if "truncated" not in settled:
-            settled["truncated"] = (tokens >= cap) & (correct == 0)
-    truncated = settled.get("truncated")
+        if "truncated" not in checked:
+            checked["truncated"] = (tokens >= cap) & (correct == 0)
+    truncated = checked.get("truncated")
     if truncated is not None:
         _note(
-            flaws, "correct", sound & truncated & (correct > 0),
+            violations, "correct", sound & truncated & (correct > 0),
             "is above 0 on a truncated row, whose answer nobody saw",
             "set correct to 0; or, if the answer was there before the end, truncated to false",
         )  # fmt: skip
 
 
-def _words(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+def _words(values: np.ndarray, name: str, violations: list[Violation]) -> np.ndarray:
     words = values.astype(object)
     missing = _missing(words)
-    _note(flaws, name, missing, "is missing", REMEDIES[name])
+    _note(violations, name, missing, "is missing", REMEDIES[name])
     words[missing] = ""
     if not set(map(type, words)) <= {str}:
         bad = np.array([not isinstance(word, str) for word in words])
-        _note(flaws, name, bad, "is not text", REMEDIES[name])
+        _note(violations, name, bad, "is not text", REMEDIES[name])
         words[bad] = ""
     if name in NAMES:
         blank = np.array([not word.strip() for word in words], dtype=bool) & ~missing
-        _note(flaws, name, blank, "is blank", REMEDIES[name])
-    _note(flaws, name, _broken(words), _BROKEN, "mend the text")
+        _note(violations, name, blank, "is blank", REMEDIES[name])
+    _note(violations, name, _broken(words), _BROKEN, "mend the text")
     return words
 
 
@@ -171,13 +171,13 @@ def _encodable(word: str) -> bool:
     return True
 
 
-def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+def _numbers(values: np.ndarray, name: str, violations: list[Violation]) -> np.ndarray:
     missing = np.zeros(len(values), dtype=bool)
     if values.dtype == object:
         missing = _missing(values)
-        _note(flaws, name, missing, "is missing", REMEDIES[name])
+        _note(violations, name, missing, "is missing", REMEDIES[name])
     numbers, unread = _floats(values)
-    _note(flaws, name, unread, "is not a number", REMEDIES[name])
+    _note(violations, name, unread, "is not a number", REMEDIES[name])
     whole = (numbers == np.floor(numbers)) & (np.abs(numbers) <= MOST_TOKENS)
     accepted, problem = {
         "n_tokens": ((numbers >= 0) & whole, "must be a whole number >= 0"),
@@ -186,19 +186,19 @@ def _numbers(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
         "truncated": ((numbers == 0) | (numbers == 1), "must be true or false"),
         "cap": ((numbers >= 1) & whole, "must be a whole number >= 1"),
     }[name]
-    _note(flaws, name, ~accepted & ~unread & ~missing, problem, REMEDIES[name])
+    _note(violations, name, ~accepted & ~unread & ~missing, problem, REMEDIES[name])
     return np.where(accepted, numbers, 0.0).astype(_KINDS[name])
 
 
-def _feature(values: np.ndarray, name: str, flaws: list[Flaw]) -> np.ndarray:
+def _feature(values: np.ndarray, name: str, violations: list[Violation]) -> np.ndarray:
     """Numbers (float64, NaN where missing), or words (objects, None where missing)."""
     column = feature_column(values)
-    flaws += [Flaw(name, *wrong) for wrong in column.wrong]
+    violations += [Violation(name, *wrong) for wrong in column.wrong]
     if column.values.dtype == object:
-        _note(flaws, name, _broken(column.values), _BROKEN, "mend the text")
+        _note(violations, name, _broken(column.values), _BROKEN, "mend the text")
     else:
         infinite = np.isinf(column.values)
-        _note(flaws, name, infinite, "must be finite", "give NaN where there is no number")
+        _note(violations, name, infinite, "must be finite", "give NaN where there is no number")
     return column.values
 
 
@@ -216,6 +216,8 @@ def _floats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return numbers, unread
 
 
-def _note(flaws: list[Flaw], column: str, bad: np.ndarray, problem: str, remedy: str) -> None:
+def _note(
+    violations: list[Violation], column: str, bad: np.ndarray, problem: str, remedy: str
+) -> None:
     if bad.any():
-        flaws.append(Flaw(column, np.flatnonzero(bad), problem, remedy))
+        violations.append(Violation(column, np.flatnonzero(bad), problem, remedy))

@@ -1,4 +1,4 @@
-"""The columns of a rollout file, with the place of each row, before any row is checked."""
+"""The columns of a rollout file, with the location of each row, before any row is checked."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ class FileColumns:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    known
+    known : dict of str to array, shape (rows,)
         Values of `REQUIRED` and `OPTIONAL` columns, each of shape (rows,).
-    features
+    features : dict of str to array
         Values of the other columns that were asked for.
-    place
-        Gives a row's place in the file, as a user counts.
-    theirs
+    location : callable
+        Maps a row to its location in the file, as a user counts.
+    theirs : dict of str to str
         What the file calls a column.
     """
 
     path: Path
     known: dict[str, np.ndarray]
     features: dict[str, np.ndarray]
-    place: Callable[[int], str]
+    location: Callable[[int], str]
     theirs: dict[str, str]
 
     def __len__(self) -> int:
         return len(self.known["query_id"])
 
     def error(self, problem: str, column: str, row: int, remedy: str) -> TableError:
-        """Return the error of one entry, with its place in the file."""
+        """Return the error of one entry, with its location in the file."""
         query_id = self.known["query_id"][row]
         return TableError(
             problem,
             path=self.path,
-            place=self.place(row),
+            location=self.location(row),
             query_id=query_id if isinstance(query_id, str) and column != "query_id" else None,
             column=self.theirs.get(column, column),
             value=plain({**self.known, **self.features}[column][row]),
@@ -80,7 +80,7 @@ def read_columns(
     """
     path = Path(path)
     parquet = path.suffix.lower() == ".parquet"
-    found, labels, place, typed = _parquet(path) if parquet else _records(path)
+    found, labels, location, has_types = _parquet(path) if parquet else _records(path)
     renamed = dict(columns or {})
     for ours, theirs in renamed.items():
         if theirs not in found:
@@ -112,15 +112,15 @@ def read_columns(
     else:
         wanted = [name for name in wanted if name not in labels]
     known = {
-        ours: _known(_values(path, found[theirs], theirs), ours, typed)
+        ours: _known(_values(path, found[theirs], theirs), ours, has_types)
         for ours, theirs in own.items()
         if ours in REQUIRED + OPTIONAL
     }
     extra = {
-        name: _feature(path, _values(path, found[own[name]], own[name]), own[name], typed)
+        name: _feature(path, _values(path, found[own[name]], own[name]), own[name], has_types)
         for name in wanted
     }
-    return FileColumns(path, known, extra, place, own)
+    return FileColumns(path, known, extra, location, own)
 
 
 def typed_column(
@@ -130,13 +130,13 @@ def typed_column(
 
     Parameters
     ----------
-    records
+    records : Records
         The rows.
-    theirs
+    theirs : str
         What the file calls the column.
-    ours
+    ours : str or None
         The table's column, or ``None`` for a feature.
-    category
+    category : bool, optional
         Whether the feature holds categories, where the file does not say: in a CSV a number may be
         the name of one. ``None`` takes a column of numbers alone for numbers.
 
@@ -146,8 +146,8 @@ def typed_column(
     """
     values = _column(records, theirs)
     if ours is None:
-        return _feature(records.path, values, theirs, records.typed, category)
-    return _known(values, "query_id" if ours == "custom_id" else ours, records.typed)
+        return _feature(records.path, values, theirs, records.has_types, category)
+    return _known(values, "query_id" if ours == "custom_id" else ours, records.has_types)
 
 
 def _column(records: Records, name: str) -> np.ndarray:
@@ -174,7 +174,7 @@ def plain(value: Any) -> Any:
 def _records(path: Path) -> tuple[dict[str, Any], tuple[str, ...], Callable[[int], str], bool]:
     records = read_records(path)
     found = {name: _column(records, name) for name in records.columns}
-    return found, records.labels, lambda row: records.rows[row].place, records.typed
+    return found, records.labels, lambda row: records.rows[row].location, records.has_types
 
 
 def _parquet(path: Path) -> tuple[dict[str, Any], tuple[str, ...], Callable[[int], str], bool]:
@@ -202,20 +202,20 @@ def _values(path: Path, column: Any, name: str) -> np.ndarray:
     )
 
 
-def _known(values: np.ndarray, name: str, typed: bool) -> np.ndarray:
+def _known(values: np.ndarray, name: str, has_types: bool) -> np.ndarray:
     """Bring one of the table's own columns nearer to its type; the checks judge the rest."""
     if name in WORDS:
         if values.dtype.kind in "iu":
             return np.fromiter(map(str, values.tolist()), object, len(values))
         if values.dtype == object:
             # A CSV cannot tell an empty text from none.
-            empty = "" if not typed and name in ("text", "source") else None
+            empty = "" if not has_types and name in ("text", "source") else None
             return np.fromiter((_word(v, empty) for v in values), object, len(values))
         return values
     if values.dtype != object:
         return values
     words = _TRUTH if name in ("correct", "truncated") else {}
-    return np.fromiter((_number(v, words, typed) for v in values), object, len(values))
+    return np.fromiter((_number(v, words, has_types) for v in values), object, len(values))
 
 
 def _word(value: Any, empty: str | None) -> Any:
@@ -224,12 +224,12 @@ def _word(value: Any, empty: str | None) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _number(value: Any, words: Mapping[str, float], typed: bool) -> Any:
+def _number(value: Any, words: Mapping[str, float], has_types: bool) -> Any:
     """Return the number that a cell spells, or the value itself where it spells none."""
     if not isinstance(value, str):
         return value
     truth = words.get(value.strip().lower())
-    if truth is not None or typed:
+    if truth is not None or has_types:
         return value if truth is None else truth
     spelled = _spelled(value)
     return value if spelled is None else spelled
@@ -243,7 +243,7 @@ def _spelled(cell: str) -> float | None:
 
 
 def _feature(
-    path: Path, values: np.ndarray, name: str, typed: bool, category: bool | None = None
+    path: Path, values: np.ndarray, name: str, has_types: bool, category: bool | None = None
 ) -> np.ndarray:
     if values.dtype != object:
         return values
@@ -256,7 +256,7 @@ def _feature(
             column=name,
             remedy=_LEAVE_OUT,
         )
-    if typed or category:
+    if has_types or category:
         return values
     numbers = [_number_cell(cell) for cell in values]
     words = [n is None and cell is not None for n, cell in zip(numbers, values, strict=True)]

@@ -65,7 +65,7 @@ def feature_column(values: np.ndarray) -> FeatureColumn:
 
     Parameters
     ----------
-    values
+    values : array, shape (rows,)
         Entries of shape (rows,). Numbers are Python's and NumPy's, decimals and booleans (1 and 0)
         among them; None, NaN, and pandas' NA and NaT are missing.
     """

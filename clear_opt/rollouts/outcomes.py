@@ -100,9 +100,9 @@ def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         The table.
-    features
+    features : sequence of str, optional
         The features to keep, whatever they are; by default all that `outcome_features` does not
         find.
 
@@ -140,8 +140,9 @@ def _outcomes(rollouts: Rollouts, owner: np.ndarray) -> Iterator[_Outcome]:
     groups = [np.arange(len(rollouts))]
     if len(rollouts.models) > 1:
         groups += [np.flatnonzero(rollouts.model == model) for model in rollouts.models]
-    for place, rows in enumerate(groups):
-        several = len(groups) > 1 and place == 0  # all models together: of interest are the means
+    for position, rows in enumerate(groups):
+        # All models together: of interest are the means.
+        several = len(groups) > 1 and position == 0
         own, position, count = np.unique(owner[rows], return_inverse=True, return_counts=True)
         for name, values in columns.items():
             if not several:

@@ -20,16 +20,16 @@ def read_rollouts(
 
     Parameters
     ----------
-    path
+    path : str or Path
         Parquet, CSV, or JSON Lines (``.jsonl``, ``.ndjson``) with the columns ``query_id``,
         ``n_tokens`` and ``correct``, and any of ``text``, ``model``, ``sample``, ``truncated``,
         ``source`` and ``cap``; see `Rollouts`. Every other column is a feature.
-    model
+    model : str, optional
         Keep the rows of this model only.
-    columns
+    columns : mapping of str to str, optional
         What the file calls a column, where its name is another: ours to theirs, for example
         ``{"query_id": "problem"}``. A column of the file under our name then is not read.
-    features
+    features : sequence of str, optional
         Which of the other columns to keep; all of them if not given.
 
     Notes
@@ -60,9 +60,9 @@ def read_rollouts(
     from clear_opt.rollouts.columns import read_columns
 
     table = read_columns(path, columns, features)
-    _, _, flaws = check(table.known, table.features)
-    if flaws:
-        column, rows, problem, remedy = flaws[0]
+    _, _, violations = check(table.known, table.features)
+    if violations:
+        column, rows, problem, remedy = violations[0]
         raise table.error(problem, column, int(rows[0]), remedy)
     rollouts = Rollouts(**table.known, features=table.features)
     return rollouts if model is None else rollouts.for_model(model)
@@ -73,9 +73,9 @@ def write_rollouts(rollouts: Rollouts, path: str | Path) -> None:
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         What to write. Missing features become nulls (empty cells in CSV).
-    path
+    path : str or Path
         ``.parquet``, ``.csv``, ``.jsonl`` or ``.ndjson``. Parquet and JSON Lines bring back the
         same table; a CSV forgets types, so that a feature of texts that are all numbers comes back
         as numbers.

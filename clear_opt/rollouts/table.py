@@ -30,27 +30,27 @@ class Rollouts:
 
     Parameters
     ----------
-    query_id
+    query_id : array-like, shape (rows,)
         Which query, text. Rows of one query may be several samples or several models.
-    n_tokens
+    n_tokens : array-like, shape (rows,)
         Length of the completion in whole tokens, >= 0.
-    correct
+    correct : array-like, shape (rows,)
         Whether the answer was right, or the probability that it was, in [0, 1]; 0 on truncated
         rows.
-    text
+    text : array-like, shape (rows,), optional
         The query's text, the same on every row of a query.
-    model
+    model : array-like, shape (rows,), optional
         Which model answered.
-    sample
+    sample : array-like, shape (rows,), optional
         Number of the sample among those of one query and model.
-    truncated
+    truncated : array-like, shape (rows,), optional
         Whether the generation was cut off, so that ``n_tokens`` is only a lower bound. If it is
         not given but ``cap`` is, rows with ``n_tokens == cap`` and ``correct == 0`` are truncated.
-    source
+    source : array-like, shape (rows,), optional
         Where the query comes from, e.g. the name of a benchmark.
-    cap
+    cap : array-like, shape (rows,), optional
         The most tokens the generation could use, whole, >= 1; ``n_tokens`` does not exceed it.
-    features
+    features : mapping of str to array-like, optional
         Anything else known about the queries: name to values. Numbers become float64, with NaN
         where one is missing; texts become objects, with None where one is missing.
 
@@ -80,9 +80,9 @@ class Rollouts:
 
     def __post_init__(self) -> None:
         given = self.columns()
-        columns, features, flaws = check(given, self.features)
-        if flaws:
-            column, rows, problem, remedy = flaws[0]
+        columns, features, violations = check(given, self.features)
+        if violations:
+            column, rows, problem, remedy = violations[0]
             row = int(rows[0])
             value = {**given, **self.features}[column][row]
             raise InvalidInputError(
@@ -108,7 +108,7 @@ class Rollouts:
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(dict.fromkeys(self.query_id))}
+        return {name: position for position, name in enumerate(dict.fromkeys(self.query_id))}
 
     @cached_property
     def _owner(self) -> np.ndarray:
@@ -190,7 +190,7 @@ class Rollouts:
         return self.take(wanted[self._owner])
 
     def index_of(self, query_ids: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Return the place of each named query in `query_ids`, integers of shape (len(query_ids),).
+        """Return the position of each named query in `query_ids`, integers, one for each.
 
         Raises
         ------
@@ -213,16 +213,16 @@ class Rollouts:
         return np.array(found, dtype=np.int64)
 
     def samples_of(self, query_ids: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all samples of some queries: pairs of a place in ``query_ids`` and a row.
+        """Return all samples of some queries: pairs of a position in ``query_ids`` and a row.
 
         Parameters
         ----------
-        query_ids
+        query_ids : sequence of str
             The queries, n of them; one may occur several times.
 
         Returns
         -------
-        Places and rows, each of shape (number of samples,), ordered by place.
+        Positions and rows, each of shape (number of samples,), ordered by position.
 
         Raises
         ------
@@ -234,11 +234,11 @@ class Rollouts:
         rows = np.argsort(owner, kind="stable")
         count = np.bincount(owner, minlength=len(self._places))
         first = np.cumsum(count) - count
-        place = np.repeat(np.arange(len(known)), count[known])
-        nth = np.arange(len(place)) - np.repeat(
+        position = np.repeat(np.arange(len(known)), count[known])
+        nth = np.arange(len(position)) - np.repeat(
             np.cumsum(count[known]) - count[known], count[known]
         )
-        return place, rows[np.repeat(first[known], count[known]) + nth]
+        return position, rows[np.repeat(first[known], count[known]) + nth]
 
     def texts(self) -> list[str]:
         """Return the text of each query, in the order of `query_ids`.

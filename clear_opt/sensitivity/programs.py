@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt._numerics.root_finding import bisect, first_integer
 from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.problem import Program
@@ -164,8 +164,8 @@ def _path(program: Program, budgets: Any = None) -> BudgetPath:
             index = int(np.argmax(asked == amount))
             detail = str(error).removeprefix("infeasible: ")
             raise InfeasibleError(
-                f"infeasible: budget {written(amount)} (number {index}): {detail} Or leave that "
-                "budget out."
+                f"infeasible: budget {format_amount(amount)} (number {index}): {detail} "
+                "Or leave that budget out."
             ) from None
         price[k], bound[k] = answer.price, answer.dual_bound
         if k and value[k - 1] > answer.expected_utility:  # what less money buys, this buys too

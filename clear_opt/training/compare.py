@@ -12,7 +12,7 @@ from clear_opt.defaults import BUDGETS
 from clear_opt.evaluation import Evaluation, ModelScores, predicted, score
 from clear_opt.evaluation.provenance import columns_for
 from clear_opt.evaluation.resampling import DRAWS, LEVEL
-from clear_opt.evaluation.scores import efficiency
+from clear_opt.evaluation.scores import fraction_of_oracle
 from clear_opt.rollouts import Rollouts
 
 _ELEMENTS = 4_000_000  # draws x queries held at once: 32 MB
@@ -83,8 +83,8 @@ def compare_predictors(
     found = [_scored(rollouts, predictor, budgets) for predictor in (new, old)]
     low, high = _interval(found[0].models, found[1].models, draws, seed)
     return PredictorComparison(
-        found[0].triage_efficiency,
-        found[1].triage_efficiency,
+        found[0].oracle_fraction,
+        found[1].oracle_fraction,
         float(low),
         float(high),
         len(rollouts.query_ids),
@@ -127,4 +127,4 @@ def _efficiencies(times: np.ndarray, scores: ModelScores) -> np.ndarray:
             (times @ scores.answered[policy]) / times.sum(axis=1)[:, None]
             for policy in ("learned", "oracle")
         )
-    return efficiency(learned, oracle).mean(axis=1)
+    return fraction_of_oracle(learned, oracle).mean(axis=1)

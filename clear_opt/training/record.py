@@ -135,16 +135,16 @@ def _params(training: Training) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(found: Evaluation) -> Iterator[Metric]:
-    low, high = found.intervals.mean.efficiency
-    yield Metric("triage_efficiency", found.triage_efficiency)
+    low, high = found.intervals.mean.oracle_fraction
+    yield Metric("triage_efficiency", found.oracle_fraction)
     yield Metric("triage_efficiency_low", float(low))
     yield Metric("triage_efficiency_high", float(high))
-    yield Metric("triage_efficiency_uniform", found.mean_efficiency("uniform"))
+    yield Metric("triage_efficiency_uniform", found.mean_oracle_fraction("uniform"))
     yield Metric("worst_vs_uniform", found.worst.difference)
     yield Metric("significantly_below_uniform", found.n_significantly_below_uniform)
     by_budget = {f"{policy}_accuracy": found.accuracy(policy) for policy in _POLICIES}
     by_budget |= {
-        "efficiency": found.efficiency(),
+        "efficiency": found.oracle_fractions(),
         "abandoned": found.abandoned,
         "price": found.price,
     }
@@ -152,7 +152,7 @@ def _metrics(found: Evaluation) -> Iterator[Metric]:
         for budget, value in zip(found.budgets, values, strict=True):
             yield Metric(name, float(value), round(float(budget)))
     for model, scores in found.models.items():
-        yield Metric(f"triage_efficiency/{_legal(model)}", scores.triage_efficiency)
+        yield Metric(f"triage_efficiency/{_legal(model)}", scores.oracle_fraction)
     if found.calibration is None:
         return
     success, lengths = found.calibration.success, found.calibration.lengths

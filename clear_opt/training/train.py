@@ -12,7 +12,7 @@ from clear_opt.defaults import BUDGETS
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import Evaluation, evaluate
 from clear_opt.evaluation.cross_validation import trained_on
-from clear_opt.evaluation.evaluate import Step
+from clear_opt.evaluation.predictions import Step
 from clear_opt.evaluation.provenance import columns_for
 from clear_opt.predictors import BoostedLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts, choose_features, query_digests
@@ -50,7 +50,7 @@ class Training:
     def __repr__(self) -> str:
         return (
             f"Training({type(self.predictor).__name__}, scored={len(self.scored.query_ids)}, "
-            f"triage_efficiency={self.evaluation.triage_efficiency:.4f})"
+            f"oracle_fraction={self.evaluation.oracle_fraction:.4f})"
         )
 
 
@@ -104,7 +104,7 @@ def train(
     >>> rollouts = Rollouts(ids, [80, 95, 100, 90] * 5, [1, 1, 0, 1] * 5, texts)
     >>> train(rollouts, SurgePredictor(learner=LinearLearner()), budgets=[60, 120])
     ... # doctest: +ELLIPSIS
-    Training(SurgePredictor, scored=4, triage_efficiency=...)
+    Training(SurgePredictor, scored=4, oracle_fraction=...)
     """
     if held_out is not None and folds is not None:
         raise InvalidInputError(

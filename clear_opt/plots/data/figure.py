@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.plots.styles import GUIDE, Style
 
 _FEW_TICKS = 3
@@ -109,7 +109,7 @@ class Axis:
             return self.names[round(value)]
         if self.unit == "percent":
             return f"{100 * value:.4g}%"
-        return written(value) if self.unit == "tokens" else f"{value:.4g}"
+        return format_amount(value) if self.unit == "tokens" else f"{value:.4g}"
 
     def ticks_apart(self, most: int) -> list[float]:
         """Return the ticks without those that would touch: about ``most`` over all the axis.

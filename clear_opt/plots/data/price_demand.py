@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.errors import InvalidInputError
 from clear_opt.plots.data.figure import Axis, FigureData, Panel, Series, log_axis
 from clear_opt.plots.labels import answer_label, price_label
@@ -41,7 +41,7 @@ def demand_data(problem: AllocationProblem, *, allocation: Allocation | None = N
         series.append(_jumps(problem, allocation, bounds[1:-1]))
     series.append(
         Series(x=np.array([low, high]), y=np.full(2, budget),
-               label=f"budget, {written(budget)} tokens",
+               label=f"budget, {format_amount(budget)} tokens",
                style=Style(DARK_GREY, "--", width=1.4))
     )  # fmt: skip
     if low <= clearing < np.inf:

@@ -85,9 +85,9 @@ def _length(calibration: Calibration) -> Panel:
 
 
 def _within(calibration: Calibration) -> Panel:
-    from clear_opt.evaluation.calibration import within_table
+    from clear_opt.evaluation.calibration import within_cap_table
 
-    rows = within_table(calibration)
+    rows = within_cap_table(calibration)
     caps = np.array([row["cap"] for row in rows])
     styles = {"predicted": Style(BLUE, marker="o", hollow=True, size=6, edge=1.4),
               "observed": Style(VERMILLION, "", "x", size=6, edge=1.4)}  # fmt: skip

@@ -49,13 +49,13 @@ def _best_budget(evaluation: Evaluation) -> str:
 
 
 def _efficiency(evaluation: Evaluation) -> str:
-    (low, high), level = evaluation.intervals.mean.efficiency, evaluation.intervals.level
+    (low, high), level = evaluation.intervals.mean.oracle_fraction, evaluation.intervals.level
     n = len(evaluation.budgets)
     over = f"Averaged over {_models(evaluation)} and {n} budget{'s' if n > 1 else ''}"
     return (
-        f"{over}, it reaches {percent(evaluation.triage_efficiency)} of the oracle's accuracy "
+        f"{over}, it reaches {percent(evaluation.oracle_fraction)} of the oracle's accuracy "
         f"({whole_percent(level)} interval {percent(low)} to {percent(high)}); "
-        f"equal caps reach {percent(evaluation.mean_efficiency('uniform'))}."
+        f"equal caps reach {percent(evaluation.mean_oracle_fraction('uniform'))}."
     )
 
 

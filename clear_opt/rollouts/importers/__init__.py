@@ -1,7 +1,8 @@
 """Evaluation logs become rollouts: one function per kind of log, each giving an `Imported`.
 
 Nothing is dropped in silence: what holds no usable rollout stands in ``Imported.refused`` with its
-place and the reason. Needs ``clear-opt[tables]``, and `import_inspect` also ``clear-opt[inspect]``.
+location and the reason. Needs ``clear-opt[tables]``, and `import_inspect` also
+``clear-opt[inspect]``.
 """
 
 from clear_opt.rollouts.importers.imported import Imported, Refusal

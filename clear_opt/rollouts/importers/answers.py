@@ -50,9 +50,9 @@ def answers_of(row: dict[str, Any], cap: int | None) -> Answers:
 
     Parameters
     ----------
-    row
+    row : dict of str to Any
         The row, with ``response`` (``status_code`` and ``body``) and ``error``.
-    cap
+    cap : int or None
         Most tokens of one answer, if the request names it.
 
     Raises
@@ -154,11 +154,11 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _numbers(choices: Sequence[dict[str, Any]]) -> list[int]:
-    """Return the numbers of the choices: their places where they do not say."""
+    """Return the numbers of the choices: their positions where they do not say."""
     indices = [choice.get("index") for choice in choices]
     numbers = [
-        index if isinstance(index, int) and not isinstance(index, bool) else place
-        for place, index in enumerate(indices)
+        index if isinstance(index, int) and not isinstance(index, bool) else position
+        for position, index in enumerate(indices)
     ]
     if len(set(numbers)) < len(numbers):
         raise Unusable("two choices of the response have one number")
@@ -182,12 +182,12 @@ def _shared(
     rest = tokens - sum(length or 0 for length in known)
     if rest < 0 or all(length is not None for length in known):
         known, rest = [None] * len(texts), tokens  # the usage contradicts the limit
-    open_ = [place for place, length in enumerate(known) if length is None]
-    weights = [estimate_tokens(texts[place]) + 1 for place in open_]
+    open_ = [position for position, length in enumerate(known) if length is None]
+    weights = [estimate_tokens(texts[position]) + 1 for position in open_]
     lengths = [length or 0 for length in known]
     whole, weight, given = sum(weights), 0, 0
-    for place, own in zip(open_, weights, strict=True):
+    for position, own in zip(open_, weights, strict=True):
         weight += own
         end = (2 * rest * weight + whole) // (2 * whole)  # rounded; floats would not do for all
-        lengths[place], given = end - given, end
+        lengths[position], given = end - given, end
     return lengths

@@ -23,7 +23,7 @@ def cap_of(options: Mapping[str, Any], names: Iterable[str]) -> int | None:
 
 
 def fit_caps(
-    columns: Mapping[str, np.ndarray], place: Callable[[int], str]
+    columns: Mapping[str, np.ndarray], location: Callable[[int], str]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return columns of which ``cap`` is known everywhere and not exceeded, or left out.
 
@@ -33,10 +33,10 @@ def fit_caps(
 
     Parameters
     ----------
-    columns
+    columns : mapping of str to array
         As a table has them, before they are checked; a cap is None or NaN where it is not known.
-    place
-        Gives a row's place in the source.
+    location : callable
+        Maps a row to its location in the source.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def fit_caps(
     unknown = np.fromiter((cap is None or cap != cap for cap in caps), bool, len(caps))
     caps[unknown] = MOST_TOKENS
     checked = check({**{name: columns[name] for name in REQUIRED}, "cap": caps}, {})
-    above = [row for flaw in checked.flaws if flaw.problem == ABOVE_CAP for row in flaw.rows]
+    above = [row for v in checked.violations if v.problem == ABOVE_CAP for row in v.rows]
     if not above and not unknown.any():
         return dict(columns), []
     notes = []
@@ -60,7 +60,7 @@ def fit_caps(
         first = above[0]
         notes.append(
             f"cap is left out: {len(above):,} of {len(caps):,} rollouts are longer than theirs, "
-            f"which bounds something else (first: {place(first)}, "
+            f"which bounds something else (first: {location(first)}, "
             f"{checked.columns['n_tokens'][first]:,} > {checked.columns['cap'][first]:,})"
         )
     if "truncated" not in fitted and not unknown.all():

@@ -31,10 +31,10 @@ class Grades:
 
     path: Path
     grades: dict[str, dict[int | None, Grade]] = field(default_factory=dict)
-    places: dict[str, dict[int | None, str]] = field(default_factory=dict)
+    locations: dict[str, dict[int | None, str]] = field(default_factory=dict)
     """Where the grades stand that no answer used yet."""
 
-    def add(self, custom_id: str, grade: Grade, place: str) -> None:
+    def add(self, custom_id: str, grade: Grade, location: str) -> None:
         """Keep a grade.
 
         Raises
@@ -43,18 +43,18 @@ class Grades:
             If the answer has one already.
         """
         grades = self.grades.setdefault(custom_id, {})
-        places = self.places.setdefault(custom_id, {})
+        locations = self.locations.setdefault(custom_id, {})
         if grade.sample in grades:
             raise TableError(
-                f"grades the same answer as {places[grade.sample]}",
+                f"grades the same answer as {locations[grade.sample]}",
                 path=self.path,
-                place=place,
+                location=location,
                 column="custom_id",
                 value=custom_id,
                 remedy="give every answer one grade, numbered by 'sample' if there are several",
             )
         grades[grade.sample] = grade
-        places[grade.sample] = place
+        locations[grade.sample] = location
 
     def find(self, custom_id: str, index: int, *, alone: bool) -> Grade | None:
         """Return the grade of an answer, which then counts as used."""
@@ -62,16 +62,20 @@ class Grades:
         number: int | None = index
         if index not in grades and alone and grades:
             number = next(iter(grades))  # the only answer has the only grade, whatever its number
-        self.places.get(custom_id, {}).pop(number, None)
+        self.locations.get(custom_id, {}).pop(number, None)
         return grades.get(number)
 
     def used(self, custom_id: str) -> None:
         """Count the grades of a request as used, whose answers are refused for another reason."""
-        self.places.pop(custom_id, None)
+        self.locations.pop(custom_id, None)
 
     def left(self) -> list[tuple[str, str]]:
-        """Return place and custom_id of each grade that no answer used."""
-        return [(place, name) for name, places in self.places.items() for place in places.values()]
+        """Return location and custom_id of each grade that no answer used."""
+        return [
+            (location, name)
+            for name, locations in self.locations.items()
+            for location in locations.values()
+        ]
 
 
 def read_grades(
@@ -110,24 +114,24 @@ def read_grades(
     for row, record in enumerate(records.rows):
         one = {name: column[row] for name, column in values.items()}
         grade = Grade(
-            query_id=_name(path, record.place, one["query_id"]),
+            query_id=_name(path, record.location, one["query_id"]),
             correct=one["correct"],
-            sample=_sample(path, record.place, one),
+            sample=_sample(path, record.location, one),
             text=one.get("text"),
             source=one.get("source"),
             model=one.get("model"),
             features={name: column[row] for name, column in extra.items()},
         )
-        graded.add(_name(path, record.place, one["custom_id"]), grade, record.place)
+        graded.add(_name(path, record.location, one["custom_id"]), grade, record.location)
     return graded
 
 
-def _name(path: Path, place: str, name: Any) -> str:
+def _name(path: Path, location: str, name: Any) -> str:
     if not isinstance(name, str) or not name.strip():
         raise TableError(
             "has no name",
             path=path,
-            place=place,
+            location=location,
             column="custom_id",
             value=name,
             remedy="name the request",
@@ -135,7 +139,7 @@ def _name(path: Path, place: str, name: Any) -> str:
     return name
 
 
-def _sample(path: Path, place: str, one: dict[str, Any]) -> int | None:
+def _sample(path: Path, location: str, one: dict[str, Any]) -> int | None:
     sample = one.get("sample")
     if sample is None:
         return None
@@ -143,7 +147,7 @@ def _sample(path: Path, place: str, one: dict[str, Any]) -> int | None:
         raise TableError(
             "must be a whole number",
             path=path,
-            place=place,
+            location=location,
             column="sample",
             value=sample,
             remedy="number the choices of a response from 0",

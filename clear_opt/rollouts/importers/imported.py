@@ -22,7 +22,7 @@ _LONGEST = 100  # characters of a reason or a detail
 class Refusal(NamedTuple):
     """Something of the source that is no usable rollout."""
 
-    place: str
+    location: str
     """Where it stands, as a user counts, e.g. ``"row 3 (line 4)"``."""
     reason: str
     """Why it is refused; many rows share one reason."""
@@ -36,13 +36,13 @@ class Imported:
 
     Attributes
     ----------
-    source
+    source : Path
         The file or folder.
-    rollouts
+    rollouts : Rollouts
         The usable ones, at least one.
-    refused
+    refused : tuple of Refusal, optional
         The others: what was read is ``len(rollouts) + len(refused)``.
-    notes
+    notes : tuple of str, optional
         What was decided on the way and concerns many rows, in sentences.
     """
 
@@ -69,12 +69,12 @@ class Imported:
             Naming the first refusal.
         """
         if self.refused:
-            place, reason, detail = self.refused[0]
+            location, reason, detail = self.refused[0]
             count = len(self.refused)
             raise TableError(
                 f"{reason}{f' ({detail})' if detail else ''}; {count:,} refused in all",
                 path=self.source,
-                place=place,
+                location=location,
                 remedy="mend or remove what is refused, or import without --strict",
             )
 
@@ -84,26 +84,26 @@ class Imported:
 
 @dataclass
 class Collector:
-    """Gathers rollouts row by row, with a place for each, and what was refused."""
+    """Gathers rollouts row by row, with a location for each, and what was refused."""
 
     source: Path
     rows: list[dict[str, Any]] = field(default_factory=list)
     features: list[Mapping[str, Any]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
+    locations: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(
-        self, place: str, values: dict[str, Any], features: Mapping[str, Any] | None = None
+        self, location: str, values: dict[str, Any], features: Mapping[str, Any] | None = None
     ) -> None:
         """Keep one rollout; a value of ``None`` is not known."""
-        self.places.append(place)
+        self.locations.append(location)
         self.rows.append(values)
         self.features.append(features or {})
 
-    def refuse(self, place: str, reason: str, detail: object = "") -> None:
+    def refuse(self, location: str, reason: str, detail: object = "") -> None:
         """Keep one refusal."""
-        self.refused.append(Refusal(place, _line(reason), _line(detail)))
+        self.refused.append(Refusal(location, _line(reason), _line(detail)))
 
     def finish(self) -> Imported:
         """Check the rows that were kept, and put the table together.
@@ -124,11 +124,11 @@ class Collector:
                 )
         if "truncated" in columns:
             self._answered_in_time(columns)
-        return settle(
+        return build_imported(
             self.source,
             columns,
             features,
-            self.places.__getitem__,
+            self.locations.__getitem__,
             self.refused,
             self.notes,
             named=list(features),
@@ -172,11 +172,11 @@ class Collector:
             )
 
 
-def settle(
+def build_imported(
     source: Path,
     columns: Mapping[str, np.ndarray],
     features: Mapping[str, np.ndarray],
-    place: Callable[[int], str],
+    location: Callable[[int], str],
     refused: list[Refusal],
     notes: list[str],
     named: Sequence[str] | None = None,
@@ -190,14 +190,14 @@ def settle(
     TableError
         If there is no usable rollout.
     """
-    columns, told = fit_caps(columns, place)
+    columns, told = fit_caps(columns, location)
     notes = [*notes, *told]
     given = {**columns, **features}
     bad: dict[int, Refusal] = {}
-    for column, rows, problem, remedy in check(columns, features).flaws if given else []:
+    for column, rows, problem, remedy in check(columns, features).violations if given else []:
         for row in map(int, rows):
             detail = _line(f"{plain(given[column][row])!r}; {remedy}")
-            bad.setdefault(row, Refusal(place(row), f"{column} {problem}", detail))
+            bad.setdefault(row, Refusal(location(row), f"{column} {problem}", detail))
     everything = (*refused, *(bad[row] for row in sorted(bad)))
     good = np.ones(len(columns["query_id"]), dtype=bool)
     good[list(bad)] = False

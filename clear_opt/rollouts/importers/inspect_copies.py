@@ -15,7 +15,7 @@ _Sample = tuple[str, str, str, datetime | None]
 
 
 class Copies:
-    """The samples that were seen, each with its place.
+    """The samples that were seen, each with its location.
 
     Samples have a ``uuid`` since Inspect 0.3.70. Those without one, as in older logs and in logs
     of R's vitals, are the same if run, id, epoch, content and time are. A retry kept the samples of
@@ -28,21 +28,21 @@ class Copies:
         self._by_uuid: dict[str, str] = {}
         self._by_content: dict[_Sample, dict[_Run | None, str]] = {}
 
-    def original(self, log: EvalLog, sample: EvalSample, place: str) -> str | None:
+    def original(self, log: EvalLog, sample: EvalSample, location: str) -> str | None:
         """Return where a sample was seen before, ``None`` if nowhere: then it is seen now.
 
         Parameters
         ----------
-        log
+        log : EvalLog
             The sample's log.
-        sample
+        sample : EvalSample
             The sample.
-        place
+        location : str
             Where it stands.
         """
         if sample.uuid:
             seen = self._by_uuid.get(sample.uuid)
-            self._by_uuid.setdefault(sample.uuid, place)
+            self._by_uuid.setdefault(sample.uuid, location)
             return seen
         began = self._began(sample)
         key = (str(sample.id), str(sample.epoch), _digest(sample), began)
@@ -52,7 +52,7 @@ class Copies:
             run = None
         unknown = run is None or None in runs
         seen = next(iter(runs.values()), None) if unknown else runs.get(run)
-        runs.setdefault(run, place)
+        runs.setdefault(run, location)
         return seen
 
     def _began(self, sample: EvalSample) -> datetime | None:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from clear_opt.rollouts.importers.answers import Unusable
-from clear_opt.rollouts.importers.inspect_files import flaw_of
+from clear_opt.rollouts.importers.inspect_files import describe_error
 
 if TYPE_CHECKING:
     from inspect_ai.event import Event, ModelEvent
@@ -57,8 +57,8 @@ def calls_of(sample: EvalSample) -> list[Call]:
             calls.append(Call(event, transcript.purpose(within)))
         elif event.event == "score":
             asked = at_the_end[event.scorer] if event.scorer and event.intermediate else 0
-            for place in range(max(since, len(calls) - asked), len(calls)):
-                calls[place] = Call(calls[place].event, Purpose.GRADE)
+            for position in range(max(since, len(calls) - asked), len(calls)):
+                calls[position] = Call(calls[position].event, Purpose.GRADE)
             since = len(calls)
     return calls
 
@@ -128,4 +128,4 @@ def _parsed(events: list[Any]) -> list[Event]:
     try:
         return adapter.validate_python(events, context=_DESERIALIZING)
     except ValidationError as error:
-        raise Unusable("an event within another cannot be read", flaw_of(error)) from None
+        raise Unusable("an event within another cannot be read", describe_error(error)) from None

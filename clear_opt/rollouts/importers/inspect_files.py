@@ -51,20 +51,20 @@ def read_log(path: Path) -> EvalLog:
         from inspect_ai.log import read_eval_log
     except ImportError:
         raise MissingExtraError("inspect-ai", "inspect") from None
-    flaw = ""
+    problem = ""
     if not path.is_file():
-        flaw = "it is no regular file"
+        problem = "it is no regular file"
     elif path.suffix == ".eval" and not zipfile.is_zipfile(path):
-        flaw = "it is no zip archive, or one that is cut off"
-    if not flaw:
+        problem = "it is no zip archive, or one that is cut off"
+    if not problem:
         try:
             return read_eval_log(str(path.resolve()))
         except Exception as error:  # its parsers raise many kinds on foreign and damaged files
-            flaw = flaw_of(error)
-    raise Unusable("the file is no Inspect log", flaw)
+            problem = describe_error(error)
+    raise Unusable("the file is no Inspect log", problem)
 
 
-def flaw_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return in one line what an error of Inspect or of its parsers says.
 
     A file of another kind has a flaw for each of its parts: the first is told, with their number.
@@ -76,12 +76,12 @@ def flaw_of(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error).partition("\n")[0][:_LONGEST] or type(error).__name__
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
-    if not place:
-        flaw = "it does not hold the parts of a log"
+    location = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    if not location:
+        problem = "it does not hold the parts of a log"
     elif first["type"] == "missing":
-        flaw = f"{place} is missing"
+        problem = f"{location} is missing"
     else:
-        flaw = f"{place}: {first['msg']}"
-    flaws = error.error_count()
-    return flaw[:_LONGEST] + (f" (the first of {flaws:,} flaws)" if flaws > 1 else "")
+        problem = f"{location}: {first['msg']}"
+    n_errors = error.error_count()
+    return problem[:_LONGEST] + (f" (the first of {n_errors:,} flaws)" if n_errors > 1 else "")

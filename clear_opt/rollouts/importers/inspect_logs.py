@@ -43,13 +43,13 @@ def import_inspect(
 
     Parameters
     ----------
-    source
+    source : str or Path
         A log, ``.eval`` or ``.json``, or a folder of logs.
-    scorer
+    scorer : str, optional
         Whose score counts, where a sample has several.
-    model
+    model : str, optional
         Name of the model, instead of the one in the log and its effort.
-    features
+    features : sequence of str, optional
         Names in the samples' metadata to keep as features.
 
     Raises
@@ -66,14 +66,14 @@ def import_inspect(
         name = str(path.relative_to(source)) if path != source else ""
         try:
             log = read_log(path)
-        except Unusable as flaw:
+        except Unusable as error:
             if path == source:
                 raise TableError(
-                    f"cannot be read as an Inspect log: {flaw.detail}",
+                    f"cannot be read as an Inspect log: {error.detail}",
                     path=path,
                     remedy="check the file",
                 ) from None
-            reading.collector.refuse(name, flaw.reason, flaw.detail)
+            reading.collector.refuse(name, error.reason, error.detail)
         else:
             reading.run(log, name, path.name)
     return reading.finish()
@@ -83,7 +83,7 @@ class _Kept(NamedTuple):
     """A sample that is a rollout, unless another log took it back."""
 
     uuid: str | None
-    place: str
+    location: str
     answer: SampleAnswer
     values: dict[str, Any]
     features: dict[str, Any]
@@ -109,37 +109,39 @@ class _Reading:
             self.collector.refuse(name or file, "the log holds no samples")
         wholly = log.invalidated and all(sample.invalidation is None for sample in samples)
         for sample in samples:
-            place = ", ".join(filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"]))
+            location = ", ".join(
+                filter(None, [name, f"sample {sample.id}", f"epoch {sample.epoch}"])
+            )
             try:
                 if wholly or sample.invalidation is not None:
-                    self._take_back(place, sample)
-                self.kept.append(self._rollout(place, log, sample))
-            except Unusable as flaw:
-                self.collector.refuse(place, flaw.reason, flaw.detail)
+                    self._take_back(location, sample)
+                self.kept.append(self._rollout(location, log, sample))
+            except Unusable as error:
+                self.collector.refuse(location, error.reason, error.detail)
 
     def finish(self) -> Imported:
         remarks: Counter[str] = Counter()
         usages: list[Usage] = []
-        for uuid, place, answer, values, features in self.kept:
+        for uuid, location, answer, values, features in self.kept:
             if uuid in self.taken_back:
-                self.collector.refuse(place, _TAKEN_BACK, f"in {self.taken_back[uuid]}")
+                self.collector.refuse(location, _TAKEN_BACK, f"in {self.taken_back[uuid]}")
                 continue
             remarks.update(answer.remarks)
             usages += answer.usages
-            self.collector.add(place, values, features)
+            self.collector.add(location, values, features)
         told = [f"{count:,} rollouts {remark}" for remark, count in remarks.items()]
         self.collector.notes += told + usage_notes(usages) + self.names.notes()
         return self.collector.finish()
 
-    def _take_back(self, place: str, sample: EvalSample) -> NoReturn:
+    def _take_back(self, location: str, sample: EvalSample) -> NoReturn:
         """Refuse an invalidated sample, and with it its copies in other logs."""
         if sample.uuid:
-            self.taken_back[sample.uuid] = place
+            self.taken_back[sample.uuid] = location
         if sample.invalidation is None:
             raise Unusable("the log was invalidated")
         raise Unusable(_TAKEN_BACK, sample.invalidation.reason or "")
 
-    def _rollout(self, place: str, log: EvalLog, sample: EvalSample) -> _Kept:
+    def _rollout(self, location: str, log: EvalLog, sample: EvalSample) -> _Kept:
         """Return the rollout in a sample.
 
         Raises
@@ -147,15 +149,15 @@ class _Reading:
         Unusable
             If there is no telling from it how long an answer is and whether it is right.
         """
-        seen = self.copies.original(log, sample, place)
+        seen = self.copies.original(log, sample, location)
         if seen is not None:
-            where = "in its log twice" if seen == place else "in another log too"
+            where = "in its log twice" if seen == location else "in another log too"
             raise Unusable(f"the sample stands {where}", seen)
         if sample.error is not None:
             raise Unusable("the sample ended with an error", sample.error.message)
         cut_off = _cut_off(sample)
         answer = answer_of(log, sample)
-        grade = grade_of(sample, self.scorer, self.collector.source, place)
+        grade = grade_of(sample, self.scorer, self.collector.source, location)
         query = f"{log.eval.task}/{sample.id}"
         name = self.names.name(answer.model, *answer.settings, log.eval.model_args)
         values = {
@@ -170,7 +172,7 @@ class _Reading:
             "cap": answer.cap,
         }
         features = {key: sample.metadata.get(key) for key in self.features}
-        return _Kept(sample.uuid, place, answer, values, features)
+        return _Kept(sample.uuid, location, answer, values, features)
 
 
 def _question(sample: EvalSample) -> str:
@@ -186,8 +188,8 @@ def _cut_off(sample: EvalSample) -> bool:
     if not sample.output.choices:
         return False
     reason = stop_reason(sample.output.stop_reason)
-    if reason.flaw:
-        raise Unusable(reason.flaw, sample.output.error or "")
+    if reason.problem:
+        raise Unusable(reason.problem, sample.output.error or "")
     return reason.truncated
 
 

@@ -16,17 +16,19 @@ _GRADES = ("C", "I", "P", "N")  # correct, incorrect, partial, no answer
 _TRUTH = ("yes", "no", "true", "false")
 
 
-def grade_of(sample: EvalSample, scorer: str | None, source: Path, place: str) -> float:
+def grade_of(sample: EvalSample, scorer: str | None, source: Path, location: str) -> float:
     """Return Inspect's own number for a sample's score.
 
     Parameters
     ----------
-    sample
+    sample : EvalSample
         The sample.
-    scorer
+    scorer : str or None
         Whose score counts, where a sample has several.
-    source, place
-        Where the sample stands.
+    source : Path
+        The log of the sample.
+    location : str
+        Location of the sample in it.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def grade_of(sample: EvalSample, scorer: str | None, source: Path, place: str) -
     """
     from inspect_ai.scorer import value_to_float
 
-    value = _score(source, place, sample, scorer)
+    value = _score(source, location, sample, scorer)
     if value is None:
         raise Unusable("the sample has no score")
     if isinstance(value, str):
@@ -49,20 +51,20 @@ def grade_of(sample: EvalSample, scorer: str | None, source: Path, place: str) -
     return value_to_float()(value)
 
 
-def _score(source: Path, place: str, sample: EvalSample, scorer: str | None) -> Any:
+def _score(source: Path, location: str, sample: EvalSample, scorer: str | None) -> Any:
     scores = sample.scores or {}
     if scorer is None and len(scores) > 1:
         raise TableError(
             "has scores of several scorers",
             path=source,
-            place=place,
+            location=location,
             remedy=f"choose one (scorer=, --scorer): {', '.join(scores)}",
         )
     if scorer is not None and scores and scorer not in scores:
         raise TableError(
             f"has no score of {scorer!r}",
             path=source,
-            place=place,
+            location=location,
             remedy=f"scorers here: {', '.join(scores)}",
         )
     score = scores.get(scorer) if scorer else next(iter(scores.values()), None)

@@ -51,20 +51,20 @@ def import_lm_eval(
 
     Parameters
     ----------
-    source
+    source : str or Path
         A file, or a folder with such files at any depth.
-    columns
+    columns : mapping of str to str, optional
         ``correct``: which metric is the grade, needed where there are several. ``n_tokens``: which
         field of a row holds its length, a number, or one for each response; ``n_tokens`` itself is
         taken if it is there. ``text``: which field of ``doc`` to take instead of the prompt.
-    filter_name
+    filter_name : str, optional
         Which of the harness's filters graded; needed where there are several.
-    count_tokens
+    count_tokens : str, optional
         ``"words"`` estimates lengths from words and punctuation marks, and from letters in other
         scripts than Latin; a note says how far off that may be.
-    model
+    model : str, optional
         Name of the model, instead of the one found.
-    features
+    features : sequence of str, optional
         Fields of ``doc`` to keep as features.
 
     Raises
@@ -146,40 +146,40 @@ class _Reading:
             model = _model_beside(self.records.path, name["date"])
         skipped, seen = 0, set[str]()
         for record in self.records.rows:
-            values, place = record.values, prefix + record.place
+            values, location = record.values, prefix + record.location
             if self.filter_name is not None and values.get("filter") != self.filter_name:
                 skipped += 1
                 continue
             doc_id = values.get("doc_id")
             if doc_id is None:
-                self.collector.refuse(place, "the row has no doc_id")
+                self.collector.refuse(location, "the row has no doc_id")
             elif isinstance(doc_id, bool) or not isinstance(doc_id, (int, str)):
-                self.collector.refuse(place, "the doc_id is neither number nor text", doc_id)
+                self.collector.refuse(location, "the doc_id is neither number nor text", doc_id)
             elif str(doc_id) in seen:
                 self.collector.refuse(
-                    place, "the row grades an answer again, by a filter it does not name"
+                    location, "the row grades an answer again, by a filter it does not name"
                 )
             else:
                 seen.add(str(doc_id))
-                self._take(record, place, task, model)
+                self._take(record, location, task, model)
         if skipped:
             self.collector.notes.append(
                 f"{skipped:,} rows repeat the answers under other filters than {self.filter_name!r}"
             )
 
     def _take(
-        self, record: Record, place: str, task: str, model: tuple[str, dict[str, Any]]
+        self, record: Record, location: str, task: str, model: tuple[str, dict[str, Any]]
     ) -> None:
         values = record.values
-        answers, flaw = _answers(values.get("resps"))
-        if flaw:
-            self.collector.refuse(place, flaw)
+        answers, problem = _answers(values.get("resps"))
+        if problem:
+            self.collector.refuse(location, problem)
             return
         grades = _each(values.get(self._metric(record)), len(answers))
         if grades is None:
             shared = values.get(self._metric(record)) is not None and len(answers) > 1
             reason = "several responses share one grade" if shared else "the row has no grade"
-            self.collector.refuse(place, reason, values.get(self._metric(record), ""))
+            self.collector.refuse(location, reason, values.get(self._metric(record), ""))
             return
         if self.estimated is not None:
             self.estimated += answers
@@ -187,7 +187,7 @@ class _Reading:
         else:
             lengths = _each(values.get(self.lengths), len(answers))
         if lengths is None:
-            self.collector.refuse(place, "the row has no length for each response")
+            self.collector.refuse(location, "the row has no length for each response")
             return
         prompt, options = _request(values.get("arguments"))
         doc = _object(values.get("doc"))
@@ -195,7 +195,7 @@ class _Reading:
         name = self.names.name(model[0], model[1], options) or None
         for sample, (grade, length) in enumerate(zip(grades, lengths, strict=True)):
             self.collector.add(
-                place,
+                location,
                 {
                     "query_id": f"{task}/{values['doc_id']}",
                     "n_tokens": length,
@@ -240,7 +240,7 @@ class _Reading:
             raise TableError(
                 "holds several metrics",
                 path=self.records.path,
-                place=record.place,
+                location=record.location,
                 remedy=f"choose the grade (--map correct=METRIC): {listed(map(str, named))}",
             )
         return str(named[0]) if named else ""

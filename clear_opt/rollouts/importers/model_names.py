@@ -42,7 +42,7 @@ class ModelNames:
 
     Parameters
     ----------
-    given
+    given : str, optional
         The user's name for every model, which stands as it is.
 
     Examples
@@ -65,7 +65,7 @@ class ModelNames:
 
         Parameters
         ----------
-        model
+        model : str
             Its name in the log.
         settings
             Of the request, as the API takes them; several if it was asked several times.

@@ -41,20 +41,20 @@ def import_openai_batch(
 
     Parameters
     ----------
-    source
+    source : str or Path
         The batch's output, JSON Lines with ``custom_id``, ``response`` and ``error``.
-    grades
+    grades : str or Path
         Table with ``custom_id`` and ``correct``; where a response has several choices, one row for
         each with its number in ``sample``, from 0. Optional ``query_id`` (the ``custom_id`` if
         there is none) and ``text``, ``source``, ``model``. A table with ``query_id`` alone means
         that it is the ``custom_id``.
-    requests
+    requests : str or Path, optional
         The batch's input, for texts, caps and efforts.
-    columns
+    columns : mapping of str to str, optional
         What the grades file calls its columns, ours to theirs.
-    model
+    model : str, optional
         Name of the model, instead of the one in the responses.
-    features
+    features : sequence of str, optional
         Columns of the grades file to keep as features.
 
     Raises
@@ -90,16 +90,18 @@ class _Batch:
         """Keep the answers of one row, or say why not."""
         custom_id = _name(record.values.get("custom_id"))
         if custom_id is None:
-            self.collector.refuse(record.place, "the row has no custom_id")
+            self.collector.refuse(record.location, "the row has no custom_id")
             return
-        if self.seen.setdefault(custom_id, record.place) != record.place:
-            self.collector.refuse(record.place, "the custom_id appears again", self.seen[custom_id])
+        if self.seen.setdefault(custom_id, record.location) != record.location:
+            self.collector.refuse(
+                record.location, "the custom_id appears again", self.seen[custom_id]
+            )
             return
         try:
             request = self._request(custom_id)
             answers = answers_of(record.values, cap_of(request, _CAPS))
-        except Unusable as flaw:
-            self.collector.refuse(record.place, flaw.reason, flaw.detail or custom_id)
+        except Unusable as error:
+            self.collector.refuse(record.location, error.reason, error.detail or custom_id)
             self.graded.used(custom_id)
             return
         several = len(answers.choices) > 1
@@ -107,12 +109,12 @@ class _Batch:
         self.shared += several
         for answer in answers.choices:
             grade = self.graded.find(custom_id, answer.number, alone=not several)
-            if answer.stop.flaw:
-                self.collector.refuse(record.place, answer.stop.flaw, custom_id)
+            if answer.stop.problem:
+                self.collector.refuse(record.location, answer.stop.problem, custom_id)
             elif grade is None or grade.correct is None:
-                self.collector.refuse(record.place, "the answer has no grade", custom_id)
+                self.collector.refuse(record.location, "the answer has no grade", custom_id)
             else:
-                self._add(record.place, answer, answers, grade, request)
+                self._add(record.location, answer, answers, grade, request)
 
     def _request(self, custom_id: str) -> dict[str, Any]:
         if self.asked is None:
@@ -122,7 +124,7 @@ class _Batch:
         return self.asked[custom_id]
 
     def _add(
-        self, place: str, answer: Answer, answers: Answers, grade: Grade, request: dict[str, Any]
+        self, location: str, answer: Answer, answers: Answers, grade: Grade, request: dict[str, Any]
     ) -> None:
         model = self._model(answers, grade, request)
         key = grade.query_id, str(model)
@@ -141,7 +143,7 @@ class _Batch:
             "source": grade.source,
             "cap": answers.cap,
         }
-        self.collector.add(place, values, grade.features)
+        self.collector.add(location, values, grade.features)
 
     def _model(self, answers: Answers, grade: Grade, request: dict[str, Any]) -> str | None:
         """Name the model: the user's word for it stands, the server's goes with the effort."""
@@ -158,8 +160,8 @@ class _Batch:
     def finish(self) -> Imported:
         """Refuse the grades that are left, and put the table together."""
         grades = self.graded.path.name
-        for place, key in self.graded.left():
-            self.collector.refuse(f"{grades}, {place}", "the grade has no answer", key)
+        for location, key in self.graded.left():
+            self.collector.refuse(f"{grades}, {location}", "the grade has no answer", key)
         notes = self.collector.notes
         if self.shared:
             notes.append(
@@ -206,14 +208,14 @@ def _requests(path: Path) -> dict[str, dict[str, Any]]:
             raise TableError(
                 "has no custom_id with a body",
                 path=path,
-                place=record.place,
+                location=record.location,
                 remedy="give the batch's input file",
             )
         if bodies.setdefault(custom_id, body) != body:
             raise TableError(
                 "asks for something else under the same custom_id as a row before it",
                 path=path,
-                place=record.place,
+                location=record.location,
                 column="custom_id",
                 value=custom_id,
                 remedy="give the batch's input file",

@@ -78,7 +78,7 @@ class StopReason(NamedTuple):
         return self.ending is Ending.TRUNCATED
 
     @property
-    def flaw(self) -> str:
+    def problem(self) -> str:
         """Why the generation is no rollout; empty where it is one."""
         if self.ending is Ending.FAILED:
             return f"the generation did not finish: {self.word or 'no stop reason'}"
@@ -92,7 +92,7 @@ def stop_reason(value: Any) -> StopReason:
 
     Parameters
     ----------
-    value
+    value : Any
         The word, in any case and spelling of its API, ``None`` where there is none, or an object
         with the word as its ``type``, as SGLang's own logs have it.
 
@@ -100,7 +100,7 @@ def stop_reason(value: Any) -> StopReason:
     --------
     >>> [stop_reason(word).ending.value for word in ("eos", "FinishReason.MAX_TOKENS", "abort")]
     ['finished', 'truncated', 'failed']
-    >>> stop_reason("tired").flaw
+    >>> stop_reason("tired").problem
     'the stop reason is not known: tired'
     """
     if isinstance(value, Mapping):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clear_opt.rollouts.columns import read_columns
-from clear_opt.rollouts.importers.imported import Imported, settle
+from clear_opt.rollouts.importers.imported import Imported, build_imported
 
 
 def import_table(
@@ -20,12 +20,13 @@ def import_table(
 
     Parameters
     ----------
-    source
+    source : str or Path
         Parquet, CSV or JSON Lines.
-    columns, features
-        As in `clear_opt.rollouts.read_rollouts`; features that are outcomes are left out unless
-        they are named.
-    model
+    columns : mapping of str to str, optional
+        As for `clear_opt.rollouts.read_rollouts`.
+    features : sequence of str, optional
+        As for `read_rollouts`, but features that are outcomes are left out unless they are named.
+    model : str, optional
         Name of the model, for a table without the column ``model``.
 
     Raises
@@ -42,4 +43,4 @@ def import_table(
         model is not None and "model" in table.known
     ) else []  # fmt: skip
     named = None if features is None else list(table.features)
-    return settle(table.path, known, table.features, table.place, [], notes, named=named)
+    return build_imported(table.path, known, table.features, table.location, [], notes, named=named)

@@ -17,7 +17,7 @@ def question_of(messages: Any) -> str:
 
     Parameters
     ----------
-    messages
+    messages : Any
         A text, or messages in the manner of a chat request: objects with ``role`` and ``content``,
         the latter a text or a list of parts of which some have a ``text``. A list may also hold
         plain texts. Whatever else stands there, such as token ids or pictures, has no text.

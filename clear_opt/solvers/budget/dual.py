@@ -40,6 +40,7 @@ class DualSolver(BaseSolver):
         return "dual"
 
     def solve_budget(self, problem: AllocationProblem) -> Allocation:
+        """Solve a feasible problem of n >= 1 queries."""
         begun = time.perf_counter()
         _ = problem.envelope  # built once, on first use
         built = time.perf_counter()
@@ -55,6 +56,7 @@ class DualSolver(BaseSolver):
         )
 
     def solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        """Solve a program that is more than one budget of tokens."""
         from clear_opt.solvers.program import solve_program  # brings SciPy's programs
 
         return solve_program(program, throw=throw)

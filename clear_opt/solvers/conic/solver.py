@@ -107,9 +107,11 @@ class ConicSolver(BaseSolver):
         return "conic"
 
     def solve_budget(self, problem: AllocationProblem) -> Allocation:
+        """Solve a feasible problem of n >= 1 queries."""
         return self.finish(problem, self.relax(problem))
 
     def solve_program(self, program: Program, *, throw: bool) -> Allocation:
+        """Solve a program that is more than one budget of tokens."""
         return solve_by_cones(program, self.backend, throw=throw)
 
     def finish(self, problem: AllocationProblem, relaxation: Relaxation) -> Allocation:

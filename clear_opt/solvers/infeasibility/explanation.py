@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clear_opt._numerics.formatting import written
+from clear_opt._numerics.formatting import format_amount
 from clear_opt.problem.constraints import FundedShare, Guarantee, Limit
 from clear_opt.problem.program import Program, unit_of
 from clear_opt.solvers.infeasibility.column_generation import Relaxation
@@ -259,7 +259,7 @@ def _amount(value: float, unit: str, *, up: bool = True) -> str:
         step = 10.0 ** (np.floor(np.log10(value)) - 5) if value > 0 else 1.0
         count = value / step
         count = np.ceil(count - _ROUND) if up else np.floor(count + _ROUND)
-        return f"{written(count * step)} {unit}"
+        return f"{format_amount(count * step)} {unit}"
     slack = _ROUND * max(abs(value), 1.0)
     whole = int(np.ceil(value - slack) if up else np.floor(value + slack))
     one = {"tokens": "token", "queries": "query"}[unit] if whole == 1 else unit

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clear_opt.errors import InvalidInputError
-from clear_opt.evaluation.recorded_outcomes import Recorded
+from clear_opt.evaluation.replay_data import ReplayData
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RealisedFrontier:
+class ActualSpendFrontier:
     """What a rule that was swept over budgets got for what it spent.
 
     Attributes
     ----------
-    spend
-        Tokens spent per query, ascending, shape (m,).
-    accuracy
-        Share of right answers at each, in [0, 1], shape (m,).
+    spend : array, shape (m,)
+        Tokens spent per query, ascending.
+    accuracy : array, shape (m,)
+        Share of right answers at each, in [0, 1].
     """
 
     spend: np.ndarray
@@ -37,7 +37,7 @@ class RealisedFrontier:
     def __repr__(self) -> str:
         low, high = (self.spend[0], self.spend[-1]) if len(self.spend) else (0.0, 0.0)
         return (
-            f"RealisedFrontier({len(self.spend)} budgets, "
+            f"ActualSpendFrontier({len(self.spend)} budgets, "
             f"{low:.1f} to {high:.1f} tokens spent per query)"
         )
 
@@ -53,12 +53,12 @@ def accuracy_at_spend(
 
     Parameters
     ----------
-    spend_per_query
+    spend_per_query : array-like, shape (m,)
         Tokens really spent per query at each budget, >= 0, shape (m,), in any order.
-    accuracy
-        Share of right answers at each, shape (m,).
-    targets
-        Spends per query, >= 0, shape (k,).
+    accuracy : array-like, shape (m,)
+        Share of right answers at each.
+    targets : array-like, shape (k,)
+        Spends per query, >= 0.
 
     Returns
     -------
@@ -90,48 +90,48 @@ def accuracy_at_spend(
     )
 
 
-def realised_frontier(caps: Iterable[Any], recorded: Recorded) -> RealisedFrontier:
+def actual_spend_frontier(caps: Iterable[Any], replay_data: ReplayData) -> ActualSpendFrontier:
     """Replay one set of caps after another, and note what each spent and reached.
 
     Parameters
     ----------
-    caps
-        For each budget one cap per query, tokens, shape (m, n) or any iterable of shapes (n,).
-    recorded
+    caps : iterable of array-like, shape (n,)
+        For each budget one cap per query, tokens.
+    replay_data : ReplayData
         What happened to the n queries.
 
     Examples
     --------
     >>> from clear_opt.rollouts import Rollouts
     >>> rollouts = Rollouts(["a", "b"], n_tokens=[90, 300], correct=[1, 1])
-    >>> found = realised_frontier([[100, 0], [100, 300]], Recorded(["a", "b"], rollouts))
+    >>> found = actual_spend_frontier([[100, 0], [100, 300]], ReplayData(["a", "b"], rollouts))
     >>> found, found.at([45, 120])
-    (RealisedFrontier(2 budgets, 45.0 to 195.0 tokens spent per query), array([0.5 , 0.75]))
+    (ActualSpendFrontier(2 budgets, 45.0 to 195.0 tokens spent per query), array([0.5 , 0.75]))
     """
-    points = [(_mean(recorded.spend(own)), _mean(recorded.answered(own))) for own in caps]
+    points = [(_mean(replay_data.spend(own)), _mean(replay_data.answered(own))) for own in caps]
     return _frontier(*np.array(points, dtype=np.float64).reshape(-1, 2).T)
 
 
-def uniform_realised(recorded: Recorded) -> RealisedFrontier:
+def uniform_spend_frontier(replay_data: ReplayData) -> ActualSpendFrontier:
     """Return the frontier of one cap for all queries, at every cap that matters.
 
     Examples
     --------
     >>> from clear_opt.rollouts import Rollouts
     >>> rollouts = Rollouts(["a", "b"], n_tokens=[90, 300], correct=[1, 1])
-    >>> uniform_realised(Recorded(["a", "b"], rollouts)).at([90, 195])
+    >>> uniform_spend_frontier(ReplayData(["a", "b"], rollouts)).at([90, 195])
     array([0.5, 1. ])
     """
-    weight = _sample_weight(recorded)
-    order = np.argsort(recorded.length, kind="stable")
-    length, weight = recorded.length[order].astype(np.float64), weight[order]
-    right = np.cumsum(weight * recorded.correct[order])
+    weight = _sample_weight(replay_data)
+    order = np.argsort(replay_data.length, kind="stable")
+    length, weight = replay_data.length[order].astype(np.float64), weight[order]
+    right = np.cumsum(weight * replay_data.correct[order])
     # Under a cap of one of the lengths, those up to it end by themselves, the others at the cap.
     spend = np.cumsum(weight * length) + length * (weight.sum() - np.cumsum(weight))
     return _frontier(spend, right)
 
 
-def oracle_realised(recorded: Recorded) -> RealisedFrontier:
+def oracle_spend_frontier(replay_data: ReplayData) -> ActualSpendFrontier:
     """Return the frontier of who knows every rollout, pays for right ones alone, shortest first.
 
     It bounds every rule at every spend: a rule pays at least the length of each right answer.
@@ -140,24 +140,24 @@ def oracle_realised(recorded: Recorded) -> RealisedFrontier:
     --------
     >>> from clear_opt.rollouts import Rollouts
     >>> rollouts = Rollouts(["a", "b", "c"], n_tokens=[90, 40, 300], correct=[1, 0, 1])
-    >>> oracle_realised(Recorded(["a", "b", "c"], rollouts)).at([30, 80, 130])
+    >>> oracle_spend_frontier(ReplayData(["a", "b", "c"], rollouts)).at([30, 80, 130])
     array([0.33333333, 0.5       , 0.66666667])
     """
-    right = recorded.correct > 0
-    weight, share = _sample_weight(recorded)[right], recorded.correct[right]
-    length = recorded.length[right].astype(np.float64)
+    right = replay_data.correct > 0
+    weight, share = _sample_weight(replay_data)[right], replay_data.correct[right]
+    length = replay_data.length[right].astype(np.float64)
     order = np.argsort(length / share, kind="stable")
     return _frontier(np.cumsum((weight * length)[order]), np.cumsum((weight * share)[order]))
 
 
-def _sample_weight(recorded: Recorded) -> np.ndarray:
+def _sample_weight(replay_data: ReplayData) -> np.ndarray:
     """Weigh samples so that each query counts once and all together one, shape (samples,)."""
-    return 1.0 / recorded.count[recorded.place] / max(len(recorded), 1)
+    return 1.0 / replay_data.count[replay_data.query_index] / max(len(replay_data), 1)
 
 
-def _frontier(spend: np.ndarray, accuracy: np.ndarray) -> RealisedFrontier:
+def _frontier(spend: np.ndarray, accuracy: np.ndarray) -> ActualSpendFrontier:
     order = np.argsort(spend, kind="stable")
-    return RealisedFrontier(spend[order], accuracy[order])
+    return ActualSpendFrontier(spend[order], accuracy[order])
 
 
 def _mean(values: np.ndarray) -> float:

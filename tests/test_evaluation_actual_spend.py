@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import (
-    Recorded,
+    ReplayData,
     accuracy_at_spend,
+    actual_spend_frontier,
     as_json,
     evaluate,
-    oracle_realised,
-    realised_frontier,
+    oracle_spend_frontier,
     replay,
-    uniform_realised,
+    uniform_spend_frontier,
 )
 from clear_opt.plots.report import report_html
 from clear_opt.predictors import LinearLearner, SurgePredictor
@@ -29,7 +29,7 @@ def recorded_rollouts(seed, queries=12, samples=3):
     ids = np.repeat([f"q{k}" for k in range(queries)], samples)
     length = rng.integers(1, 60, len(ids))
     rollouts = Rollouts(ids, length, rng.random(len(ids)) < 0.6)
-    return Recorded(rollouts.query_ids, rollouts)
+    return ReplayData(rollouts.query_ids, rollouts)
 
 
 # --- reading a frontier
@@ -82,24 +82,24 @@ def test_more_spend_is_never_worth_less(points, targets):
 
 
 def test_a_frontier_is_that_of_replayed_caps():
-    recorded = recorded_rollouts(0)
-    caps = np.random.default_rng(1).integers(0, 70, (9, len(recorded)))
-    found = realised_frontier(caps, recorded)
-    replayed = [replay(own, recorded.query_ids, recorded.rollouts) for own in caps]
+    replay_data = recorded_rollouts(0)
+    caps = np.random.default_rng(1).integers(0, 70, (9, len(replay_data)))
+    found = actual_spend_frontier(caps, replay_data)
+    replayed = [replay(own, replay_data.query_ids, replay_data.rollouts) for own in caps]
     spend = np.array([one.spend.mean() for one in replayed])
     order = np.argsort(spend, kind="stable")
     assert found.spend == pytest.approx(spend[order])
     assert found.accuracy == pytest.approx(np.array([one.accuracy for one in replayed])[order])
     assert "9 budgets" in repr(found)
-    assert len(realised_frontier([], recorded).spend) == 0
+    assert len(actual_spend_frontier([], replay_data).spend) == 0
 
 
 @pytest.mark.parametrize("samples", [1, 3])
 def test_equal_caps_are_tried_at_every_cap_that_matters(samples):
-    recorded = recorded_rollouts(2, samples=samples)
-    caps = np.tile(np.arange(1, 70)[:, None], len(recorded))
-    every = realised_frontier(caps, recorded)
-    found = uniform_realised(recorded)
+    replay_data = recorded_rollouts(2, samples=samples)
+    caps = np.tile(np.arange(1, 70)[:, None], len(replay_data))
+    every = actual_spend_frontier(caps, replay_data)
+    found = uniform_spend_frontier(replay_data)
     for spend, accuracy in zip(every.spend, every.accuracy, strict=True):
         assert found.at([spend])[0] >= accuracy - 1e-12
     # Nothing beyond what some cap reaches: each of its points is a replay.
@@ -110,9 +110,9 @@ def test_equal_caps_are_tried_at_every_cap_that_matters(samples):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_oracle_pays_for_right_answers_alone(seed):
     """With one sample each the best set of right answers is found by trying all."""
-    recorded = recorded_rollouts(seed, queries=9, samples=1)
-    length, right = recorded.length, recorded.correct > 0
-    found = oracle_realised(recorded)
+    replay_data = recorded_rollouts(seed, queries=9, samples=1)
+    length, right = replay_data.length, replay_data.correct > 0
+    found = oracle_spend_frontier(replay_data)
     for spent, accuracy in zip(found.spend, found.accuracy, strict=True):
         best = max(
             sum((chosen >> k) & 1 for k in range(9))
@@ -127,18 +127,18 @@ def test_the_oracle_pays_for_right_answers_alone(seed):
 
 @pytest.mark.parametrize("samples", [1, 4])
 def test_no_caps_beat_the_oracle(samples):
-    recorded = recorded_rollouts(7, samples=samples)
+    replay_data = recorded_rollouts(7, samples=samples)
     rng = np.random.default_rng(8)
-    oracle = oracle_realised(recorded)
+    oracle = oracle_spend_frontier(replay_data)
     for _ in range(200):
-        caps = rng.integers(0, 70, len(recorded)) * (rng.random(len(recorded)) < rng.random())
-        spend, accuracy = recorded.spend(caps).mean(), recorded.answered(caps).mean()
+        caps = rng.integers(0, 70, len(replay_data)) * (rng.random(len(replay_data)) < rng.random())
+        spend, accuracy = replay_data.spend(caps).mean(), replay_data.answered(caps).mean()
         assert accuracy <= oracle.at([spend])[0] + 1e-12
 
 
 def test_a_batch_without_a_right_answer_has_an_oracle_of_nothing():
-    recorded = Recorded(["a"], Rollouts(["a"], [50], [0]))
-    assert oracle_realised(recorded).at([10, 100]).tolist() == [0, 0]
+    replay_data = ReplayData(["a"], Rollouts(["a"], [50], [0]))
+    assert oracle_spend_frontier(replay_data).at([10, 100]).tolist() == [0, 0]
 
 
 # --- what an evaluation tells

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
 
 
-class Recorded:
+class ReplayData:
     """The recorded answers to a batch of queries, for scoring one set of caps after another.
 
     Parameters
     ----------
-    query_ids
+    query_ids : sequence of str
         The queries, n of them; one may occur several times.
-    rollouts
+    rollouts : Rollouts
         What happened, of one model: see ``Rollouts.for_model``. Several rows of a query count as
         samples.
 
@@ -39,27 +39,27 @@ class Recorded:
     --------
     >>> from clear_opt.rollouts import Rollouts
     >>> rollouts = Rollouts(["a", "a", "b"], n_tokens=[90, 120, 300], correct=[1, 1, 1])
-    >>> recorded = Recorded(["a", "b"], rollouts)
-    >>> recorded.answered([100, 200]), recorded.spend([100, 200])
+    >>> replay_data = ReplayData(["a", "b"], rollouts)
+    >>> replay_data.answered([100, 200]), replay_data.spend([100, 200])
     (array([0.5, 0. ]), array([ 95., 200.]))
     """
 
     def __init__(self, query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts) -> None:
         self.query_ids = query_ids
         self.rollouts = rollouts
-        self.place, self.row = rollouts.samples_of(query_ids)
-        self.count = np.bincount(self.place, minlength=len(query_ids))
+        self.query_index, self.row = rollouts.samples_of(query_ids)
+        self.count = np.bincount(self.query_index, minlength=len(query_ids))
         self.length = rollouts.n_tokens[self.row]
         self.correct = rollouts.correct[self.row]
 
     def answered(self, tokens: Any) -> np.ndarray:
         """Return each query's share of samples that are correct within its cap, shape (n,)."""
-        within = self.correct * (self.length <= np.asarray(tokens)[self.place])
+        within = self.correct * (self.length <= np.asarray(tokens)[self.query_index])
         return self._mean(within)
 
     def spend(self, tokens: Any) -> np.ndarray:
         """Return the tokens each query would have used, averaged over its samples, shape (n,)."""
-        return self._mean(np.minimum(self.length, np.asarray(tokens)[self.place]))
+        return self._mean(np.minimum(self.length, np.asarray(tokens)[self.query_index]))
 
     def curves(self) -> TabularCurve:
         """Return the completion curves that were recorded: `answered` at every whole-token cap.
@@ -85,13 +85,13 @@ class Recorded:
         return TabularCurve(grid, value)
 
     def _mean(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.place, weights=values, minlength=len(self.count)) / self.count
+        return np.bincount(self.query_index, weights=values, minlength=len(self.count)) / self.count
 
     def __len__(self) -> int:
         return len(self.count)
 
     def __repr__(self) -> str:
-        return f"Recorded(n={len(self)}, samples={len(self.row)})"
+        return f"ReplayData(n={len(self)}, samples={len(self.row)})"
 
 
 def _step_points(length: np.ndarray, level: np.ndarray) -> list[tuple[float, float]]:
