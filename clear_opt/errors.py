@@ -8,6 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 
+__all__ = [
+    "ClearOptError",
+    "InfeasibleError",
+    "InvalidInputError",
+    "MissingExtraError",
+    "SolverError",
+]
+
+
 class ClearOptError(Exception):
     """Base class of every error clear_opt raises on purpose.
 

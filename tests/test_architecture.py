@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "clear_opt"
 
+# Lengths that come from a surge take nothing else: a check of an argument.
+ARGUMENTS = ("clear_opt/lengths/surge.py",)
+
 # The one map, top to bottom; CONTRIBUTING.md shows the same lines. A module may import from its own
 # line and from those below. `inputs` lies above `predictors`, which say what columns they ask for.
 LAYERS = """
@@ -103,6 +106,38 @@ def test_all_mlflow_code_sits_in_one_module():
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_stay_readable_in_one_sitting(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def classes_of(path):
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.ClassDef)]
+
+
+def test_no_class_name_is_used_twice():
+    names = [node.name for path in modules() for node in classes_of(path)]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_nobody_asks_which_family_a_curve_or_envelope_is():
+    """What differs between families is a method or a registry, so that a user's own has it too."""
+    families, grown = {"Curve", "Envelope"}, True
+    bases = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for path in modules()
+        for node in classes_of(path)
+    }
+    while grown:
+        more = {name for name, above in bases.items() if above & families} - families
+        families, grown = families | more, bool(more)
+    assert {"ShiftedSurge", "TabularCurve", "HullEnvelope", "BlockEnvelope"} <= families
+    for path in modules():
+        if part_of(path) in ("curves", "envelopes"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+                asked = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
+                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert not asked & families or where.startswith(ARGUMENTS), where
 
 
 def run_python(code, **environment):

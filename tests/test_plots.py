@@ -23,8 +23,8 @@ from clear_opt import (
     double_precision,
     solve,
 )
+from clear_opt.evaluation import Frontier, frontier
 from clear_opt.evaluation.calibration import Calibration, LengthCalibration, reliability
-from clear_opt.evaluation.frontier import Frontier, frontier
 from clear_opt.plots import (
     plot_calibration,
     plot_curve,

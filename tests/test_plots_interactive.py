@@ -14,7 +14,7 @@ from clear_opt import (
     TabularCurve,
     solve,
 )
-from clear_opt.evaluation.frontier import frontier
+from clear_opt.evaluation import frontier
 from clear_opt.plots import plot_curve, plot_demand
 from clear_opt.plots.interactive import (
     curve_figure,

@@ -9,8 +9,7 @@ import pytest
 
 from clear_opt import AllocationProblem, InvalidInputError, ShiftedSurge, solve
 from clear_opt import plots as paper
-from clear_opt.evaluation import evaluate
-from clear_opt.evaluation.frontier import frontier
+from clear_opt.evaluation import evaluate, frontier
 from clear_opt.plots import data, interactive
 from clear_opt.plots.report import report_html
 from tests.known_predictors import Reads, drawn_rollouts

@@ -232,7 +232,7 @@ class TestPath:
             return point if budget < 900 else point._replace(tokens=0 * point.tokens, value=0.0)
 
         # In the package the module's name is that of its function.
-        module = sys.modules["clear_opt.sensitivity.budget_path"]
+        module = sys.modules["clear_opt.sensitivity.paths"]
         monkeypatch.setattr(module, "point_at", careless)
         path = budget_path(problem, [1000, 800])
         assert path.value[0] == path.value[1] > 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clear_opt.curves import Curve
-from clear_opt.evaluation.frontier import CLEAR, Frontier, frontier
+from clear_opt.evaluation import CLEAR, Frontier, frontier
 from clear_opt.policies import POLICIES
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation

@@ -18,6 +18,7 @@ from clear_opt.curves.logistic import Logistic
 from clear_opt.curves.quadratic import Quadratic
 from clear_opt.curves.surge import ShiftedSurge
 from clear_opt.curves.tabular import TabularCurve
+from clear_opt.curves.threshold import ThresholdCurve
 from clear_opt.curves.triangular import Triangular
 from clear_opt.curves.uncertain import UncertainCurves
 
@@ -29,6 +30,7 @@ __all__ = [
     "Quadratic",
     "ShiftedSurge",
     "TabularCurve",
+    "ThresholdCurve",
     "Triangular",
     "UncertainCurves",
     "broadcast_fields",

@@ -30,6 +30,8 @@ from clear_opt.evaluation.cross_validation import (
 )
 from clear_opt.evaluation.evaluate import evaluate, score
 from clear_opt.evaluation.evaluation import Cell, Evaluation
+from clear_opt.evaluation.forecasts import Forecasts
+from clear_opt.evaluation.frontiers import CLEAR, Frontier, frontier
 from clear_opt.evaluation.provenance import describe
 from clear_opt.evaluation.replay import Replay, replay
 from clear_opt.evaluation.replay_data import ReplayData
@@ -39,6 +41,7 @@ from clear_opt.evaluation.spending import SPEND_POLICIES, SpendEvaluation, evalu
 from clear_opt.evaluation.summary import as_json
 
 __all__ = [
+    "CLEAR",
     "POLICY_NAMES",
     "SPEND_POLICIES",
     "ActualSpendFrontier",
@@ -48,6 +51,8 @@ __all__ = [
     "Comparison",
     "CurvePredictor",
     "Evaluation",
+    "Forecasts",
+    "Frontier",
     "Intervals",
     "LengthCalibration",
     "ModelIntervals",
@@ -68,6 +73,7 @@ __all__ = [
     "describe",
     "evaluate",
     "evaluate_spend",
+    "frontier",
     "oracle_spend_frontier",
     "pooled_over_folds",
     "predicted",

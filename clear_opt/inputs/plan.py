@@ -13,11 +13,11 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.inputs.forecast import Forecast
 from clear_opt.inputs.plan_schema import (
     Name,
-    Part,
     PlannedGuarantee,
     PlannedLimit,
     PlannedOffer,
     PlannedShare,
+    PlanPart,
 )
 from clear_opt.problem import FundedShare, Guarantee, Limit, Offer, Program
 from clear_opt.problem.chance_constraints import OverrunBound
@@ -27,7 +27,7 @@ from clear_opt.problem.program import Basis
 _LARGEST_ERROR = 100.0  # of the spend: a forecast that is further off forecasts nothing
 
 
-class Plan(Part):
+class Plan(PlanPart):
     """What a gateway decides once: offers, limits, guarantees, shares, and what counts as spent.
 
     Attributes

@@ -35,13 +35,13 @@ _NotNegative = Annotated[
 _Costs = dict[Name, _NotNegative]
 
 
-class Part(BaseModel):
+class PlanPart(BaseModel):
     """A table of a plan: fields that are not known are refused, numbers must be numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class PlannedOffer(Part):
+class PlannedOffer(PlanPart):
     """One way to answer: what it costs, and where its curves come from.
 
     Attributes
@@ -81,7 +81,7 @@ class PlannedOffer(Part):
         return self
 
 
-class PlannedLimit(Part):
+class PlannedLimit(PlanPart):
     """At most ``amount`` units of a resource, for all queries or for one tenant's."""
 
     amount: _NotNegative
@@ -90,7 +90,7 @@ class PlannedLimit(Part):
     name: Name | None = None
 
 
-class PlannedGuarantee(Part):
+class PlannedGuarantee(PlanPart):
     """A tenant gets ``amount`` units of a resource if it can use them."""
 
     amount: _NotNegative
@@ -99,7 +99,7 @@ class PlannedGuarantee(Part):
     name: Name | None = None
 
 
-class PlannedShare(Part):
+class PlannedShare(PlanPart):
     """At least ``share`` of a tenant's queries is funded; of all queries where none is named."""
 
     share: Annotated[float, Field(ge=0, le=1)]

@@ -19,8 +19,7 @@ from clear_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from clear_opt.evaluation import Calibration, Evaluation
-    from clear_opt.evaluation.frontier import Frontier
+    from clear_opt.evaluation import Calibration, Evaluation, Frontier
 
 __all__ = [
     "accuracy_figure",

@@ -14,8 +14,7 @@ from clear_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from clear_opt.evaluation import Calibration, Evaluation
-    from clear_opt.evaluation.frontier import Frontier
+    from clear_opt.evaluation import Calibration, Evaluation, Frontier
 
 
 def plot_curve(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PROBE = "Émile has 3.50 €: HOW many x² + y_1 = {z}?\n小明有三个苹果 тест"
 
+__all__ = ["SentenceEmbedding"]
+
 
 class SentenceEmbedding(TransformerMixin, BaseEstimator):
     """Embed texts by a static model of model2vec, in few dimensions. Needs ``clear-opt[embed]``.

@@ -37,7 +37,7 @@ class Chosen(NamedTuple):
     """A sentence for each feature that was left out, or kept though it is an outcome."""
 
 
-class _Outcome(NamedTuple):
+class _OutcomeColumn(NamedTuple):
     """One outcome of some rows."""
 
     name: str
@@ -132,7 +132,7 @@ def suspicion(feature: str, what: str) -> str:
     )
 
 
-def _outcomes(rollouts: Rollouts, owner: np.ndarray) -> Iterator[_Outcome]:
+def _outcomes(rollouts: Rollouts, owner: np.ndarray) -> Iterator[_OutcomeColumn]:
     columns = {"n_tokens": rollouts.n_tokens, "correct": rollouts.correct}
     if rollouts.truncated is not None:
         columns["truncated"] = rollouts.truncated
@@ -149,26 +149,26 @@ def _outcomes(rollouts: Rollouts, owner: np.ndarray) -> Iterator[_Outcome]:
                 yield _outcome(name, rows, values[rows], position, len(own))
             if count.max(initial=0) > 1:
                 means = np.bincount(position, values[rows]) / count
-                yield _Outcome(f"mean {name}", own, means, len(own), _MEAN)
+                yield _OutcomeColumn(f"mean {name}", own, means, len(own), _MEAN)
 
 
 def _outcome(
     name: str, rows: np.ndarray, values: np.ndarray, position: np.ndarray, queries: int
-) -> _Outcome:
+) -> _OutcomeColumn:
     limit = _LENGTH
     if _is_binary(values):
         limit = _RIGHT
         sides = [len(np.unique(position[values == side])) for side in (0.0, 1.0)]
         # As much as is known where both sides have as many queries as the smaller one.
         queries = 2 * min(sides) if min(sides) >= _FEWEST else 0
-    return _Outcome(name, rows, values, queries, limit)
+    return _OutcomeColumn(name, rows, values, queries, limit)
 
 
 def _is_binary(values: np.ndarray) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def _association(values: np.ndarray, outcome: _Outcome) -> float:
+def _association(values: np.ndarray, outcome: _OutcomeColumn) -> float:
     """Return how far a feature orders the rows by their outcome, 0 to 1."""
     if outcome.queries < _FEWEST:
         return 0.0
@@ -215,7 +215,7 @@ def _lower(correlation: float, queries: int) -> float:
 
 
 def _jointly(
-    rollouts: Rollouts, numbers: Mapping[str, np.ndarray], outcomes: Sequence[_Outcome]
+    rollouts: Rollouts, numbers: Mapping[str, np.ndarray], outcomes: Sequence[_OutcomeColumn]
 ) -> list[str]:
     """Name the numbers without which the others, and the text's size, no longer tell n_tokens."""
     sizes: dict[str, np.ndarray] = {}
@@ -236,7 +236,7 @@ def _jointly(
 def _culprits(
     numbers: Mapping[str, np.ndarray],
     sizes: Mapping[str, np.ndarray],
-    outcome: _Outcome,
+    outcome: _OutcomeColumn,
     logs: bool,
 ) -> list[str]:
     rows, target = outcome.rows, outcome.values

@@ -5,9 +5,9 @@ implementation, `budget_path.register(OtherProblem)`, and gives the same result 
 """
 
 from clear_opt.sensitivity import programs as _programs  # noqa: F401 (registers Program)
-from clear_opt.sensitivity.budget_path import BudgetPath, budget_path, budget_sweep
-from clear_opt.sensitivity.cheapest_budget import CheapestBudget, cheapest_budget
-from clear_opt.sensitivity.entry_budgets import entry_budgets, what_would_fund
+from clear_opt.sensitivity.entries import entry_budgets, what_would_fund
+from clear_opt.sensitivity.paths import BudgetPath, budget_path, budget_sweep
+from clear_opt.sensitivity.targets import CheapestBudget, cheapest_budget
 
 __all__ = [
     "BudgetPath",

@@ -21,14 +21,14 @@ from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.problem import Program
 from clear_opt.problem.allocation import Allocation, Status
 from clear_opt.problem.offers import TOKENS
-from clear_opt.sensitivity.budget_path import REACHED, BudgetPath, as_budgets, budget_path
-from clear_opt.sensitivity.cheapest_budget import (
+from clear_opt.sensitivity.entries import entry_budgets, rows_of, what_would_fund
+from clear_opt.sensitivity.paths import REACHED, BudgetPath, as_budgets, budget_path
+from clear_opt.sensitivity.targets import (
     CheapestBudget,
     TargetMeasure,
     cheapest_budget,
     check_target,
 )
-from clear_opt.sensitivity.entry_budgets import entry_budgets, rows_of, what_would_fund
 from clear_opt.solvers.infeasibility import Conflict, find_conflict
 from clear_opt.solvers.infeasibility.state_families import asked_for
 from clear_opt.solvers.program import LagrangianDual, solve_program

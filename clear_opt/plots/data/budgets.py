@@ -20,8 +20,7 @@ from clear_opt.plots.data.figure import (
 from clear_opt.plots.styles import GUIDE, POLICY_STYLES, Style, policy_style
 
 if TYPE_CHECKING:
-    from clear_opt.evaluation import Evaluation, ModelScores
-    from clear_opt.evaluation.frontier import Frontier
+    from clear_opt.evaluation import Evaluation, Frontier, ModelScores
 
 SHOWN = ("oracle", "learned", "proportional", "uniform")
 """Policies of an evaluation that are drawn, from the best down."""

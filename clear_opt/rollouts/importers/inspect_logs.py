@@ -61,7 +61,7 @@ def import_inspect(
         If inspect-ai is not installed.
     """
     source = Path(source)
-    reading = _Reading(Collector(source), scorer, model, features)
+    reading = _LogReading(Collector(source), scorer, model, features)
     for path in log_paths(source):
         name = str(path.relative_to(source)) if path != source else ""
         try:
@@ -89,7 +89,7 @@ class _Kept(NamedTuple):
     features: dict[str, Any]
 
 
-class _Reading:
+class _LogReading:
     """The samples of all logs, on their way to the collector."""
 
     def __init__(

@@ -62,7 +62,7 @@ class _MasterSolution(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxation:
+class FeasibilityRelaxation:
     """The rows of a program over given states.
 
     Attributes

@@ -17,8 +17,12 @@ from math import comb
 import numpy as np
 
 from clear_opt.problem.program import Program
-from clear_opt.solvers.infeasibility.column_generation import Relaxation
-from clear_opt.solvers.infeasibility.explanation import Part, parts_of, remedies
+from clear_opt.solvers.infeasibility.column_generation import FeasibilityRelaxation
+from clear_opt.solvers.infeasibility.explanation import (
+    ConflictMember,
+    members_of_conflict,
+    remedies,
+)
 from clear_opt.solvers.infeasibility.state_families import rules_in_force, state_groups
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 
@@ -55,7 +59,7 @@ class Conflict:
     160 tokens
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[ConflictMember, ...]
     smallest: bool
 
     @property
@@ -111,11 +115,11 @@ def find_conflict(program: Program, dual: LagrangianDual | None = None) -> Confl
     rules, rows = rules_in_force(program), tuple(range(dual.m))
     if _trivially_feasible(dual):
         return None
-    if Relaxation(dual, state_groups(dual)).certificate_against(rows, rules) is None:
+    if FeasibilityRelaxation(dual, state_groups(dual)).certificate_against(rows, rules) is None:
         return None
-    search = _Search(Relaxation(dual, state_groups(dual, relaxed=True)), rows, rules)
+    search = _IISSearch(FeasibilityRelaxation(dual, state_groups(dual, relaxed=True)), rows, rules)
     found, smallest = search.smallest()
-    return Conflict(parts_of(search.relaxation, *search.split(found)), smallest)
+    return Conflict(members_of_conflict(search.relaxation, *search.split(found)), smallest)
 
 
 def _trivially_feasible(dual: LagrangianDual) -> bool:
@@ -129,10 +133,10 @@ def _trivially_feasible(dual: LagrangianDual) -> bool:
 
 
 @dataclass(eq=False)
-class _Search:
+class _IISSearch:
     """Sets of parts are sets of numbers: rows from 0 to m - 1, then m + bit for the rules."""
 
-    relaxation: Relaxation
+    relaxation: FeasibilityRelaxation
     rows: tuple[int, ...]
     rules: int
     checks: int = 0

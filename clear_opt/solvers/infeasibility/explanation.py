@@ -10,7 +10,7 @@ import numpy as np
 from clear_opt._numerics.formatting import format_amount
 from clear_opt.problem.constraints import FundedShare, Guarantee, Limit
 from clear_opt.problem.program import Program, unit_of
-from clear_opt.solvers.infeasibility.column_generation import Relaxation
+from clear_opt.solvers.infeasibility.column_generation import FeasibilityRelaxation
 from clear_opt.solvers.infeasibility.state_families import AVAILABILITY, CEILINGS, FLOORS, PINS
 
 _SHOWN = 3  # rows of queries that a message names
@@ -18,7 +18,7 @@ _ROUND = 1e-6  # relative; what the search for a shortfall leaves open
 
 
 @dataclass(frozen=True)
-class Part:
+class ConflictMember:
     """One of the constraints that contradict each other.
 
     Attributes
@@ -47,12 +47,12 @@ class Part:
         return f"{title} ({self.numbers})"
 
 
-def remedies(parts: Sequence[Part]) -> str:
+def remedies(parts: Sequence[ConflictMember]) -> str:
     """Join what can be done.
 
     Examples
     --------
-    >>> remedies([Part("a", "", "lower a"), Part("b", "", "raise b")])
+    >>> remedies([ConflictMember("a", "", "lower a"), ConflictMember("b", "", "raise b")])
     'lower a, or raise b'
     """
     shown = [part.remedy for part in parts if part.remedy]
@@ -82,7 +82,9 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
-def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple[Part, ...]:
+def members_of_conflict(
+    relaxation: FeasibilityRelaxation, rows: tuple[int, ...], rules: int
+) -> tuple[ConflictMember, ...]:
     """Describe the rows and rules of a conflict, those that ask for something first.
 
     Parameters
@@ -109,17 +111,17 @@ def parts_of(relaxation: Relaxation, rows: tuple[int, ...], rules: int) -> tuple
         shown.append(_floors(relaxation, limits, gaps, concerned))
     if rules & PINS:
         pinned = program.pinned & concerned
-        shown.append(Part("pinned queries", _rows(pinned), "unpin queries"))
+        shown.append(ConflictMember("pinned queries", _rows(pinned), "unpin queries"))
     shown += [_limit(relaxation, index, gaps[index], rules) for index in limits]
     if rules & CEILINGS:
         bounded = np.isfinite(_highest_ceiling(program)) & concerned
-        shown.append(Part("ceilings", _rows(bounded), "raise ceilings"))
+        shown.append(ConflictMember("ceilings", _rows(bounded), "raise ceilings"))
     if rules & AVAILABILITY:
         shown.append(_availability(program, concerned))
     return tuple(shown)
 
 
-def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
+def _asking(relaxation: FeasibilityRelaxation, index: int, gap: float) -> ConflictMember:
     """Describe a guarantee or a share."""
     dual, row = relaxation.dual, relaxation.dual.rows[index]
     amount, name = float(dual.amount[index]), repr(str(row.name))
@@ -129,17 +131,17 @@ def _asking(relaxation: Relaxation, index: int, gap: float) -> Part:
         numbers = f"at least {amount:,.0f} of {members:,} queries funded"
         remedy = f"lower {name} to {left:,.0f} of {members:,} queries"
         short = _amount(amount - left, "queries")
-        return Part(str(row.name), numbers, remedy, gap, short)
+        return ConflictMember(str(row.name), numbers, remedy, gap, short)
     assert isinstance(row, Guarantee)
     unit = unit_of(row)
     numbers = f"at least {_stated(amount, unit)}"
     if amount < row.amount:
         numbers += f", all that its queries can use of {float(row.amount):,.12g}"
     remedy = f"lower {name} to {_amount(max(amount - gap, 0.0), unit, up=False)}"
-    return Part(str(row.name), numbers, remedy, gap, _amount(gap, unit))
+    return ConflictMember(str(row.name), numbers, remedy, gap, _amount(gap, unit))
 
 
-def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
+def _limit(relaxation: FeasibilityRelaxation, index: int, gap: float, rules: int) -> ConflictMember:
     row = relaxation.dual.rows[index]
     amount, unit = float(row.amount), unit_of(row)
     numbers = f"at most {_stated(amount, unit)}"
@@ -153,12 +155,15 @@ def _limit(relaxation: Relaxation, index: int, gap: float, rules: int) -> Part:
         remedy = f"raise {str(row.name)!r} to {_amount(amount + gap / of_more, unit)}"
     else:
         remedy = f"lower spend_error = {program.spend_error:g}, which keeps back any limit whole"
-    return Part(str(row.name), numbers, remedy, gap, _amount(gap, unit))
+    return ConflictMember(str(row.name), numbers, remedy, gap, _amount(gap, unit))
 
 
 def _floors(
-    relaxation: Relaxation, limits: list[int], gaps: dict[int, float], concerned: np.ndarray
-) -> Part:
+    relaxation: FeasibilityRelaxation,
+    limits: list[int],
+    gaps: dict[int, float],
+    concerned: np.ndarray,
+) -> ConflictMember:
     program = relaxation.dual.program
     for index in limits:
         concerned = concerned & program.members[index]
@@ -175,19 +180,19 @@ def _floors(
             numbers += f", which use {used}"
         elif program.basis == "reserved":
             remedy += f" by {_amount(gaps[index], unit)} together"
-    return Part("floors", numbers, remedy)
+    return ConflictMember("floors", numbers, remedy)
 
 
-def _availability(program: Program, concerned: np.ndarray) -> Part:
+def _availability(program: Program, concerned: np.ndarray) -> ConflictMember:
     lacking = [
         f"no {offer.name!r} for {_rows(~offer.available & concerned)}"
         for offer in program.offers
         if (~offer.available & concerned).any()
     ]
-    return Part("availability of offers", "; ".join(lacking), "make offers available")
+    return ConflictMember("availability of offers", "; ".join(lacking), "make offers available")
 
 
-def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
+def _without_state(relaxation: FeasibilityRelaxation, rules: int) -> tuple[ConflictMember, ...]:
     """Describe rules that leave a query nothing that may be done with it."""
     program = relaxation.dual.program
     stuck = relaxation.infeasible_queries(rules)
@@ -195,7 +200,7 @@ def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
     shown = []
     if rules & FLOORS:
         floor = _amount(program.floor[row], "tokens")
-        shown.append(Part("floors", f"{floor} for {_rows(stuck)}", "lower floors"))
+        shown.append(ConflictMember("floors", f"{floor} for {_rows(stuck)}", "lower floors"))
     if rules & PINS:
         numbers, remedy = _rows(stuck), "unpin queries"
         if rules == PINS:
@@ -203,10 +208,10 @@ def _without_state(relaxation: Relaxation, rules: int) -> tuple[Part, ...]:
         elif rules == PINS | CEILINGS:
             needs = min(float(np.asarray(o.curves.threshold)[row]) for o in program.offers)
             numbers += f", which gains nothing up to {_amount(needs, 'tokens')}"
-        shown.append(Part("pinned queries", numbers, remedy))
+        shown.append(ConflictMember("pinned queries", numbers, remedy))
     if rules & CEILINGS:
         ceiling = _amount(float(_highest_ceiling(program)[row]), "tokens", up=False)
-        shown.append(Part("ceilings", f"{ceiling} for row {row}", "raise ceilings"))
+        shown.append(ConflictMember("ceilings", f"{ceiling} for row {row}", "raise ceilings"))
     if rules & AVAILABILITY:
         shown.append(_availability(program, stuck))
     return tuple(shown)

@@ -20,7 +20,7 @@ from clear_opt.solvers.program.barrier_method import CoupledPrices, coupled_pric
 from clear_opt.solvers.program.branch_and_bound import all_choices, few_choices, undominated
 from clear_opt.solvers.program.candidates import Candidates, neighbourhood, states_in
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-from clear_opt.solvers.program.marginal_sets import PrimalCandidate
+from clear_opt.solvers.program.marginal_sets import ProgramCandidate
 from clear_opt.solvers.program.offer_responses import OfferChoices
 from clear_opt.solvers.program.priced_caps import best_responses
 from clear_opt.solvers.program.primal_recovery import local_search, recover
@@ -95,7 +95,7 @@ def chance_caps(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
         return best
     for _ in range(_ROUNDS):
         near, value = dual.under(tangents(dual, best.variance())), best.utility().sum()
-        best = local_search(PrimalCandidate(replace(best, dual=near), prices), near.bound(prices))
+        best = local_search(ProgramCandidate(replace(best, dual=near), prices), near.bound(prices))
         if not best.utility().sum() > value * (1.0 + _GAIN):
             break
     return grid.exchanged(best) if grid else best

@@ -18,7 +18,7 @@ from clear_opt.solvers.program.barrier_method import nearby_prices
 from clear_opt.solvers.program.candidates import neighbourhood, responses
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.local_search import repair_and_improve
-from clear_opt.solvers.program.ties import Choice
+from clear_opt.solvers.program.ties import BestStates
 
 _TOGGLED = 8  # queries nearest to a tie of which all choices are ranked
 _PAIRED = 40  # and of which all choices are ranked that change up to three
@@ -26,7 +26,7 @@ _TRIED = 4  # choices that get prices of their own, in batches of up to
 _SMALL = 1000  # queries; beyond that one query's gap is negligible
 
 
-class PrimalCandidate(NamedTuple):
+class ProgramCandidate(NamedTuple):
     """An assignment that keeps every row, and the prices that its states have alone."""
 
     assignment: Assignment
@@ -38,14 +38,14 @@ class PrimalCandidate(NamedTuple):
         return float(self.assignment.utility().sum())
 
 
-def if_feasible(found: Assignment, prices: np.ndarray) -> PrimalCandidate | None:
+def if_feasible(found: Assignment, prices: np.ndarray) -> ProgramCandidate | None:
     """Return an assignment with its prices if it keeps every row, else ``None``."""
-    return PrimalCandidate(found, prices) if found.keeps_all_rows() else None
+    return ProgramCandidate(found, prices) if found.keeps_all_rows() else None
 
 
 def candidates_near_break_item(
-    dual: LagrangianDual, prices: np.ndarray, choice: Choice
-) -> list[PrimalCandidate]:
+    dual: LagrangianDual, prices: np.ndarray, choice: BestStates
+) -> list[ProgramCandidate]:
     """Return the best few choices around the margin, each with the limits spent on it.
 
     Parameters
@@ -59,7 +59,7 @@ def candidates_near_break_item(
 
     Returns
     -------
-    list of PrimalCandidate
+    list of ProgramCandidate
         Each keeps every row; may be empty.
     """
     if not 1 <= len(dual.program) <= _SMALL:
@@ -85,7 +85,7 @@ def candidates_near_break_item(
 
 def reoptimise(
     dual: LagrangianDual, state: np.ndarray, prices: np.ndarray
-) -> PrimalCandidate | None:
+) -> ProgramCandidate | None:
     """Spend the limits on given states, at prices of their own.
 
     Parameters
@@ -99,7 +99,7 @@ def reoptimise(
 
     Returns
     -------
-    PrimalCandidate
+    ProgramCandidate
         ``None`` where nothing near these states keeps every row.
     """
     allowed = np.zeros(dual.possible.shape, dtype=bool)

@@ -26,12 +26,12 @@ from clear_opt.solvers.program.candidates import (
 from clear_opt.solvers.program.lagrangian import LagrangianDual
 from clear_opt.solvers.program.local_search import repair_and_improve, swap_pairs
 from clear_opt.solvers.program.marginal_sets import (
-    PrimalCandidate,
+    ProgramCandidate,
     candidates_near_break_item,
     if_feasible,
     reoptimise,
 )
-from clear_opt.solvers.program.ties import Choice, best_choice
+from clear_opt.solvers.program.ties import BestStates, best_choice
 
 _WINDOW = 24  # queries nearest to a tie that are decided together, at least
 _PER_ROW = 4  # and at least this many for each row
@@ -74,8 +74,8 @@ def recover(dual: LagrangianDual, prices: np.ndarray) -> Assignment | None:
 
 
 def _kernel_search(
-    dual: LagrangianDual, prices: np.ndarray, choice: Choice, nodes: int
-) -> list[PrimalCandidate]:
+    dual: LagrangianDual, prices: np.ndarray, choice: BestStates, nodes: int
+) -> list[ProgramCandidate]:
     """Decide those nearest to a tie together, and spend what is left; larger windows if none."""
     table = neighbourhood(dual, responses(dual, prices))
     n = len(dual.program)
@@ -95,7 +95,7 @@ def _kernel_search(
     return [] if found is None else [found]
 
 
-def local_search(spent: PrimalCandidate, bound: float) -> Assignment:
+def local_search(spent: ProgramCandidate, bound: float) -> Assignment:
     """Improve an answer in three ways, one after the other, until none of them gains.
 
     Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
@@ -131,7 +131,7 @@ def local_search(spent: PrimalCandidate, bound: float) -> Assignment:
     return best.assignment
 
 
-def _exchange(spent: PrimalCandidate) -> PrimalCandidate | None:
+def _exchange(spent: ProgramCandidate) -> ProgramCandidate | None:
     """Let two queries at a time change their caps and offers."""
     table, state = _table_of(spent)
     dual = spent.assignment.dual
@@ -139,13 +139,13 @@ def _exchange(spent: PrimalCandidate) -> PrimalCandidate | None:
     return if_feasible(table.assignment(dual, state), spent.prices)
 
 
-def _reoptimise(spent: PrimalCandidate) -> PrimalCandidate | None:
+def _reoptimise(spent: ProgramCandidate) -> ProgramCandidate | None:
     """Spend the limits anew on those who are funded."""
     found = spent.assignment
     return reoptimise(found.dual, states_of(found), spent.prices)
 
 
-def _large_neighbourhood(spent: PrimalCandidate) -> PrimalCandidate | None:
+def _large_neighbourhood(spent: ProgramCandidate) -> ProgramCandidate | None:
     """Decide the queries nearest to a tie together."""
     table, state = _table_of(spent)
     dual = spent.assignment.dual
@@ -162,7 +162,7 @@ def _large_neighbourhood(spent: PrimalCandidate) -> PrimalCandidate | None:
     return None if state is None else if_feasible(table.assignment(dual, state), spent.prices)
 
 
-def _table_of(spent: PrimalCandidate) -> tuple[Candidates, np.ndarray]:
+def _table_of(spent: ProgramCandidate) -> tuple[Candidates, np.ndarray]:
     """List the states around an assignment, and find it among them."""
     found = spent.assignment
     others = responses(found.dual, spent.prices)

@@ -20,7 +20,7 @@ _MANY = 2_000  # tied queries beyond which the linear program takes longer than 
 _ROOM = 1e-6  # by how much rows may be exceeded, relative: responses are exact to the prices only
 
 
-class Choice(NamedTuple):
+class BestStates(NamedTuple):
     """The best two states of each query, indices into the 2 K states of its dual, shape (n,)."""
 
     first: np.ndarray
@@ -51,7 +51,7 @@ class Choice(NamedTuple):
         return order[np.isfinite(self.loss[order])]
 
 
-def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
+def best_choice(dual: LagrangianDual, prices: np.ndarray) -> BestStates:
     """Return the best two states of each query at prices; of many tied ones a vertex's.
 
     Parameters
@@ -73,7 +73,7 @@ def best_choice(dual: LagrangianDual, prices: np.ndarray) -> Choice:
     give = np.zeros(dual.m)
     for k, state in enumerate(dual.decided().price_states(prices).funded):
         give += (dual.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
-    return Choice(first, second, np.where(loss <= tie, 0.0, loss), use, give)
+    return BestStates(first, second, np.where(loss <= tie, 0.0, loss), use, give)
 
 
 def _shared_out(

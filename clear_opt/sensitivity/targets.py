@@ -126,7 +126,7 @@ def _(
     demand, block = demand_curve(problem), problem.block
     ends = ceil_to_block(np.asarray(problem.envelope.end), block)
     ample = min(np.maximum(np.minimum(ends, problem.ceiling), problem.floor).sum(), _most(block))
-    search = _Search(problem)
+    search = _BudgetSearch(problem)
     most = search.value(int(ample // block))
     full = float(problem.weight.sum()) if measure == "accuracy" else most
     wanted = target * full
@@ -153,7 +153,7 @@ def _(
     )
 
 
-class _Search:
+class _BudgetSearch:
     """Solves by budget, in blocks, each at most once."""
 
     def __init__(self, problem: AllocationProblem) -> None:
