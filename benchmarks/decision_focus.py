@@ -3,7 +3,7 @@
     python -m benchmarks.decision_focus [ROLLOUTS] [--seeds 0,1] [--json] [--out FILE]
 
 In five-fold cross-validation by query, the states that `SurgePredictor` predicts (logit success,
-log median, log spread) are boosted further on a loss of decisions, or learned on it from scratch;
+log median, log sigma) are boosted further on a loss of decisions, or learned on it from scratch;
 and they are read in other ways than by the least-squares surge. All are scored by triage
 efficiency, as `clear_opt.evaluation.evaluate` does, and differences to the predictor as it is
 carry 95 % intervals from a paired bootstrap over queries. It takes about ten minutes. Where the
@@ -64,8 +64,8 @@ _PAGE = Path(__file__).parents[1] / "docs" / "decisions.md"
 
 def curves_of(state: np.ndarray, power: float = 1.0) -> ShiftedSurge:
     """Read the surges off states (n, 3) as `SurgePredictor` does, heights to a power."""
-    success, median, spread = as_completion(state)
-    shape = surge_shape(spread)
+    success, median, sigma = as_completion(state)
+    shape = surge_shape(sigma)
     return ShiftedSurge.from_height(
         tau=median * shape.tau,
         height=np.clip((success * shape.height) ** power, 1e-6, 1.0),
@@ -75,14 +75,14 @@ def curves_of(state: np.ndarray, power: float = 1.0) -> ShiftedSurge:
 
 def completion_hulls(state: np.ndarray) -> TabularCurve:
     """Take the predicted completion curves themselves, on a grid of caps."""
-    success, median, spread = (values[:, None] for values in as_completion(state))
-    return TabularCurve(median * np.exp(spread * _GRID), success * ndtr(_GRID))
+    success, median, sigma = (values[:, None] for values in as_completion(state))
+    return TabularCurve(median * np.exp(sigma * _GRID), success * ndtr(_GRID))
 
 
 def length_tails(state: np.ndarray) -> np.ndarray:
     """Give the tokens between the median and the 95 % quantile of the length, shape (n,)."""
-    _, median, spread = as_completion(state)
-    return median * np.expm1(_TAIL * spread)
+    _, median, sigma = as_completion(state)
+    return median * np.expm1(_TAIL * sigma)
 
 
 def fine_tuned(
@@ -135,7 +135,7 @@ def from_scratch(replays: Replays, states: HeldOutStates, loss: Loss) -> np.ndar
     share = 0.0 if loss is likelihood else _SCRATCH_SHARE
     # The rates are those that suit each best, to the advantage of the losses of decisions.
     rate = 0.1 if loss is likelihood else 0.2
-    boosting = Boosting(loss, share, rate=rate, leaves=15, column_share=0.3)
+    boosting = Boosting(loss, share, learning_rate=rate, num_leaves=15, colsample_bytree=0.3)
     for i in range(len(states.state)):
         known, test = states.fold != i, states.fold == i
         start = replays.usual_states(known)[replays.model]

@@ -1,6 +1,6 @@
 """Losses of decisions, with their gradients from JAX, and boosting on them.
 
-A query's state is logit success, log median and log spread; its surge is the one that
+A query's state is logit success, log median and log sigma; its surge is the one that
 `SurgePredictor` reads off it. At a price each query decides alone (the mathematics, sections 2 to
 4): it takes the cap b that maximises U(b) - price * b, or nothing. What happened says what the best
 cap would have been: the length of the recorded answer if it was right and cost less than it was
@@ -156,21 +156,21 @@ class Boosting:
 
     Attributes
     ----------
-    loss
+    loss : callable
         `fenchel_young`, `spo_plus`, `smoothed_regret` or `likelihood`.
-    likelihood_share
+    likelihood_weight : float
         Weight of the likelihood beside the loss.
-    rate, leaves, min_rows, penalty
+    learning_rate, num_leaves, min_child_samples, reg_lambda, colsample_bytree
         Of LightGBM.
     """
 
     loss: Loss
-    likelihood_share: float = 0.0
-    rate: float = 0.1
-    leaves: int = 7
-    min_rows: int = 50
-    penalty: float = 20.0
-    column_share: float = 0.5
+    likelihood_weight: float = 0.0
+    learning_rate: float = 0.1
+    num_leaves: int = 7
+    min_child_samples: int = 50
+    reg_lambda: float = 20.0
+    colsample_bytree: float = 0.5
 
     def fit(
         self, columns: np.ndarray, start: np.ndarray, outcomes: Outcomes, rounds: int
@@ -185,10 +185,10 @@ class Boosting:
         def objective(raw: np.ndarray, _: lgb.Dataset) -> tuple[np.ndarray, np.ndarray]:
             state = raw.reshape(start.shape)
             value, slope = loss_and_gradient(self.loss, state, outcomes)
-            if self.likelihood_share:
+            if self.likelihood_weight:
                 more, likely = loss_and_gradient(likelihood, state, outcomes)
-                value += self.likelihood_share * more
-                slope = slope + self.likelihood_share * likely
+                value += self.likelihood_weight * more
+                slope = slope + self.likelihood_weight * likely
             path.append(value / len(state))
             chance = 1.0 / (1.0 + np.exp(-state[:, 0]))
             precise = chance * np.exp(-2.0 * np.clip(state[:, 2], np.log(0.1), None))
@@ -198,12 +198,12 @@ class Boosting:
         settings = {
             "objective": objective,
             "num_class": start.shape[1],
-            "learning_rate": self.rate,
-            "num_leaves": self.leaves,
-            "min_data_in_leaf": self.min_rows,
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.num_leaves,
+            "min_data_in_leaf": self.min_child_samples,
             "min_sum_hessian_in_leaf": 1e-3,
-            "lambda_l2": self.penalty,
-            "feature_fraction": self.column_share,
+            "lambda_l2": self.reg_lambda,
+            "feature_fraction": self.colsample_bytree,
             "seed": 0,
             "deterministic": True,
             "force_row_wise": True,

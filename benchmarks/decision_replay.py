@@ -126,8 +126,8 @@ class Replays:
 
     def _caps(self, state: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give caps (k, len(rows)) and prices (k, m), by bisection for all at once."""
-        success, median, spread = as_completion(np.tile(state, (len(self.budgets), 1)))
-        shape = surge_shape(spread)
+        success, median, sigma = as_completion(np.tile(state, (len(self.budgets), 1)))
+        shape = surge_shape(sigma)
         envelope = concave_envelope(
             ShiftedSurge.from_height(
                 tau=median * shape.tau,

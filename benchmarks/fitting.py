@@ -64,8 +64,8 @@ def _at_caps(curves: Curve) -> np.ndarray:
 
 def _plug_in(fitted: FittedCurves) -> np.ndarray:
     """Put the estimated state into the completion curve, as if nothing about it were open."""
-    logit, log_median, log_spread = fitted.estimate.T[:, :, None]
-    return expit(logit) * ndtr((np.log(CAPS) - log_median) * np.exp(-log_spread))
+    logit, log_median, log_sigma = fitted.estimate.T[:, :, None]
+    return expit(logit) * ndtr((np.log(CAPS) - log_median) * np.exp(-log_sigma))
 
 
 def _answers(rollouts: Rollouts) -> np.ndarray:

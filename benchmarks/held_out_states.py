@@ -31,7 +31,7 @@ class HeldOutStates:
     fold
         In which fold each rollout's query is, shape (n,).
     state
-        Logit of the success, log median and log spread, shape (k, n, 3): ``state[i]`` comes from
+        Logit of the success, log median and log sigma, shape (k, n, 3): ``state[i]`` comes from
         predictors that have seen neither fold i nor the rollout's own fold.
     columns
         Features of each rollout's query, learned without fold i, shape (k, n, columns).
@@ -85,9 +85,9 @@ def states(fitted: SurgePredictor, rollouts: Rollouts) -> np.ndarray:
 
 
 def as_state(completion: Completion) -> np.ndarray:
-    """Give logit success, log median and log spread, shape (n, 3)."""
+    """Give logit success, log median and log sigma, shape (n, 3)."""
     chance = np.clip(completion.success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)
-    return np.column_stack([logit(chance), np.log(completion.median), np.log(completion.spread)])
+    return np.column_stack([logit(chance), np.log(completion.median), np.log(completion.sigma)])
 
 
 def as_completion(state: np.ndarray) -> Completion:

@@ -57,7 +57,7 @@ class Scored(NamedTuple):
 
 def family_curves(completion: Completion, family: type[ThresholdCurve]) -> ThresholdCurve:
     """Give the curve of a family nearest to each predicted completion curve."""
-    shape = curve_shape(completion.spread, family)
+    shape = curve_shape(completion.sigma, family)
     return family.from_height(
         completion.median * shape.tau,
         np.clip(completion.success * shape.height, _LEAST_HEIGHT, 1.0),
@@ -149,7 +149,7 @@ def careful(spoilt: Outcomes, noise: float) -> TabularCurve:
     """
     possible = np.log(posterior_stretch(spoilt.completion.median, noise))
     shift, doubt = possible.mean(axis=1, keepdims=True), possible.std(axis=1, keepdims=True)
-    spread, middle = spoilt.completion.spread[:, None], np.log(spoilt.completion.median)[:, None]
+    spread, middle = spoilt.completion.sigma[:, None], np.log(spoilt.completion.median)[:, None]
     # The first column is no token, no answer; it stays.
     away = np.log(spoilt.chances.grid[:, 1:]) - middle
     widened = middle + shift + away * np.sqrt(1.0 + (doubt / spread) ** 2)

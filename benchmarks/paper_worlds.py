@@ -53,7 +53,7 @@ class Outcomes(NamedTuple):
     @property
     def threshold(self) -> np.ndarray:
         """The predicted emergence threshold, tokens, shape (n,)."""
-        return self.completion.median * surge_shape(self.completion.spread).tau
+        return self.completion.median * surge_shape(self.completion.sigma).tau
 
 
 class Shared(NamedTuple):

@@ -160,7 +160,7 @@ def run(
     seed
         Of the folds and the bootstrap.
     """
-    predictor = SurgePredictor(seed=seed) if predictor is None else predictor
+    predictor = SurgePredictor(random_state=seed) if predictor is None else predictor
     texts = dict(zip(rollouts.query_ids, rollouts.texts(), strict=True))
     known: dict[tuple[str, ...], tuple[np.ndarray, dict[str, Held]]] = {}
     found = []

@@ -106,7 +106,7 @@ def run(
     say
         Called with the name of each step when it is done.
     """
-    predictor = SurgePredictor(seed=seed) if predictor is None else predictor
+    predictor = SurgePredictor(random_state=seed) if predictor is None else predictor
     held, errors = held_out(rollouts, predictor, seed)
     say("predictions")
     models = {}

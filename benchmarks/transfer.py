@@ -128,7 +128,7 @@ def run(
         Of the folds, of the choice of rollouts and of the bootstrap.
     """
     found: dict[Arm, list[Batch]] = {}
-    predictor = SurgePredictor(seed=seed) if predictor is None else predictor
+    predictor = SurgePredictor(random_state=seed) if predictor is None else predictor
     for arm, batch in arms(rollouts, predictor, own, folds_per_model, seed):
         found.setdefault(arm, []).append(batch)
     scored = {arm: score(batches, budgets, draws=1) for arm, batches in found.items()}

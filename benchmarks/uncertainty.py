@@ -112,8 +112,8 @@ def surges(completion: Completion, stretch: np.ndarray | float = 1.0) -> dict[st
 
     ``stretch`` is a scalar, or of shape (n,) or (n, S); the parameters have its shape.
     """
-    success, median, spread = completion
-    shape = surge_shape(spread)
+    success, median, sigma = completion
+    shape = surge_shape(sigma)
     found = (median * shape.tau, success * shape.height, median * shape.width)
     wide = np.ndim(stretch) == 2
     tau, height, width = (part[:, None] if wide else part for part in found)

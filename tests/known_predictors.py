@@ -33,8 +33,8 @@ class Reads:
         )
 
     def predict(self, queries, model=None):
-        success, median, spread = self.predict_completion(queries, model)
-        shape = surge_shape(spread)
+        success, median, sigma = self.predict_completion(queries, model)
+        shape = surge_shape(sigma)
         return ShiftedSurge.from_height(
             median * shape.tau, np.clip(success * shape.height, 1e-6, 1), median * shape.width
         )

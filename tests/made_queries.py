@@ -7,7 +7,7 @@ from clear_opt.fitting import surge_shape
 from clear_opt.predictors import BoostedLearner, LinearLearner
 from clear_opt.rollouts import Rollouts
 
-QUICK = BoostedLearner(trees=60, residual_trees=10)
+QUICK = BoostedLearner(n_estimators=60, residual_n_estimators=10)
 LEARNERS = {"boosted": QUICK, "linear": LinearLearner()}
 
 MEGABYTE = 1_000_000
@@ -70,19 +70,19 @@ def known_states(queries=3_000, samples=6, seed=0):
     rng = np.random.default_rng(seed)
     a, b = rng.uniform(-1.0, 1.0, (2, queries))
     told = np.column_stack([0.3 + 1.2 * a, np.log(300.0) + 0.6 * b, np.full(queries, np.log(0.3))])
-    odds, log_median, log_spread = (told + rng.standard_normal((queries, 3)) * (0.7, 0.3, 0.15)).T
-    chance, median, spread = expit(odds), np.exp(log_median), np.exp(log_spread)
+    odds, log_median, log_sigma = (told + rng.standard_normal((queries, 3)) * (0.7, 0.3, 0.15)).T
+    chance, median, sigma = expit(odds), np.exp(log_median), np.exp(log_sigma)
     query = np.repeat(np.arange(queries), samples)
     noise = rng.standard_normal(len(query))
     right = rng.random(len(query)) < chance[query]
-    length = np.where(right, median[query] * np.exp(spread[query] * noise), 300.0)
+    length = np.where(right, median[query] * np.exp(sigma[query] * noise), 300.0)
     rollouts = Rollouts(
         [f"q{k}" for k in query],
         np.maximum(np.round(length), 1),
         right,
         features={"a": a[query], "b": b[query]},
     )
-    shape = surge_shape(spread)
+    shape = surge_shape(sigma)
     truth = {"tau": median * shape.tau, "width": median * shape.width}
     return rollouts, {**truth, "height": chance * shape.height}
 

@@ -229,7 +229,7 @@ TAKERS = {
     "grid": lambda v: TabularCurve(v, [[0.1, 0.2]]),
     "median": lambda v: LogNormalLengths(v, 0.5),
     "survival": lambda v: TabularLengths([100, 200], v),
-    "share": lambda v: MixedLengths(v, *[LogNormalLengths([1.0, 2.0], 0.5)] * 2),
+    "probability": lambda v: MixedLengths(v, *[LogNormalLengths([1.0, 2.0], 0.5)] * 2),
     "budget": lambda v: AllocationProblem(OFFER.curves, v),
     "floor": lambda v: AllocationProblem(OFFER.curves, 300, floor=v),
     "ceiling": lambda v: AllocationProblem(OFFER.curves, 300, ceiling=v),

@@ -291,7 +291,7 @@ class Foretells:
         known = LARGE if model == "m-large" else SMALL
         return np.array([known[int(text)] for text in queries["text"]], float).T
 
-    def outside_training(self, queries):
+    def out_of_distribution(self, queries):
         return np.zeros(len(queries), dtype=bool)
 
     def predict(self, queries, model=None):
@@ -300,14 +300,14 @@ class Foretells:
 
     def predict_completion_curves(self, queries, model=None):
         self.asked.append(("chances", model, len(queries)))
-        _, height, _, median, spread = self._curves(queries, model)
-        grid = median[:, None] * np.exp(spread[:, None] * np.linspace(-3, 4, 30))
+        _, height, _, median, sigma = self._curves(queries, model)
+        grid = median[:, None] * np.exp(sigma[:, None] * np.linspace(-3, 4, 30))
         return TabularCurve(grid, height[:, None] * lognorm.cdf(np.linspace(-3, 4, 30), 1)[None])
 
     def predict_lengths(self, queries, model=None):
-        _, height, _, median, spread = self._curves(queries, model)
+        _, height, _, median, sigma = self._curves(queries, model)
         return MixedLengths(
-            height, LogNormalLengths(median, spread), LogNormalLengths(2 * median, spread)
+            height, LogNormalLengths(median, sigma), LogNormalLengths(2 * median, sigma)
         )
 
 

@@ -62,7 +62,7 @@ def test_training_without_mlflow_saves_a_predictor_and_its_score(tmp_path, table
     out = tmp_path / "predictors" / "mine"
     found = answer("train", table, "--out", out, *QUICK, "--seed", 3)
     predictor = load_predictor(out)
-    assert (predictor.seed, type(predictor.learner).__name__) == (3, "LinearLearner")
+    assert (predictor.random_state, type(predictor.learner).__name__) == (3, "LinearLearner")
     fresh = unseen(two_kinds(), predictor)
     assert len(fresh.query_ids) == 40
     again = score(predicted(fresh, predictor), [100, 300])

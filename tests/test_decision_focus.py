@@ -130,7 +130,7 @@ def test_weights_scale_the_loss_and_its_gradient():
 def test_the_training_loss_falls_and_the_same_data_give_the_same_trees(loss):
     state, outcomes = some_states(400), some_outcomes(400)
     columns = np.column_stack([np.log(outcomes.length), outcomes.correct])
-    boosting = Boosting(loss, min_rows=10, column_share=1.0)
+    boosting = Boosting(loss, min_child_samples=10, colsample_bytree=1.0)
     booster, path = boosting.fit(columns, state, outcomes, 30)
     assert path[-1] < path[0] - 0.05 * abs(path[0])
     new = boosted(booster, columns, state, 30)
@@ -166,7 +166,9 @@ def test_where_the_family_is_wrong_decisions_gain_from_training_on_them(seed):
     def trained(start, other_start, loss, share, prices, rounds):
         weight = np.tile((prices > 0) * 1.0, (len(x), 1))
         outcomes = Outcomes(correct, length, np.tile(prices, (len(x), 1)), weight)
-        boosting = Boosting(loss, share, leaves=4, min_rows=20, penalty=0.0, column_share=1.0)
+        boosting = Boosting(
+            loss, share, num_leaves=4, min_child_samples=20, reg_lambda=0.0, colsample_bytree=1.0
+        )
         booster, _ = boosting.fit(x, start, outcomes, rounds)
         return boosted(booster, x, start, rounds), boosted(booster, other_x, other_start, rounds)
 

@@ -23,10 +23,10 @@ def test_a_query_is_not_harder_because_a_weak_model_was_asked():
     found = query_targets(
         attempts(strong + weak, rng.random(3_000) < chance, np.zeros(3_000)), 2_000
     )
-    halves = found.share[:1_000].mean(), found.share[1_000:].mean()
+    halves = found.probability[:1_000].mean(), found.probability[1_000:].mean()
     assert halves[0] == pytest.approx(halves[1], abs=0.1)  # 0.25 apart, told naively
-    assert found.share_weight[:1_000] == pytest.approx(2 * found.share_weight[1_000:])
-    assert found.share_weight.mean() == pytest.approx(1.0)
+    assert found.probability_weight[:1_000] == pytest.approx(2 * found.probability_weight[1_000:])
+    assert found.probability_weight.mean() == pytest.approx(1.0)
 
 
 def test_lengths_are_taken_apart_into_models_and_queries():
@@ -64,14 +64,14 @@ class Constant(BaseEstimator):
 
 
 class Poor(LinearLearner):
-    """Adds to each quantile ``widening`` times its distance from the median, at spread 0.3."""
+    """Adds to each quantile ``widening`` times its distance from the median, at sigma 0.3."""
 
-    def __init__(self, penalty=30.0, widening=0.0):
-        super().__init__(penalty)
+    def __init__(self, alpha=30.0, widening=0.0):
+        super().__init__(alpha)
         self.widening = widening
 
-    def quantile(self, level, seed, num_threads):
-        return Constant(0.3 * self.widening * float(ndtri(level)))
+    def quantile_regressor(self, alpha, random_state, n_jobs):
+        return Constant(0.3 * self.widening * float(ndtri(alpha)))
 
 
 @pytest.mark.parametrize("widening", [-0.3, 0.0, 0.8])
@@ -79,12 +79,12 @@ def test_poor_quantiles_of_a_learner_are_calibrated(widening):
     rollouts = two_kinds(queries=600, samples=1, spread=0.3)
     predictor = SurgePredictor(learner=Poor(widening=widening))
     predictor.fit(rollouts.texts(), rollouts)
-    assert predictor.spread_factor_ == pytest.approx(1.0 / (1.0 + widening), rel=0.15)
-    spread = predictor.predict_completion(rollouts.texts()).spread
-    assert spread.mean() == pytest.approx(0.3, rel=0.1)
+    assert predictor.sigma_factor_ == pytest.approx(1.0 / (1.0 + widening), rel=0.15)
+    sigma = predictor.predict_completion(rollouts.texts()).sigma
+    assert sigma.mean() == pytest.approx(0.3, rel=0.1)
     lengths = predictor.predict_lengths(rollouts.texts())
     middle = predictor.predict_completion(rollouts.texts()).median
-    beyond = lengths.one.survival(middle * np.exp(0.3))  # one true spread above the middle
+    beyond = lengths.one.survival(middle * np.exp(0.3))  # one true sigma above the middle
     assert beyond.mean() == pytest.approx(ndtr(-1.0), abs=0.03)
 
 
@@ -92,5 +92,5 @@ def test_quantiles_of_a_learner_may_cross():
     rollouts = two_kinds(queries=200, samples=1)
     predictor = SurgePredictor(learner=Poor(widening=-2.0)).fit(rollouts.texts(), rollouts)
     found = predictor.predict_completion(rollouts.texts())
-    assert found.spread.mean() == pytest.approx(0.3, rel=0.2)
+    assert found.sigma.mean() == pytest.approx(0.3, rel=0.2)
     assert np.isfinite(predictor.predict(rollouts.texts()).tau).all()

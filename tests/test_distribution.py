@@ -42,7 +42,7 @@ def test_intervals_cover_the_known_truth(known, learner):
             rollouts.for_queries(ids) for ids in np.split(rollouts.query_ids, [2_000])
         )
         predictor = SurgePredictor(learner=learner).fit(train.queries(), train)
-        assert predictor.doubt_.learned_from == 2_000
+        assert predictor.uncertainty_.learned_from == 2_000
         found = predictor.predict_distribution(held_out.queries())
         for name, values in hits.items():
             values.append(inside(getattr(found, name), truth[name][2_000:]))
@@ -52,13 +52,15 @@ def test_intervals_cover_the_known_truth(known, learner):
         assert 0.75 < np.concatenate(values).mean() < 0.85
 
 
-def test_the_doubt_is_the_known_one(known):
+def test_the_uncertainty_is_the_known_one(known):
     """Standard deviations of what features do not tell, and of what is left within a query."""
     rollouts, _ = known[0]
-    doubt = SurgePredictor(learner=LinearLearner()).fit(rollouts.queries(), rollouts).doubt_
-    assert np.sqrt(np.diag(doubt.covariance)) == pytest.approx([0.7, 0.3, 0.15], rel=0.15)
+    uncertainty = (
+        SurgePredictor(learner=LinearLearner()).fit(rollouts.queries(), rollouts).uncertainty_
+    )
+    assert np.sqrt(np.diag(uncertainty.covariance)) == pytest.approx([0.7, 0.3, 0.15], rel=0.15)
     # Of the spread of log lengths around the prediction 0.3 is within and 0.3 between queries.
-    assert doubt.within == pytest.approx(np.sqrt(0.5), rel=0.05)
+    assert uncertainty.within_ratio == pytest.approx(np.sqrt(0.5), rel=0.05)
 
 
 # --- real rollouts
@@ -69,11 +71,11 @@ def test_lengths_of_problems_held_out_are_covered(shared_data):
     ids = np.random.default_rng(0).permutation(rollouts.query_ids)
     train, held_out = (rollouts.for_queries(part) for part in np.split(ids, [len(ids) * 4 // 5]))
     predictor = SurgePredictor(learner=QUICK).fit(train.queries(), train)
-    assert predictor.doubt_.learned_from == 0  # one answer of each model
+    assert predictor.uncertainty_.learned_from == 0  # one answer of each model
     hits = [length_hits(predictor, held_out.for_model(name), name) for name in rollouts.models]
     assert 0.75 < np.concatenate(hits).mean() < 0.85  # measured: 0.81
     assert min(hit.mean() for hit in hits) > 0.65  # 0.75; two standard errors are about 0.06
-    assert predictor.outside_training(held_out.queries()).mean() < 0.02
+    assert predictor.out_of_distribution(held_out.queries()).mean() < 0.02
 
 
 def test_intervals_of_aime_problems_held_out(shared_data):
@@ -84,7 +86,7 @@ def test_intervals_of_aime_problems_held_out(shared_data):
         train = rollouts.for_queries(np.setdiff1d(rollouts.query_ids, fold))
         held_out = rollouts.for_queries(fold)
         predictor = SurgePredictor(learner=QUICK).fit(train.queries()[["level"]], train)
-        assert predictor.doubt_.learned_from == len(train.query_ids)
+        assert predictor.uncertainty_.learned_from == len(train.query_ids)
         hits.append(length_hits(predictor, held_out, *rollouts.models))
         # Thresholds that the problem's own eight samples leave possible.
         place = rollouts.index_of(held_out.query_ids)
@@ -135,25 +137,25 @@ def test_lengths_are_quantiles_of_the_predicted_log_normal(predictor):
     assert np.log(found.length) == pytest.approx(expected)
 
 
-def test_without_repeated_rollouts_the_doubt_is_a_convention(predictor):
-    doubt = predictor.doubt_
-    assert doubt.learned_from == 0
-    spread = np.sqrt(np.diag(doubt.covariance))
+def test_without_repeated_rollouts_the_uncertainty_is_a_convention(predictor):
+    uncertainty = predictor.uncertainty_
+    assert uncertainty.learned_from == 0
+    spread = np.sqrt(np.diag(uncertainty.covariance))
     assert spread[0] == 1.0
     # Half of the variance of log lengths is taken to lie between queries.
-    assert doubt.within == pytest.approx(np.sqrt(0.5))
-    usual = np.median(predictor.predict_completion([*TEXTS[:2]] * 100).spread)
+    assert uncertainty.within_ratio == pytest.approx(np.sqrt(0.5))
+    usual = np.median(predictor.predict_completion([*TEXTS[:2]] * 100).sigma)
     assert spread[1] == pytest.approx(np.sqrt(0.5) * usual, rel=0.1)
 
 
-def test_a_few_repeated_queries_do_not_teach_doubt():
+def test_a_few_repeated_queries_do_not_teach_uncertainty():
     table = two_kinds(queries=60, samples=2)
     repeated = 19
     rows = np.concatenate([np.arange(2 * repeated), np.arange(2 * repeated, 120, 2)])
     for extra, learned_from in ((0, 0), (1, 20)):
         some = table.take(np.append(rows, [2 * repeated + 1] * extra).astype(int))
         predictor = SurgePredictor(learner=LinearLearner()).fit(some.queries(), some)
-        assert predictor.doubt_.learned_from == learned_from
+        assert predictor.uncertainty_.learned_from == learned_from
 
 
 def test_a_querys_quantiles_do_not_depend_on_the_batch(predictor):

@@ -137,9 +137,9 @@ def test_no_more_dimensions_than_the_texts_differ_in(model):
 def test_an_embedding_off_those_of_training_is_outside(model):
     asked = ["add and add apples", "prove", "apples and and"]
     few = SentenceEmbedding(model).fit(["add apples", "add", "apples and add", "and"])
-    assert few.outside(asked).tolist() == [False, True, False]
+    assert few.out_of_distribution(asked).tolist() == [False, True, False]
     whole = SentenceEmbedding(model, dimensions=None).fit(TEXTS)
-    assert not whole.outside(asked).any()
+    assert not whole.out_of_distribution(asked).any()
 
 
 def test_features_of_a_text_do_not_depend_on_the_others(model):

@@ -17,8 +17,8 @@ from clear_opt.fitting import Completion, Prior, fit_curves, surge_shape
 from clear_opt.fitting.likelihood import RESOLUTION, Evidence
 from clear_opt.fitting.posterior import posterior
 from clear_opt.fitting.surge_shape import (
-    LARGEST_SPREAD,
-    SMALLEST_SPREAD,
+    LARGEST_SIGMA,
+    SMALLEST_SIGMA,
     completion_caps,
     fit_shape,
 )
@@ -43,8 +43,8 @@ def simulate(n, samples, seed=0, cap=None, spread_sd=0.3):
     rng = np.random.default_rng(seed)
     query = np.repeat(np.arange(n), samples)
     states = np.array([0.0, 8.0, -1.0]) + rng.standard_normal((n, 3)) * [2.0, 0.5, spread_sd]
-    chance, log_median, log_spread = states[query].T
-    length = np.round(np.exp(log_median + np.exp(log_spread) * rng.standard_normal(len(query))))
+    chance, log_median, log_sigma = states[query].T
+    length = np.round(np.exp(log_median + np.exp(log_sigma) * rng.standard_normal(len(query))))
     right = rng.random(len(query)) < expit(chance)
     ids = [f"q{k}" for k in query]
     if cap is None:
@@ -58,13 +58,13 @@ def simulate(n, samples, seed=0, cap=None, spread_sd=0.3):
 
 def log_likelihood(rollouts, state):
     """The likelihood of one query's rows, written out row by row with scipy's distributions."""
-    chance, scale, spread = expit(state[0]), np.exp(state[1]), np.exp(state[2])
-    length = stats.lognorm(spread, scale=scale)
+    chance, scale, sigma = expit(state[0]), np.exp(state[1]), np.exp(state[2])
+    length = stats.lognorm(sigma, scale=scale)
     total = 0.0
     for tokens, correct, cut in zip(
         rollouts.n_tokens, rollouts.correct, rollouts.truncated, strict=True
     ):
-        blur = 0.5 * (RESOLUTION / spread) ** 2  # lengths count as known to 1 %
+        blur = 0.5 * (RESOLUTION / sigma) ** 2  # lengths count as known to 1 %
         total += correct * (np.log(chance) + length.logpdf(tokens) - blur)
         rest = 1 - chance * length.cdf(tokens) if cut else 1 - chance
         total += (1 - correct) * np.log(rest)
@@ -103,14 +103,14 @@ def integrate(rollouts, prior):
     sd = np.sqrt(np.diag(prior.covariance))
     axes = [m + s * np.linspace(-6, 6, 73) for m, s in zip(prior.mean, sd, strict=True)]
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    chance, scale, spread = expit(states[:, 0]), np.exp(states[:, 1]), np.exp(states[:, 2])
+    chance, scale, sigma = expit(states[:, 0]), np.exp(states[:, 1]), np.exp(states[:, 2])
     log_weight = stats.multivariate_normal(prior.mean, prior.covariance).logpdf(states)
     log_caps = np.log(CAPS)
     for tokens, correct, cut in zip(
         rollouts.n_tokens, rollouts.correct, rollouts.truncated, strict=True
     ):
-        at = (np.log(tokens) - states[:, 1]) / spread
-        density = np.log(chance) - 0.5 * at**2 - np.log(spread) - 0.5 * (RESOLUTION / spread) ** 2
+        at = (np.log(tokens) - states[:, 1]) / sigma
+        density = np.log(chance) - 0.5 * at**2 - np.log(sigma) - 0.5 * (RESOLUTION / sigma) ** 2
         rest = 1 - chance * ndtr(at) if cut else 1 - chance
         log_weight += correct * density + (1 - correct) * np.log(rest)
     weight = np.exp(log_weight - log_weight.max())
@@ -119,7 +119,7 @@ def integrate(rollouts, prior):
     weight /= weight.sum()
     mean = weight @ states
     covariance = (weight * (states - mean).T) @ (states - mean)
-    within = chance[:, None] * ndtr((log_caps - np.log(scale)[:, None]) / spread[:, None])
+    within = chance[:, None] * ndtr((log_caps - np.log(scale)[:, None]) / sigma[:, None])
     return mean, covariance, weight @ within, weight @ chance, evidence
 
 
@@ -288,7 +288,7 @@ def test_identical_lengths_have_a_small_spread_and_no_infinity():
     length = np.repeat(np.arange(50) * 20 + 500, 6)
     fitted = fit_curves(Rollouts(ids.tolist(), length, np.ones(300)))
     assert sane(fitted)
-    assert (fitted.completion.spread < 0.05).all()
+    assert (fitted.completion.sigma < 0.05).all()
     assert fitted.completion.median == pytest.approx(length[::6], rel=0.02)
 
 
@@ -408,7 +408,7 @@ def test_completions_are_what_the_next_rollout_does():
         # Calibrated in each tenth of the forecasts.
         for part in np.array_split(np.argsort(chance[:, j]), 10):
             assert hit[part].mean() == pytest.approx(chance[part, j].mean(), abs=0.09)
-    at = (np.log(length) - np.log(fitted.completion.median)) / fitted.completion.spread
+    at = (np.log(length) - np.log(fitted.completion.median)) / fitted.completion.sigma
     assert at[right].mean() == pytest.approx(0, abs=0.08)
     assert at[right].std() == pytest.approx(1, abs=0.06)
 
@@ -448,11 +448,11 @@ def test_a_fit_takes_time_in_proportion_to_the_queries():
         (Rollouts([], [], []), {}, "has no rows"),
         (Rollouts(["a", "a"], [1, 2], [1, 1], model=["m", "n"]), {}, "2 models: m, n.*for_model"),
         (MIXED, {"prior": PRIOR, "shrink": False}, "nothing is to be shrunk"),
-        (MIXED, {"prior": (0.5, 100)}, "has 2 parts; give success, median, spread"),
+        (MIXED, {"prior": (0.5, 100)}, "has 2 parts; give success, median, sigma"),
         (MIXED, {"prior": ([0.5] * 4, 100, 0.3)}, r"prior success: has shape \(4,\) for 5"),
         (MIXED, {"prior": (1.5, 100, 0.3)}, r"row 0, prior success = 1.5: lies outside \[0, 1\]"),
         (MIXED, {"prior": (0.5, [9, 9, 0, 9, 9], 0.3)}, "row 2, prior median = 0.0: must be"),
-        (MIXED, {"prior": (0.5, 100, np.nan)}, "prior spread = nan: must be a number >= 0"),
+        (MIXED, {"prior": (0.5, 100, np.nan)}, "prior sigma = nan: must be a number >= 0"),
         (MIXED, {"prior": ("x", 100, 0.3)}, "prior success: is not numeric"),
         (MIXED, {"prior": Prior(np.zeros((4, 3)), np.eye(3), 1)}, r"\(4, 3\) for 5 queries"),
     ],
@@ -528,9 +528,9 @@ def test_tables_are_shrunk_more_where_queries_are_alike():
     ids = np.repeat([f"q{k}" for k in range(200)], 4).tolist()
     alike = Rollouts(ids, [500] * 800, rng.random(800) < 0.5)
     unlike = Rollouts(ids, [500] * 800, np.repeat(rng.random(200) < 0.5, 4))
-    for table, spread in ((alike, 0.05), (unlike, 0.5)):
+    for table, sigma in ((alike, 0.05), (unlike, 0.5)):
         values = benchmark.shrunken_table(table).value(1_000.0)
-        assert values.std() == pytest.approx(spread, abs=0.05)
+        assert values.std() == pytest.approx(sigma, abs=0.05)
 
 
 def test_the_command_writes_and_prints(tmp_path, capsys, monkeypatch):
@@ -542,7 +542,7 @@ def test_the_command_writes_and_prints(tmp_path, capsys, monkeypatch):
     assert benchmark.OURS in capsys.readouterr().out
 
 
-# --- the surge of a spread
+# --- the surge of a sigma
 
 
 SHAPES = {
@@ -552,10 +552,10 @@ SHAPES = {
 }
 
 
-def brute_force(spread, shape):
+def brute_force(sigma, shape):
     """Least squares over a fine grid of thresholds and widths, refined around the best."""
-    caps = completion_caps(spread)
-    target = ndtr(np.log(caps) / spread)
+    caps = completion_caps(sigma)
+    target = ndtr(np.log(caps) / sigma)
     tau, width, reach = np.linspace(0, 1, 41), np.geomspace(0.05, 12, 81), (0.05, 0.15)
     for _ in range(5):
         y = np.clip((caps - tau[:, None, None]) / width[:, None], 0, 1)
@@ -570,15 +570,15 @@ def brute_force(spread, shape):
     return best
 
 
-@pytest.mark.parametrize("spread", [0.05, 0.1, 0.3, 0.6, 1.0, 1.5])
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.3, 0.6, 1.0, 1.5])
 @pytest.mark.parametrize("family", SHAPES)
-def test_the_fit_is_the_least_squares_one(spread, family):
+def test_the_fit_is_the_least_squares_one(sigma, family):
     shape = SHAPES[family]
-    loss, tau, width, height = brute_force(spread, shape)
-    fit = fit_shape(spread, family)
-    caps = completion_caps(spread)
+    loss, tau, width, height = brute_force(sigma, shape)
+    fit = fit_shape(sigma, family)
+    caps = completion_caps(sigma)
     y = np.clip((caps - fit.tau) / fit.width, 0, 1)
-    own_loss = np.sum((fit.height * shape(y) - ndtr(np.log(caps) / spread)) ** 2)
+    own_loss = np.sum((fit.height * shape(y) - ndtr(np.log(caps) / sigma)) ** 2)
     # The slopes of the other two jump at the peak; where caps pass it the search may stop early.
     smooth = family is ShiftedSurge
     assert own_loss <= loss * (1 + (1e-6 if smooth else 0.015))
@@ -587,20 +587,20 @@ def test_the_fit_is_the_least_squares_one(spread, family):
 
 
 def test_reading_off_the_grid_is_as_good_as_fitting():
-    spread = np.linspace(0.06, 1.4, 29)
-    fitted = np.transpose([fit_shape(s) for s in spread])
-    assert np.stack(surge_shape(spread)) == pytest.approx(fitted, abs=0.02)
+    sigma = np.linspace(0.06, 1.4, 29)
+    fitted = np.transpose([fit_shape(s) for s in sigma])
+    assert np.stack(surge_shape(sigma)) == pytest.approx(fitted, abs=0.02)
 
 
 def test_spreads_outside_the_grid_are_read_as_its_ends():
-    shape = surge_shape(np.array([0.0, SMALLEST_SPREAD, LARGEST_SPREAD, 9.0]))
+    shape = surge_shape(np.array([0.0, SMALLEST_SIGMA, LARGEST_SIGMA, 9.0]))
     for values in shape:
         assert values[0] == values[1]
         assert values[2] == values[3]
 
 
 def test_the_peak_lies_beyond_the_90_percent_quantile():
-    spread = np.array([0.1, 0.3, 0.5, 1.0])
-    shape = surge_shape(spread)
-    assert (shape.tau + shape.width > np.exp(1.2816 * spread)).all()
+    sigma = np.array([0.1, 0.3, 0.5, 1.0])
+    shape = surge_shape(sigma)
+    assert (shape.tau + shape.width > np.exp(1.2816 * sigma)).all()
     assert (shape.tau < 1).all()

@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors import BoostedLearner, BoostedTrees, Learner, LinearLearner
-from clear_opt.predictors.learners import LogisticShare
+from clear_opt.predictors.learners import FractionalLogit
 from tests.made_queries import LEARNERS, QUICK
 
 
@@ -23,10 +23,12 @@ def test_shares_and_means_are_recovered(learner):
     rng = np.random.default_rng(1)
     seen = rng.binomial(10, share) / 10
     learned = BoostedLearner() if learner == "boosted" else LEARNERS[learner]
-    found = learned.share(seed=0, num_threads=1).fit(columns, seen).predict(columns)
+    found = (
+        learned.probability_regressor(random_state=0, n_jobs=1).fit(columns, seen).predict(columns)
+    )
     assert np.sqrt(np.mean((found - share) ** 2)) < 0.04
     noisy = mean + 0.3 * rng.standard_normal(len(mean))
-    found = learned.mean(seed=0, num_threads=1).fit(columns, noisy).predict(columns)
+    found = learned.mean_regressor(random_state=0, n_jobs=1).fit(columns, noisy).predict(columns)
     assert np.sqrt(np.mean((found - mean) ** 2)) < 0.08
 
 
@@ -34,7 +36,7 @@ def test_shares_and_means_are_recovered(learner):
 def test_heavier_rows_count_for_more(learner):
     columns = np.zeros((100, 1))
     seen, weight = np.repeat([0.0, 1.0], 50), np.repeat([1.0, 3.0], 50)
-    for made_by in (LEARNERS[learner].share, LEARNERS[learner].mean):
+    for made_by in (LEARNERS[learner].probability_regressor, LEARNERS[learner].mean_regressor):
         regressor = made_by(0, 1)
         last = getattr(regressor, "steps", None)
         name = f"{last[-1][0]}__sample_weight" if last else "sample_weight"
@@ -47,19 +49,26 @@ def test_quantiles_are_met_on_top_of_an_offset():
     columns = rng.uniform(-1, 1, (4_000, 1))
     noise = (1.0 + columns[:, 0] ** 2) * rng.standard_normal(4_000)
     for level in (0.1, 0.5, 0.9):
-        regressor = BoostedLearner(residual_trees=200).quantile(level, seed=0, num_threads=1)
+        regressor = BoostedLearner(residual_n_estimators=200).quantile_regressor(
+            level, random_state=0, n_jobs=1
+        )
         offset = np.full(4_000, np.quantile(noise, level))
         found = regressor.fit(columns, noise, offset=offset).predict(columns, offset=offset)
         for part in (np.abs(columns[:, 0]) < 0.4, np.abs(columns[:, 0]) > 0.8):
             assert np.mean(noise[part] < found[part]) == pytest.approx(level, abs=0.03)
-    assert LinearLearner().quantile(0.5, seed=0, num_threads=1) is None
-    assert BoostedLearner(residual_trees=0).quantile(0.5, seed=0, num_threads=1) is None
+    assert LinearLearner().quantile_regressor(0.5, random_state=0, n_jobs=1) is None
+    assert (
+        BoostedLearner(residual_n_estimators=0).quantile_regressor(0.5, random_state=0, n_jobs=1)
+        is None
+    )
 
 
 def test_an_offset_is_added_and_not_learned():
     columns, _, mean = made(500)
     offset = 100.0 * np.arange(500)
-    trees = BoostedTrees(trees=50, learning_rate=0.2).fit(columns, mean + offset, offset=offset)
+    trees = BoostedTrees(n_estimators=50, learning_rate=0.2).fit(
+        columns, mean + offset, offset=offset
+    )
     found = trees.predict(columns)  # without the offset: what is left of it
     assert np.sqrt(np.mean((found - mean) ** 2)) < 0.1
     assert trees.predict(columns, offset=offset) == pytest.approx(found + offset)
@@ -67,7 +76,7 @@ def test_an_offset_is_added_and_not_learned():
 
 def test_an_offset_of_a_share_is_in_log_odds():
     columns = np.zeros((50, 1))
-    trees = BoostedTrees("cross_entropy", trees=1, learning_rate=1e-9)
+    trees = BoostedTrees("cross_entropy", n_estimators=1, learning_rate=1e-9)
     trees.fit(columns, np.full(50, 0.9), offset=np.full(50, -1.0))
     assert trees.predict(columns, offset=np.full(50, -1.0)) == pytest.approx(expit(-1.0))
 
@@ -76,11 +85,13 @@ def test_an_offset_of_a_share_is_in_log_odds():
 def test_missing_numbers_are_a_value_of_their_own(objective):
     columns = np.repeat([[np.nan], [0.0]], 50, axis=0)
     shares = np.repeat([0.9, 0.1], 50)
-    trees = BoostedTrees(objective, trees=100, learning_rate=0.3).fit(columns, shares)
+    trees = BoostedTrees(objective, n_estimators=100, learning_rate=0.3).fit(columns, shares)
     assert trees.predict([[np.nan], [0.0]]) == pytest.approx([0.9, 0.1], abs=0.05)
 
 
-@pytest.mark.parametrize("learner", [BoostedTrees("cross_entropy", trees=3), LogisticShare()])
+@pytest.mark.parametrize(
+    "learner", [BoostedTrees("cross_entropy", n_estimators=3), FractionalLogit()]
+)
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_a_share_outside_0_and_1_is_named(learner, share, capfd):
     with pytest.raises(InvalidInputError, match=f"row 1, y = {share}: lies outside"):
@@ -90,14 +101,14 @@ def test_a_share_outside_0_and_1_is_named(learner, share, capfd):
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_shares_that_are_all_the_same_are_given_back(share):
-    regression = LogisticShare().fit([[0.0], [1.0]], [share, share])
+    regression = FractionalLogit().fit([[0.0], [1.0]], [share, share])
     assert regression.predict([[5.0], [-5.0]]).tolist() == [share, share]
 
 
 def test_logistic_shares_have_the_likelihood_of_as_many_answers():
     """Three of four right, as one share of weight 4, is four answers."""
-    answers = LogisticShare().fit(np.repeat([[0.0], [1.0]], 4, axis=0), [1, 1, 1, 0, 1, 0, 0, 0])
-    shares = LogisticShare().fit([[0.0], [1.0]], [0.75, 0.25], sample_weight=[4, 4])
+    answers = FractionalLogit().fit(np.repeat([[0.0], [1.0]], 4, axis=0), [1, 1, 1, 0, 1, 0, 0, 0])
+    shares = FractionalLogit().fit([[0.0], [1.0]], [0.75, 0.25], sample_weight=[4, 4])
     assert shares.predict([[0.0], [2.0]]) == pytest.approx(
         answers.predict([[0.0], [2.0]]), abs=1e-4
     )
@@ -106,7 +117,9 @@ def test_logistic_shares_have_the_likelihood_of_as_many_answers():
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_the_seed_and_only_the_seed_decides(learner):
     columns, share, _ = made(300)
-    fits = [LEARNERS[learner].share(seed, 1).fit(columns, share) for seed in (0, 0, 1)]
+    fits = [
+        LEARNERS[learner].probability_regressor(seed, 1).fit(columns, share) for seed in (0, 0, 1)
+    ]
     first, again, other = (fit.predict(columns) for fit in fits)
     assert np.array_equal(first, again)
     assert np.array_equal(first, other) == (learner == "linear")  # which draws nothing
@@ -114,7 +127,7 @@ def test_the_seed_and_only_the_seed_decides(learner):
 
 def test_trees_do_not_depend_on_the_number_of_threads():
     columns, share, mean = made(1_000)
-    for seen, of in ((share, QUICK.share), (mean, QUICK.mean)):
+    for seen, of in ((share, QUICK.probability_regressor), (mean, QUICK.mean_regressor)):
         one, two = (of(0, threads).fit(columns, seen).predict(columns) for threads in (1, 2))
         assert np.array_equal(one, two)
 

@@ -240,8 +240,8 @@ def test_a_family_without_weight_is_left_out_even_where_it_is_infinite():
     ("build", "row", "column", "value"),
     [
         (lambda: LogNormalLengths([1.0, 0.0], 0.5), 1, "median", 0.0),
-        (lambda: LogNormalLengths([1.0, 2.0], [0.5, -0.5]), 1, "spread", -0.5),
-        (lambda: LogNormalLengths(1.0, 50.0), 0, "spread", 50.0),
+        (lambda: LogNormalLengths([1.0, 2.0], [0.5, -0.5]), 1, "sigma", -0.5),
+        (lambda: LogNormalLengths(1.0, 50.0), 0, "sigma", 50.0),
         (lambda: TabularLengths([1, 2], [[0.5, 0.2], [0.1, 0.2]]), 1, "survival", 0.2),
         (lambda: TabularLengths([1, 2], [[1.5, 0.2]]), 0, "survival", 1.5),
         (lambda: TabularLengths([2, 2], [[0.5, 0.2]]), 0, "grid", 2.0),
@@ -249,7 +249,7 @@ def test_a_family_without_weight_is_left_out_even_where_it_is_infinite():
         (
             lambda: MixedLengths([0.1, 1.1], *[LogNormalLengths([1.0, 2.0], 0.5)] * 2),
             1,
-            "share",
+            "probability",
             1.1,
         ),
     ],

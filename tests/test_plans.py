@@ -290,7 +290,7 @@ def test_curves_are_matched_by_name(tmp_path):
     found = forecast_from_columns(table, ["c", "a"])
     assert found.curves.tau.tolist() == [50, 10]
     assert found.lengths.median.tolist() == [60, 20]
-    assert found.lengths.spread.tolist() == [0.5, 0.3]
+    assert found.lengths.sigma.tolist() == [0.5, 0.3]
     assert forecast_from_columns(table).curves.tau.tolist() == [10, 30, 50]
     with pytest.raises(TableError, match="query_id 'z': has no curve"):
         forecast_from_columns(table, ["a", "z"])

@@ -78,7 +78,7 @@ def predictor(request, rollouts):
 def test_known_lengths_of_right_and_wrong_answers_are_recovered(predictor, hard):
     lengths = predictor.predict_lengths(NEW[hard], "m")
     assert isinstance(lengths, MixedLengths)
-    assert lengths.share.mean() == pytest.approx(CHANCE[hard], abs=0.06)
+    assert lengths.probability.mean() == pytest.approx(CHANCE[hard], abs=0.06)
     # 500 queries of each kind, of the easy ones 100 are wrong: two standard errors are 0.1.
     assert lengths.one.survival(MEDIAN[hard]).mean() == pytest.approx(0.5, abs=0.1)
     assert lengths.other.survival(WRONG * MEDIAN[hard]).mean() == pytest.approx(0.5, abs=0.12)
@@ -88,7 +88,7 @@ def test_known_lengths_of_right_and_wrong_answers_are_recovered(predictor, hard)
 def test_curve_and_length_stem_from_one_model(predictor):
     completion = predictor.predict_completion(NEW[True], "m")
     lengths = predictor.predict_lengths(NEW[True], "m")
-    assert np.array_equal(lengths.share, completion.success)
+    assert np.array_equal(lengths.probability, completion.success)
     assert lengths.one.survival(completion.median) == pytest.approx(np.full(30, 0.5), abs=0.05)
 
 
@@ -99,7 +99,7 @@ def test_completion_curves_agree_with_the_lengths(predictor):
     assert isinstance(curves, TabularCurve)
     assert (np.diff(curves.values, axis=1) >= 0).all()
     for cap in (30.0, 90.0, 110.0, 700.0, 900.0, 4_000.0, 1e6):
-        exact = lengths.share * (1.0 - lengths.one.survival(cap))
+        exact = lengths.probability * (1.0 - lengths.one.survival(cap))
         assert curves.value(cap) == pytest.approx(exact, abs=3e-3)
 
 
@@ -109,10 +109,10 @@ def test_a_long_tail_costs_what_it_costs():
     generous = slice(3, None)  # caps beyond what most easy answers take
     truth = true_spend(False, tail=0.08)[generous]
     assert predicted_spend(predictor, False)[generous] == pytest.approx(truth, rel=0.05)
-    # Without the shape of the misses a tenth of the spend goes unforetold.
-    success, median, spread = predictor.predict_completion(NEW[False], "m")
+    # Without the shape of the misses a tenth of the spend is not predicted.
+    success, median, sigma = predictor.predict_completion(NEW[False], "m")
     wrong = predictor.predict_lengths(NEW[False], "m").other
-    plain = MixedLengths(success, LogNormalLengths(median, spread), wrong)
+    plain = MixedLengths(success, LogNormalLengths(median, sigma), wrong)
     assert (plain.expected_spend(2_000.0).mean() < 0.95 * truth[1]).all()
 
 
@@ -154,7 +154,7 @@ def test_a_model_with_few_wrong_answers_takes_their_length_from_the_others(own):
     for hard in (False, True):
         other = predictor.predict_lengths(NEW[hard], "few").other
         truth = 2.0 * WRONG * MEDIAN[hard]
-        assert 0.2 < other.survival(truth).mean() < 0.8  # within 0.8 spreads of the median
+        assert 0.2 < other.survival(truth).mean() < 0.8  # within 0.8 sigmas of the median
 
 
 # --- what predictions have wrong together
@@ -201,7 +201,7 @@ def test_the_error_is_the_standard_error_of_a_total():
 
 
 def test_a_model_with_few_rollouts_has_a_wider_error():
-    """However well the fit follows them: one answer alone is foretold as it was."""
+    """However well the fit follows them: one answer alone is predicted as it was."""
     usual = table(models=(("many", 1.0), ("few", 1.0)), queries=400)
     own = np.flatnonzero(usual.model == "few")
     errors = []
@@ -258,15 +258,15 @@ def test_a_stored_predictor_has_the_same_lengths(predictor, tmp_path):
 def test_a_folder_of_before_says_what_to_do(predictor, tmp_path):
     save_predictor(predictor, tmp_path)
     index = tmp_path / "predictor.json"
-    index.write_text(index.read_text().replace("surge predictor 3", "surge predictor 2"))
-    with pytest.raises(InvalidInputError, match=r"predictor 2', this version reads .*again"):
+    index.write_text(index.read_text().replace("surge predictor 4", "surge predictor 3"))
+    with pytest.raises(InvalidInputError, match=r"predictor 3', this version reads .*again"):
         load_predictor(tmp_path)
 
 
 # --- real rollouts
 
 
-def test_spend_of_held_out_queries_is_foretold_on_average(shared_data):
+def test_spend_of_held_out_queries_is_predicted_on_average(shared_data):
     rollouts = read_rollouts(shared_data / "zeroeval_rollouts.parquet")
     own = rollouts.for_model("gpt-4o-2024-08-06")
     fold, *rest = query_folds(own.query_ids, 2, seed=0)

@@ -23,7 +23,7 @@ from clear_opt.predictors import (
 from tests.made_queries import LEARNERS, MEGABYTE, ODD_TEXTS, QUICK, files, same_curves, two_kinds
 
 ROOT = Path(__file__).resolve().parents[1]
-TINY = BoostedLearner(trees=5, residual_trees=2)
+TINY = BoostedLearner(n_estimators=5, residual_n_estimators=2)
 STATE, INDEX = "predictor.skops", "predictor.json"
 
 
@@ -60,7 +60,7 @@ def test_a_stored_predictor_predicts_the_same_bits(either, rollouts, tmp_path):
         one, other = (which.predict_distribution(texts[:9], model) for which in (loaded, either))
         for name in ("tau", "width", "height", "length"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
-    assert np.array_equal(loaded.outside_training(texts), either.outside_training(texts))
+    assert np.array_equal(loaded.out_of_distribution(texts), either.out_of_distribution(texts))
     assert repr(loaded.get_params()) == repr(either.get_params())
     assert loaded.trained_on_ == either.trained_on_
     assert loaded.models == either.models
@@ -77,7 +77,7 @@ def test_columns_of_every_kind_are_stored(rollouts, tmp_path):
     loaded = load_predictor(tmp_path)
     new = table.assign(topic=[*table["topic"][:-2], "unseen", '"__id__": 12345'])
     assert same_curves(loaded.predict(new), predictor.predict(new))
-    assert loaded.outside_training(new).tolist() == [False] * 118 + [True] * 2
+    assert loaded.out_of_distribution(new).tolist() == [False] * 118 + [True] * 2
     save_predictor(loaded, tmp_path / "again")
     assert files(tmp_path / "again")[STATE] == (tmp_path / STATE).read_bytes()
 
@@ -97,7 +97,7 @@ def test_storing_a_loaded_predictor_gives_the_same_files(either, tmp_path):
 
 def test_only_the_seed_changes_the_bytes(predictor, rollouts, tmp_path):
     again = SurgePredictor(learner=QUICK).fit(rollouts.texts(), rollouts)
-    other = SurgePredictor(learner=QUICK, seed=1).fit(rollouts.texts(), rollouts)
+    other = SurgePredictor(learner=QUICK, random_state=1).fit(rollouts.texts(), rollouts)
     for name, fitted in {"one": predictor, "two": again, "three": other}.items():
         save_predictor(fitted, tmp_path / name)
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -112,7 +112,7 @@ from tests.made_queries import two_kinds
 
 rollouts = two_kinds(queries=60, samples=1, models=(("m", 0.0, 1.0), ("n", -1.0, 2.0)))
 table = rollouts.queries().assign(topic=["a", "b", "c"] * 20, level=[1.0, 2.0] * 30)
-for learner in (BoostedLearner(trees=5, residual_trees=2), LinearLearner()):
+for learner in (BoostedLearner(n_estimators=5, residual_n_estimators=2), LinearLearner()):
     predictor = SurgePredictor(learner=learner).fit(table, rollouts)
     save_predictor(predictor, f"{sys.argv[1]}/{type(learner).__name__}")
 """
@@ -203,7 +203,9 @@ def test_a_changed_byte_is_noticed(folder):
     ("change", "message"),
     [
         ({"format": "clear_opt surge predictor 99"}, "99', this version reads .* train the predi"),
-        ({"format": "clear_opt surge predictor 1"}, "this version reads"),
+        ({"format": "clear_opt surge predictor 99"}, "install a newer clear_opt, or train"),
+        ({"format": "clear_opt surge predictor 3"}, "3', this version reads .*; train the predi"),
+        ({"format": "clear_opt surge predictor 1"}, "this version reads .* with this version"),
         ({"format": None}, "this version reads"),
         ({"sha256": ["?"]}, "does not name the predictor's SHA-256"),
         ({"sha256": None}, "does not name the predictor's SHA-256"),

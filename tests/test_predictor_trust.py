@@ -27,7 +27,7 @@ from clear_opt.predictors import (
 )
 from tests.made_queries import same_curves, two_kinds
 
-TINY = BoostedLearner(trees=5, residual_trees=2)
+TINY = BoostedLearner(n_estimators=5, residual_n_estimators=2)
 STATE, INDEX = "predictor.skops", "predictor.json"
 
 

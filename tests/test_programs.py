@@ -158,9 +158,9 @@ def test_a_limit_on_expected_spend_holds_with_the_probability_asked_for(bound, m
     assert 0 < row.reserve < 8000
     assert row.used == pytest.approx(answer.expected_spend + row.reserve)
     assert row.used <= 8000
-    first = rng.random((4000, n)) < lengths.share
+    first = rng.random((4000, n)) < lengths.probability
     one, other = (
-        family.median * np.exp(family.spread * rng.standard_normal((4000, n)))
+        family.median * np.exp(family.sigma * rng.standard_normal((4000, n)))
         for family in (lengths.one, lengths.other)
     )
     realised = np.minimum(np.where(first, one, other), answer.tokens).sum(axis=1)

@@ -21,7 +21,7 @@ from clear_opt.predictors import (
 from clear_opt.rollouts import Rollouts
 from tests.made_queries import LEARNERS, QUICK, same_curves
 
-TINY = BoostedLearner(trees=20, residual_trees=4)
+TINY = BoostedLearner(n_estimators=20, residual_n_estimators=4)
 
 
 def mixed(queries=240, seed=0):
@@ -150,8 +150,8 @@ def test_default_features_of_each_kind_of_column():
 def test_default_features_of_texts_are_text_features():
     texts = ["Add 1 and 2.", "Add 3 and 4.", "Add 5 and 6."]
     table = as_table(texts)
-    columns = query_features(table, seed=3).fit_transform(table)
-    assert np.array_equal(columns, TextFeatures(seed=3).fit(texts).transform(texts))
+    columns = query_features(table, random_state=3).fit_transform(table)
+    assert np.array_equal(columns, TextFeatures(random_state=3).fit(texts).transform(texts))
 
 
 # --- prediction
@@ -186,7 +186,7 @@ def test_a_column_may_be_empty(predictor, some, column, nothing):
     )
     assert same_curves(predictor.predict(empty), one_by_one)
     assert np.isfinite(one_by_one.tau).all()
-    assert len(predictor.outside_training(empty)) == 3
+    assert len(predictor.out_of_distribution(empty)) == 3
 
 
 def test_unseen_and_rare_categories_are_the_same(table_and_rollouts, some):
@@ -211,7 +211,7 @@ def test_unseen_and_rare_categories_are_the_same(table_and_rollouts, some):
     ],
 )
 def test_queries_unlike_the_table_of_training_are_refused(predictor, some, change, message):
-    for use in (predictor.predict, predictor.outside_training, predictor.predict_distribution):
+    for use in (predictor.predict, predictor.out_of_distribution, predictor.predict_distribution):
         with pytest.raises(InvalidInputError, match=message):
             use(change(some))
 

@@ -65,10 +65,10 @@ def test_it_loads_anywhere_and_knows_its_models(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("model", [None, *MODELS])
 def test_every_model_knows_easy_from_hard(shipped, model):
-    success, median, spread = shipped.predict_completion([EASY, HARD], model)
+    success, median, sigma = shipped.predict_completion([EASY, HARD], model)
     assert success[0] > success[1] + 0.04  # of the best model, 0.3 of a typical one
     assert median[1] > 2 * median[0]
-    assert ((spread > 0.05) & (spread < 1.0)).all()
+    assert ((sigma > 0.05) & (sigma < 1.0)).all()
     curves = shipped.predict([EASY, HARD], model)
     assert curves.value(200.0)[0] > curves.value(200.0)[1] + 0.4
 
@@ -97,7 +97,7 @@ def test_a_thousand_texts_at_once_have_the_curves_of_a_few(shipped):
 
 def test_texts_of_another_kind_are_outside_its_training(shipped):
     other = ["Summarise the attached contract and list all obligations of the tenant.", ""]
-    assert shipped.outside_training([EASY, HARD, *other]).tolist() == [False, False, True, True]
+    assert shipped.out_of_distribution([EASY, HARD, *other]).tolist() == [False, False, True, True]
 
 
 def contents(folder):
@@ -144,7 +144,7 @@ def test_it_holds_no_query(shipped, shared_data):
 @pytest.mark.parametrize("place", ["inside", "beside"])
 def test_shipped_predictors_lie_inside_a_wheel_or_beside_a_checkout(monkeypatch, tmp_path, place):
     rollouts = two_kinds(queries=20, samples=1)
-    tiny = SurgePredictor(learner=BoostedLearner(trees=2, residual_trees=1))
+    tiny = SurgePredictor(learner=BoostedLearner(n_estimators=2, residual_n_estimators=1))
     predictor = tiny.fit(rollouts.texts(), rollouts)
     package = tmp_path / "clear_opt"
     models = (package if place == "inside" else tmp_path) / "models"

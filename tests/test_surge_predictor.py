@@ -8,13 +8,14 @@ import pytest
 from scipy.special import expit, logit, ndtr
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.predictors import BoostedLearner, LinearLearner, SurgePredictor
+from clear_opt.predictors import BoostedLearner, BoostedTrees, LinearLearner, SurgePredictor
+from clear_opt.predictors.parameters import thread_count
 from clear_opt.rollouts import Rollouts
 from tests.made_queries import EASY, HARD, LEARNERS, ODD_TEXTS, QUICK, same_curves, two_kinds
 
 NEW_EASY = [EASY.format(k, k + 2) for k in range(500, 550)]
 NEW_HARD = [HARD.format(k) for k in range(500, 550)]
-TINY = BoostedLearner(trees=5, residual_trees=2)
+TINY = BoostedLearner(n_estimators=5, residual_n_estimators=2)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def test_known_success_and_lengths_are_recovered(rollouts, learner):
         found = predictor.predict_completion(texts, "m")
         assert found.success.mean() == pytest.approx(success, abs=0.06)
         assert np.log(found.median).mean() == pytest.approx(np.log(median), abs=0.06)
-        assert found.spread.mean() == pytest.approx(0.3, abs=0.04)
-        for one, truth, by in ((found.median, median, 0.2 * median), (found.spread, 0.3, 0.08)):
+        assert found.sigma.mean() == pytest.approx(0.3, abs=0.04)
+        for one, truth, by in ((found.median, median, 0.2 * median), (found.sigma, 0.3, 0.08)):
             assert (np.abs(one - truth) < by).mean() >= 0.9
 
 
@@ -210,7 +211,7 @@ def test_an_empty_batch_has_no_curves(predictor, rollouts):
     for nothing in ([], rollouts.queries().iloc[:0]):
         assert len(predictor.predict(nothing)) == 0
         assert len(predictor.predict_distribution(nothing)) == 0
-        assert predictor.outside_training(nothing).shape == (0,)
+        assert predictor.out_of_distribution(nothing).shape == (0,)
 
 
 def test_wrong_queries_are_refused(predictor, rollouts):
@@ -280,8 +281,36 @@ def test_seed_and_threads(learner):
 
     first = fitted()
     assert same_curves(fitted(), first)
-    assert same_curves(fitted(num_threads=2), first)
-    assert not same_curves(fitted(seed=1), first)
+    for n_jobs in (2, -1, None):
+        assert same_curves(fitted(n_jobs=n_jobs), first)
+    assert not same_curves(fitted(random_state=1), first)
+
+
+@pytest.mark.parametrize(
+    "random_state",
+    [None, -1, 2**32, 0.5, "0", np.random.RandomState(0), np.random.default_rng(0)],
+    ids=["none", "negative", "large", "half", "text", "RandomState", "Generator"],
+)
+def test_a_random_state_that_cannot_be_stored_is_refused(random_state):
+    rollouts = two_kinds(queries=20, samples=1)
+    predictor = SurgePredictor(learner=TINY, random_state=random_state)
+    with pytest.raises(InvalidInputError, match=r"random_state.*give an integer"):
+        predictor.fit(rollouts.texts(), rollouts)
+    with pytest.raises(InvalidInputError, match=r"random_state.*give an integer"):
+        BoostedTrees(random_state=random_state).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "all"])
+def test_an_impossible_number_of_jobs_is_refused(n_jobs):
+    rollouts = two_kinds(queries=20, samples=1)
+    with pytest.raises(InvalidInputError, match=r"n_jobs.*-1 for all processors"):
+        SurgePredictor(learner=TINY, n_jobs=n_jobs).fit(rollouts.texts(), rollouts)
+
+
+def test_jobs_are_counted_as_scikit_learn_does(monkeypatch):
+    monkeypatch.setattr("joblib.parallel.cpu_count", lambda: 6)
+    monkeypatch.setattr("joblib._parallel_backends.cpu_count", lambda: 6)
+    assert [thread_count(n) for n in (None, 1, 4, -1, -2, -6, -99)] == [1, 1, 4, 6, 5, 1, 1]
 
 
 def test_nothing_is_printed(rollouts, capfd):

@@ -320,7 +320,7 @@ def test_lengths_beside_curves(tmp_path):
     )
     table = read_queries(path)
     assert table.lengths.median.tolist() == [20, 9]
-    assert table.lengths.spread.tolist() == [0.3, 1]
+    assert table.lengths.sigma.tolist() == [0.3, 1]
     assert table.unused_columns == ()
     assert (
         read_queries(put(tmp_path, "n.csv", "query_id,tau,height,width\na,1,1,1")).lengths is None

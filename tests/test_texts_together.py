@@ -81,7 +81,7 @@ def test_texts_are_outside_as_each_is_alone(texts):
         words = [w for w in re.findall(r"\w+", text.lower()) if not w.isnumeric()]
         known = sum(w in {"a", "two"} for w in words) / len(words) if words else 1.0
         expected.append(not 0.5 <= len(text) <= 18 or known < 0.6)
-    assert trained.outside(as_table(texts)).tolist() == expected
+    assert trained.out_of_distribution(as_table(texts)).tolist() == expected
 
 
 def test_a_large_batch_is_read_in_pieces(monkeypatch):
@@ -128,7 +128,7 @@ def learned():
         "predict_completion_curves",
         "predict_distribution",
         "predict_draws",
-        "outside_training",
+        "out_of_distribution",
     ],
 )
 def test_no_python_code_runs_for_each_query(learned, method):

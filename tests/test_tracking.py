@@ -191,8 +191,8 @@ def test_a_run_holds_parameters_and_scores(run, good, client):
         >= {
             "predictor.class": "SurgePredictor",
             "predictor.learner": "BoostedLearner",
-            "predictor.learner.trees": "20",
-            "predictor.seed": "0",
+            "predictor.learner.n_estimators": "20",
+            "predictor.random_state": "0",
             "training.held_out": "0.2",
             "training.budgets": "100,300",
             "scored.queries": "40",

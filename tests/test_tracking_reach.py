@@ -78,31 +78,98 @@ def test_a_store_that_is_a_folder_is_refused(tmp_path):
         store_uri(f"sqlite:///{tmp_path}")
 
 
+class ForeignError(Exception):
+    """As the clients of S3 and others raise: neither of MLflow nor an OSError."""
+
+    def __init__(self, message, status):
+        super().__init__(message)
+        self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def http_error(status):
+    from requests import HTTPError, Response
+
+    answer = Response()
+    answer.status_code = status
+    return HTTPError(f"status {status}", response=answer)
+
+
+def mlflow_error(code):
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos import databricks_pb2
+
+    return MlflowException(f"says {code}", getattr(databricks_pb2, code))
+
+
+CONNECTION, PERMISSION, GONE = "check the connection", "check your permissions", "deleted or moved"
+FAILURES = {
+    "reset": (lambda: ConnectionResetError("the line went dead"), CONNECTION),
+    "timeout": (lambda: TimeoutError("timed out"), CONNECTION),
+    "client missing": (
+        lambda: ModuleNotFoundError("No module named 'boto3'"),
+        "install the client",
+    ),
+    "server error": (lambda: http_error(503), CONNECTION),
+    "denied": (lambda: PermissionError(13, "Permission denied"), PERMISSION),
+    "forbidden": (lambda: http_error(403), PERMISSION),
+    "S3 forbidden": (lambda: ForeignError("Access Denied", 403), PERMISSION),
+    "MLflow denied": (lambda: mlflow_error("PERMISSION_DENIED"), PERMISSION),
+    "no file": (lambda: FileNotFoundError(2, "No such file"), GONE),
+    "S3 no file": (lambda: ForeignError("NoSuchKey", 404), GONE),
+    "MLflow no file": (lambda: mlflow_error("RESOURCE_DOES_NOT_EXIST"), GONE),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("broken", ["list_artifacts", "download_artifacts"])
-def test_a_download_that_fails_is_no_verdict_on_the_model(store, monkeypatch, tmp_path, broken):  # noqa: F811
+def test_a_download_that_fails_names_cause_and_remedy(store, monkeypatch, broken, failure):  # noqa: F811
     from mlflow import MlflowClient
     from mlflow.entities import FileInfo
 
-    client = MlflowClient(store)
-    model = client.create_logged_model("0")
+    model = MlflowClient(store).create_logged_model("0")
     monkeypatch.setattr(
         "mlflow.artifacts.list_artifacts", lambda **_: [FileInfo("data/predictor", True, None)]
     )
+    make, remedy = FAILURES[failure]
+    error = make()
 
     def fails(*_, **__):
-        raise ConnectionResetError("the line went dead")
+        raise error
 
     monkeypatch.setattr(f"mlflow.artifacts.{broken}", fails)
-    with pytest.raises(TrackingError, match="the line went dead") as caught:
+    with pytest.raises(TrackingError, match=remedy) as caught:
         load_predictor(f"models:/{model.model_id}", tracking_uri=store)
-    assert isinstance(caught.value.__cause__, ConnectionResetError)
+    assert caught.value.__cause__ is error
+    assert str(error) in str(caught.value)
+    assert f"models:/{model.model_id}: its files at" in str(caught.value)
+    assert "not a predictor" not in str(caught.value)
+
+
+def test_files_that_are_gone_are_no_verdict_on_the_model(store):  # noqa: F811
+    from mlflow import MlflowClient
+
+    model = MlflowClient(store).create_logged_model("0")
+    with pytest.raises(TrackingError, match=f"cannot be downloaded.*{GONE}") as caught:
+        load_predictor(f"models:/{model.model_id}", tracking_uri=store)
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+def test_a_model_of_another_kind_is_called_one(store, tmp_path):  # noqa: F811
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store)
+    model = client.create_logged_model("0")
+    (tmp_path / "MLmodel").write_text("flavors: {}")
+    client.log_model_artifact(model.model_id, str(tmp_path / "MLmodel"))
+    with pytest.raises(InvalidInputError, match="not a predictor that clear_opt logged"):
+        load_predictor(f"models:/{model.model_id}", tracking_uri=store)
 
 
 FIRST_USE = """
 import sys
 from clear_opt import tracking
 sys.stdin.readline()
-tracking.aliased("none", "champion", tracking_uri=sys.argv[1])
+tracking.version_by_alias("none", "champion", tracking_uri=sys.argv[1])
 """
 
 

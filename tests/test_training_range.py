@@ -29,7 +29,7 @@ def of_texts():
 
 
 def test_queries_of_the_same_kind_are_inside(of_texts):
-    assert of_texts.outside_training(word_problems(400, seed=1)).mean() < 0.02
+    assert of_texts.out_of_distribution(word_problems(400, seed=1)).mean() < 0.02
 
 
 OTHER = "Write a limerick on whales who dislike their neighbour and sing for the moon instead."
@@ -49,17 +49,17 @@ OTHER = "Write a limerick on whales who dislike their neighbour and sing for the
     ids=["empty", "chinese", "arabic", "1 MB", "digits", "one word", "other", "brief", "long"],
 )
 def test_texts_unlike_those_of_training_are_outside(of_texts, text):
-    assert of_texts.outside_training([text]).tolist() == [True]
+    assert of_texts.out_of_distribution([text]).tolist() == [True]
 
 
 def test_each_text_is_judged_alone(of_texts):
     texts = [*word_problems(2, seed=3), OTHER, *word_problems(1, seed=4)]
-    assert of_texts.outside_training(texts).tolist() == [False, False, True, False]
+    assert of_texts.out_of_distribution(texts).tolist() == [False, False, True, False]
 
 
 def test_numbers_are_known_words_and_case_does_not_matter(of_texts):
     text = "ANN HAS 7 APPLES AND BUYS 8123 MORE. HOW MANY EGGS ARE THERE IN TOTAL?"
-    assert not of_texts.outside_training([text]).any()
+    assert not of_texts.out_of_distribution([text]).any()
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +97,12 @@ def test_numbers_far_out_and_unseen_categories_are_outside(of_columns, level, ga
     query = pd.DataFrame(
         {"level": [level], "gap": [gap], "topic": pd.Series([topic], dtype=object)}
     )
-    assert of_columns.outside_training(query).tolist() == [outside]
+    assert of_columns.out_of_distribution(query).tolist() == [outside]
 
 
 def test_the_share_of_a_batch_is_its_mean(of_columns):
     table = pd.DataFrame({"level": [5, 50, 5, 5], "gap": 1.0, "topic": ["algebra"] * 3 + ["art"]})
-    assert of_columns.outside_training(table).mean() == 0.5
+    assert of_columns.out_of_distribution(table).mean() == 0.5
 
 
 def test_a_word_of_fewer_than_three_texts_is_not_kept():
@@ -119,18 +119,18 @@ def test_a_gradual_stretch_of_lengths_is_allowed():
         texts, Rollouts(list("abcde"), [9] * 5, [1] * 5, texts)
     )
     lengths = [9, 10, 20, 40, 41]
-    found = predictor.outside_training(["word " * n for n in lengths])
+    found = predictor.out_of_distribution(["word " * n for n in lengths])
     assert found.tolist() == [True, False, False, False, True]
 
 
 def test_real_problems_held_out_are_inside_and_other_texts_are_not(shared_data):
     shipped = load_predictor("zeroeval-math")
     texts = read_rollouts(shared_data / "zeroeval_rollouts.parquet").texts()
-    assert shipped.outside_training(texts).mean() < 0.01
+    assert shipped.out_of_distribution(texts).mean() < 0.01
     other = [
         "Summarise the attached contract and list all obligations of the tenant.",
         "Fix the bug in this SQL query: SELECT name FROM users WHERE age > '30'",
         ODD_TEXTS["chinese"],
         "x" * MEGABYTE,
     ]
-    assert shipped.outside_training(other).all()
+    assert shipped.out_of_distribution(other).all()

@@ -33,7 +33,7 @@ def test_a_templated_question_has_the_threshold_of_its_neighbours(learner, queri
     found = predictor.predict(["Add 7 and 2.", *BESIDE]).tau
     assert ((found > 50) & (found < 200)).all()
     asked = ["Add 7 and 2.", "Prove theorem 5.", *BESIDE, "Prove 5."]
-    assert predictor.outside_training(asked).tolist() == [False, False, True, True, True]
+    assert predictor.out_of_distribution(asked).tolist() == [False, False, True, True, True]
 
 
 def test_the_directions_kept_are_those_the_texts_differ_in():
@@ -59,7 +59,7 @@ def test_medians_stay_within_the_lengths_of_training(learner):
     for model in ("m", "n", None):
         found = predictor.predict_completion(texts, model)
         assert ((found.median >= low - 1e-9) & (found.median <= high + 1e-9)).all()
-        assert (found.spread < 1.5).all()
+        assert (found.sigma < 1.5).all()
         lengths = predictor.predict_distribution(texts, model).length
         assert ((lengths > low / 10) & (lengths < 10 * high)).all()
         spend = predictor.predict_lengths(texts, model).expected_spend(
@@ -102,7 +102,7 @@ def test_a_number_counts_as_at_most_a_tenth_beyond_its_range(numbers):
         assert far == pytest.approx(end, rel=1e-9)
         assert (less != end).any()
     beyond = table.assign(level=np.where(up, 1e300, -1e300))
-    assert predictor.outside_training(beyond).all()
+    assert predictor.out_of_distribution(beyond).all()
 
 
 def test_a_column_that_varies_by_rounding_counts_for_nothing(numbers):

@@ -11,8 +11,8 @@ from clear_opt.predictors import BoostedLearner, LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
 
 BUDGETS = (100, 300)
-GOOD = SurgePredictor(learner=BoostedLearner(trees=20, residual_trees=5))
-POOR = SurgePredictor(learner=LinearLearner(penalty=1e9))  # the same curve for every query
+GOOD = SurgePredictor(learner=BoostedLearner(n_estimators=20, residual_n_estimators=5))
+POOR = SurgePredictor(learner=LinearLearner(alpha=1e9))  # the same curve for every query
 
 
 def two_kinds(queries=200, models=("big", "small"), seed=0, first=0):
@@ -40,7 +40,9 @@ def empty_database(tmp_path_factory):
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     with contextlib.chdir(path.parent):  # MLflow notes where it is for its default experiment
-        assert tracking.aliased("none", "champion", tracking_uri=f"sqlite:///{path}") is None
+        assert (
+            tracking.version_by_alias("none", "champion", tracking_uri=f"sqlite:///{path}") is None
+        )
     return path
 
 

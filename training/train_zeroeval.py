@@ -39,7 +39,9 @@ def main() -> None:
     chosen = options.parse_args()
     try:
         rollouts = read_rollouts(chosen.rollouts)
-        training = train(rollouts, SurgePredictor(seed=chosen.seed), folds=FOLDS, seed=chosen.seed)
+        training = train(
+            rollouts, SurgePredictor(random_state=chosen.seed), folds=FOLDS, seed=chosen.seed
+        )
         save_predictor(training.predictor, chosen.out)
         with replacing(chosen.out / "README.md") as file:
             file.write(card(training.evaluation, rollouts).encode())

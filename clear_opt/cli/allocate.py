@@ -57,7 +57,7 @@ def allocate(
         ),
     ] = LeftoverOption.KEEP,
 ) -> None:
-    """Return every query a token cap, so that the batch gets the most right answers for its budget.
+    """Give every query a token cap, so that the batch gets the most right answers for its budget.
 
     Prints the shadow price, who was abandoned and why, and a proof of how good the answer is. A
     plan has several offers and limits; each limit gets a price.

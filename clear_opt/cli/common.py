@@ -118,7 +118,7 @@ def predict_in_chunks(
 
 def note_out_of_distribution(fitted: SurgePredictor, queries: pd.DataFrame) -> None:
     """Print how many of the queries are out of distribution for the predictor."""
-    outside = int(fitted.outside_training(queries).sum())
+    outside = int(fitted.out_of_distribution(queries).sum())
     if outside:
         note(
             f"{outside:,} of {len(queries):,} queries are unlike those the predictor was trained "

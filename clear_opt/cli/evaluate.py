@@ -77,7 +77,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Return what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
+    """Measure what a predictor is worth: accuracy under a budget, replayed on recorded rollouts.
 
     Compares uniform caps, caps proportional to predicted thresholds, the learned allocation, and
     an oracle that knows every outcome, with bootstrap intervals, calibration and regret. No model
@@ -154,7 +154,7 @@ def _predictor(name: str | None, tracking_uri: str | None, seed: int) -> SurgePr
     from clear_opt.predictors import SurgePredictor, load_predictor
 
     if name is None:
-        return SurgePredictor(seed=seed)
+        return SurgePredictor(random_state=seed)
     return load_predictor(name, tracking_uri=tracking_uri)
 
 

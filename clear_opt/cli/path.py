@@ -41,7 +41,7 @@ def path(
         ),
     ] = None,
 ) -> None:
-    """Return what each of many budgets buys: price, right answers, and how many queries are funded.
+    """Show what each of many budgets buys: price, right answers, and how many queries are funded.
 
     Budgets share the work; of a plan or of expected spend each is a solve. Budgets are totals, not
     tokens per query. Of a plan the first limit varies.

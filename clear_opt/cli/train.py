@@ -202,7 +202,7 @@ def _predictor(learner: LearnerOption, seed: int) -> SurgePredictor:
     from clear_opt.predictors import BoostedLearner, LinearLearner, SurgePredictor
 
     made = LinearLearner() if learner is LearnerOption.LINEAR else BoostedLearner()
-    return SurgePredictor(learner=made, seed=seed)
+    return SurgePredictor(learner=made, random_state=seed)
 
 
 def _check_folder(out: Path) -> None:

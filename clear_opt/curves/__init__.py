@@ -10,7 +10,8 @@ the parameters, `namespace` chooses NumPy or JAX, `increasing_root` solves equat
 marks a field that is a setting.
 """
 
-from clear_opt._numerics.array_namespace import increasing_root, namespace
+from clear_opt._numerics.array_namespace import namespace
+from clear_opt._numerics.root_finding import increasing_root
 from clear_opt.curves.base import STATIC, Curve, broadcast_fields, require
 from clear_opt.curves.hill import Hill
 from clear_opt.curves.logistic import Logistic

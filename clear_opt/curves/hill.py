@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clear_opt._numerics.array_namespace import Array, increasing_root, logistic, namespace, select
+from clear_opt._numerics.array_namespace import Array, logistic, namespace, select
+from clear_opt._numerics.root_finding import increasing_root
 from clear_opt.curves.base import broadcast_fields, require, require_height
 from clear_opt.curves.sigmoid import Sigmoid
 from clear_opt.defaults import SATURATION, TANGENT_STEPS

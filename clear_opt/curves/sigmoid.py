@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from clear_opt._numerics.array_namespace import Array, increasing_root, namespace
+from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.root_finding import increasing_root
 from clear_opt.curves.base import Curve
 from clear_opt.defaults import TANGENT_STEPS
 

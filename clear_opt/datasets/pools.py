@@ -17,7 +17,7 @@ GSM8K, MATH-500, AIME and AMC. The simulator is within 3 points of each."""
 
 SUCCESS_LINK = 0.5  # correlation between a query's length and how unlikely a right answer is
 SUCCESS_SPREAD = 1.5  # standard deviation of the logit of success within a pool
-_VARIETY = 0.2  # standard deviation of the log of a query's own spread
+_VARIETY = 0.2  # standard deviation of the log of a query's sigma
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Pool:
     logit: float
 
     def truth(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Draw queries: success, median and spread of each, arrays of shape (n,)."""
+        """Draw queries: success, median and sigma of each, arrays of shape (n,)."""
         harder, other, own = rng.standard_normal((3, n))
         unlikely = SUCCESS_LINK * harder + np.sqrt(1 - SUCCESS_LINK**2) * other
         success = expit(self.logit - SUCCESS_SPREAD * unlikely)

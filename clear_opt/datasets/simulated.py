@@ -40,7 +40,7 @@ class Traffic:
     pool : array, shape (n,)
         The pool of each query. Nobody who allocates knows it.
     truth : Completion
-        Success, median length and log-spread of each query: what the answers are drawn from.
+        Success, median length and log-std of each query: what the answers are drawn from.
     """
 
     stream: str
@@ -56,7 +56,7 @@ class Traffic:
     @property
     def curves(self) -> ShiftedSurge:
         """The surge nearest to each query's true completion curve."""
-        shape = surge_shape(self.truth.spread)
+        shape = surge_shape(self.truth.sigma)
         return ShiftedSurge.from_height(
             tau=self.truth.median * shape.tau,
             height=np.clip(self.truth.success * shape.height, _LEAST_HEIGHT, 1.0),
@@ -135,7 +135,7 @@ def _simulated(
     truth = Completion(*(np.concatenate(column)[order] for column in zip(*parts, strict=True)))
     features = _features(truth, rng)
     right = rng.random((len(pool), samples)) < truth.success[:, None]
-    factor = np.exp(truth.spread[:, None] * rng.standard_normal(right.shape))
+    factor = np.exp(truth.sigma[:, None] * rng.standard_normal(right.shape))
     length = np.where(right, 1.0, _WRONG_LENGTH) * truth.median[:, None] * factor
     names = [f"{stream}-{k:04d}" for k in range(len(pool))]
     rollouts = Rollouts(

@@ -16,6 +16,7 @@ import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace, saturating
 from clear_opt._numerics.batched import STATIC
+from clear_opt._numerics.blocks import floor_to_block
 from clear_opt._numerics.chunked import map_chunked, max_chunked
 from clear_opt._numerics.upper_hull import upper_hull
 from clear_opt.curves import Curve, TabularCurve
@@ -88,7 +89,7 @@ def corner_caps(corners: Array, floor: Array, ceiling: Array, block: int) -> Arr
         Caps, tokens, shape (n, 2 m + 1), the floor first: the blocks on both sides of every corner.
         Any other block lies on a line between its neighbours.
     """
-    below = np.floor(corners / block) * block
+    below = floor_to_block(corners, block)
     inner = np.concatenate([below, np.where(below < corners, below + block, below)], axis=1)
     inner = np.clip(inner, floor[:, None], ceiling[:, None])
     return np.concatenate([floor[:, None], inner], axis=1)
@@ -236,7 +237,7 @@ def _at_half_price(envelope: TangentEnvelope, block: int) -> tuple[np.ndarray, n
     """Return the loss of rounding to blocks at half the abandonment price, and funding's gain."""
     price = 0.5 * envelope.abandonment_price
     caps, start_value = envelope.funded_caps(price), envelope.start_value
-    below = np.maximum(np.floor(caps / block) * block, envelope.start)
+    below = np.maximum(floor_to_block(caps, block), envelope.start)
     gained, *rounded = (
         envelope.weight * envelope.curves.value(at) - start_value - price * (at - caps)
         for at in (caps, below, np.minimum(below + block, envelope.ceiling))

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from clear_opt import defaults
-from clear_opt._numerics.array_namespace import Array, is_traced, namespace, repeat
+from clear_opt._numerics.array_namespace import Array, is_traced, namespace
+from clear_opt._numerics.root_finding import bisect
 from clear_opt._numerics.upper_hull import Hull, upper_hull
 from clear_opt.curves import Curve, TabularCurve
 from clear_opt.envelopes.concave import HullEnvelope, useful_end
@@ -217,11 +218,11 @@ def _nearly_all_spent(lengths: Lengths, low: Array, top: Array) -> Array:
     xp = namespace(low, top, *jax.tree_util.tree_leaves(lengths))
     nearly_all = (1.0 - _UNSPENT) * lengths.expected_spend(top)
 
-    def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        left, right = ends
-        middle = left * xp.sqrt(right / left)
-        enough = lengths.expected_spend(middle) >= nearly_all
-        return xp.where(enough, left, middle), xp.where(enough, middle, right)
-
-    ends = xp.maximum(low, 1.0), xp.maximum(top, 1.0)
-    return xp.clip(repeat(halve, ends, _HALVINGS, *ends)[1], low, top)
+    _, cap = bisect(
+        lambda caps: lengths.expected_spend(caps) >= nearly_all,
+        xp.maximum(low, 1.0),
+        xp.maximum(top, 1.0),
+        _HALVINGS,
+        ratio=True,
+    )
+    return xp.clip(cap, low, top)

@@ -54,7 +54,7 @@ class Batch:
     curves : Curve
         The predicted curve of each of ``rollouts.query_ids``.
     completion : Completion, optional
-        Predicted success probability, median length and log-spread, each of shape (n,); or
+        Predicted success probability, median length and log-std, each of shape (n,); or
         ``None`` where the predictor gives none.
     completion_curves : Curve, optional
         Predicted completion curves, where they were asked for.

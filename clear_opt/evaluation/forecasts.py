@@ -14,7 +14,7 @@ from clear_opt.evaluation.replay_data import ReplayData
 if TYPE_CHECKING:
     from clear_opt.evaluation.cross_validation import Batch
 
-_MIN_SPREAD = 1e-9  # of log lengths: a prediction without any spread is a step
+_MIN_SIGMA = 1e-9  # of log lengths: a prediction with sigma = 0 is a step
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,8 +27,8 @@ class Forecasts:
 
     Attributes
     ----------
-    success, median, spread : array, shape (r,)
-        Predicted probability of a right answer, median length of right answers, log-spread.
+    success, median, sigma : array, shape (r,)
+        Predicted probability of a right answer, median length of right answers, log-std.
     curve : array, shape (r, caps)
         Value of the predicted utility curve at each cap.
     correct, length : array, shape (r,)
@@ -48,7 +48,7 @@ class Forecasts:
 
     success: np.ndarray
     median: np.ndarray
-    spread: np.ndarray
+    sigma: np.ndarray
     curve: np.ndarray
     correct: np.ndarray
     length: np.ndarray
@@ -112,7 +112,7 @@ class Forecasts:
     def _length_cdf(self, tokens: Any) -> np.ndarray:
         with np.errstate(divide="ignore"):  # no tokens: a chance of zero
             distance = np.log(np.asarray(tokens, dtype=np.float64)) - np.log(self.median)
-        return ndtr(distance / np.maximum(self.spread, _MIN_SPREAD))
+        return ndtr(distance / np.maximum(self.sigma, _MIN_SIGMA))
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -125,16 +125,16 @@ def _of_batch(batch: Batch, caps: Sequence[float]) -> Forecasts:
     replay_data = ReplayData(batch.rollouts.query_ids, batch.rollouts)
     place, row = replay_data.query_index, replay_data.row
     assert batch.completion is not None
-    success, median, spread = (
+    success, median, sigma = (
         np.asarray(part, dtype=np.float64)[place]
-        for part in (batch.completion.success, batch.completion.median, batch.completion.spread)
+        for part in (batch.completion.success, batch.completion.median, batch.completion.sigma)
     )
     cut = batch.rollouts.truncated
     curve = np.stack([np.asarray(batch.curves.value(cap)) for cap in caps], axis=1)
     return Forecasts(
         success=success,
         median=median,
-        spread=spread,
+        sigma=sigma,
         curve=curve[place],
         correct=replay_data.correct,
         length=replay_data.length.astype(np.float64),

@@ -1,4 +1,4 @@
-"""Curve fitting: from the rollouts of each query to its utility curve and how sure it is."""
+"""Curve fitting: from the rollouts of each query to its utility curve, with its uncertainty."""
 
 from clear_opt.fitting.censoring import Outcomes, expected_outcomes
 from clear_opt.fitting.fit import fit_curves

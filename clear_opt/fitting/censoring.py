@@ -1,4 +1,4 @@
-"""Truncated rollouts: what would have become of a generation that was cut off."""
+"""Truncated rollouts as right-censored observations: the expected outcome beyond the cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clear_opt.rollouts import Rollouts
 
 
 class Outcomes(NamedTuple):
-    """What is known, or to be expected, of each rollout; arrays of shape (rows,).
+    """Observed or expected outcome of each rollout; arrays of shape (rows,).
 
     ``correct`` is the probability of a right answer in [0, 1], ``log_length`` the natural log of
     the tokens of a right one, ``wrong_log_length`` that of a wrong one.
@@ -24,17 +24,17 @@ class Outcomes(NamedTuple):
 
 
 def expected_outcomes(rollouts: Rollouts) -> Outcomes:
-    """Complete each truncated rollout by what its query's curve lets one expect.
+    """Impute the expected outcome of each truncated rollout from its query's fitted curve.
 
     A generation cut off at c tokens would have been right later with probability
     h (1 - F(c)) / (1 - h F(c)), where h F is the completion curve of the query, fitted by
-    `fit_curves` for each model; its log length is the mean of the part of F beyond c. For the
-    length of a wrong answer the same is done with right and wrong exchanged. Rollouts that were
-    not cut off stay as they are.
+    `fit_curves` for each model; its log length is the mean of F truncated to lengths beyond c
+    (a truncated normal, by the inverse Mills ratio). For the length of a wrong answer the same is
+    done with right and wrong exchanged. Other rollouts are unchanged.
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         Of any number of models.
 
     Examples
@@ -67,11 +67,11 @@ def expected_outcomes(rollouts: Rollouts) -> Outcomes:
 
 
 def _completed(rollouts: Rollouts, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the chance and the log length of a right answer later of the rows that were cut off."""
-    success, median, spread = fit_curves(rollouts).completion
+    """Return the probability of a later right answer, and its log length, of the cut rows."""
+    success, median, sigma = fit_curves(rollouts).completion
     query = rollouts.index_of(rollouts.query_id[cut])
     log_cap = np.log(np.maximum(rollouts.n_tokens[cut], 1)).astype(np.float64)
-    distance = (log_cap - np.log(median[query])) / spread[query]
+    distance = (log_cap - np.log(median[query])) / sigma[query]
     beyond = np.exp(log_ndtr(-distance))
     chance = success[query]
     # Mean of a normal above `distance`, by logarithms so that far tails do not become 0 / 0.
@@ -79,5 +79,5 @@ def _completed(rollouts: Rollouts, cut: np.ndarray) -> tuple[np.ndarray, np.ndar
     excess = np.exp(density - log_ndtr(-distance))
     return (
         chance * beyond / (1.0 - chance * (1.0 - beyond)),
-        np.log(median[query]) + spread[query] * excess,
+        np.log(median[query]) + sigma[query] * excess,
     )

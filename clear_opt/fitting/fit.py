@@ -1,4 +1,4 @@
-"""Fit a curve to the rollouts of each query, shrunk towards what the queries have in common."""
+"""Fit a curve to the rollouts of each query, with partial pooling over the queries."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from clear_opt.rollouts import Rollouts
 
-_LEAST_CHANCE = 1e-4  # a prior chance of exactly 0 or 1 would be deaf to every rollout
-_LEAST_SPREAD = 0.02  # likewise a prior spread of 0
+_LEAST_CHANCE = 1e-4  # no rollout could move a prior probability of exactly 0 or 1
+_MIN_SIGMA = 0.02  # likewise a prior sigma of 0
 
 _PRIOR_RANGES = {
     "success": (lambda v: (v >= 0) & (v <= 1), "lies outside [0, 1]"),
     "median": (lambda v: v > 0, "must be a number > 0"),
-    "spread": (lambda v: v >= 0, "must be a number >= 0"),
+    "sigma": (lambda v: v >= 0, "must be a number >= 0"),
 }
 
 
@@ -37,22 +37,23 @@ def fit_curves(
 ) -> FittedCurves:
     """Fit a surge to the rollouts of each query, with standard errors.
 
-    A completion is right with some probability, and the length of a right one is log-normal. The
-    likelihood takes a generation that was cut off as one that would have been right later, or
-    never. With ``shrink`` each query's state is estimated under a Gaussian prior
-    over queries, itself estimated from all of them, so that 1 to 8 rollouts per query suffice.
+    A completion is right with some probability, and the length of a right one is log-normal: a
+    mixture cure model, in which a generation that was cut off is right-censored (it would have been
+    right later, or never). With ``shrink`` each query's state is a random effect: it is estimated
+    under a Gaussian prior over queries whose mean and covariance are estimated from all of them
+    (empirical Bayes), so that 1 to 8 rollouts per query suffice.
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         Rollouts of one model, any number per query. A ``correct`` strictly between 0 and 1 is a
         probability: the row counts that much as right and the rest as wrong.
-    prior
-        What is known of the queries beforehand. A `Completion`, or any triple of success
-        probability, median length in tokens and log-spread, each of shape (n,) in the order of
+    prior : Prior or Completion or tuple of array-like, optional
+        Prior knowledge of the queries. A `Completion`, or any triple of success
+        probability, median length in tokens and log-std, each of shape (n,) in the order of
         ``rollouts.query_ids`` or a scalar: then only its covariance is estimated. A `Prior`, such
-        as that of an earlier fit: then it is used as it is.
-    shrink
+        as that of an earlier fit: then it is used unchanged.
+    shrink : bool
         If false, every query is fitted alone by maximum likelihood. It needs many rollouts.
 
     Raises
@@ -60,6 +61,15 @@ def fit_curves(
     InvalidInputError
         If there are no rollouts, or those of several models; if the prior has the wrong shape or
         values, or is given without ``shrink``.
+
+    References
+    ----------
+    .. [1] J. W. Boag (1949). Maximum likelihood estimates of the proportion of patients cured by
+       cancer therapy. Journal of the Royal Statistical Society B 11, 15-53.
+    .. [2] B. Efron and C. Morris (1973). Stein's estimation rule and its competitors: an empirical
+       Bayes approach. Journal of the American Statistical Association 68, 117-130.
+    .. [3] A. Gelman and J. Hill (2007). Data analysis using regression and multilevel/hierarchical
+       models. Cambridge University Press, chapter 12 (partial pooling).
 
     Examples
     --------
@@ -104,10 +114,10 @@ def fit_curves(
 def _fit_alone(rollouts: Rollouts, evidence: Evidence, start: np.ndarray) -> FittedCurves:
     flat = flat_prior(start)
     found = posterior(evidence, flat.mean, flat.covariance)
-    success, log_median, log_spread = found.mode.T
+    success, log_median, log_sigma = found.mode.T
     return FittedCurves(
         rollouts.query_ids,
-        Completion(expit(success), np.exp(log_median), np.exp(log_spread)),
+        Completion(expit(success), np.exp(log_median), np.exp(log_sigma)),
         found.mode,
         found.factor @ found.factor.transpose(0, 2, 1),
         None,
@@ -126,7 +136,7 @@ def _settled(prior: Prior, n: int) -> Prior:
 
 
 def _states(prior: tuple[ArrayLike, ArrayLike, ArrayLike], n: int) -> np.ndarray:
-    """Check a prior completion of each query and give it as states, shape (n, 3)."""
+    """Return a checked prior completion of each query as states, shape (n, 3)."""
     names = Completion._fields
     if len(prior) != len(names):
         raise InvalidInputError(
@@ -155,12 +165,12 @@ def _states(prior: tuple[ArrayLike, ArrayLike, ArrayLike], n: int) -> np.ndarray
                 problem, column=f"prior {name}", row=row, value=float(values[row])
             )
         parts.append(values)
-    success, median, spread = parts
+    success, median, sigma = parts
     return np.stack(
         [
             logit(np.clip(success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)),
             np.log(median),
-            np.log(np.maximum(spread, _LEAST_SPREAD)),
+            np.log(np.maximum(sigma, _MIN_SIGMA)),
         ],
         axis=1,
     )

@@ -1,4 +1,4 @@
-"""The result of a fit: each query's curve, how sure it is, and the chance of an answer by a cap."""
+"""The result of a fit: each query's curve with its uncertainty, and its completion curve."""
 
 from __future__ import annotations
 
@@ -41,19 +41,18 @@ class FittedCurves:
 
     Attributes
     ----------
-    query_ids
-        The queries, shape (n,), in the order of ``rollouts.query_ids``.
-    completion
-        What to expect of the next completion: success probability, median length in tokens and
-        log-spread, each of shape (n,). With shrinkage these are means over what is still open
-        about the query, so the spread holds the doubt about the median too. Without, they are
-        the most likely values.
-    estimate
-        State (logit success, log median, log spread) of each query, shape (n, 3): posterior mean
-        with shrinkage, most likely value without.
-    covariance
-        Of the state around the estimate, shape (n, 3, 3).
-    prior
+    query_ids : numpy.ndarray, shape (n,)
+        The queries, in the order of ``rollouts.query_ids``.
+    completion : Completion
+        Success probability, median length in tokens and log-std of the next completion, each of
+        shape (n,). With shrinkage they are those of the posterior predictive distribution, so sigma
+        includes the uncertainty of the median. Without, they are the maximum likelihood estimates.
+    estimate : numpy.ndarray, shape (n, 3)
+        State (logit success, log median, log sigma) of each query: posterior mean with shrinkage,
+        maximum likelihood estimate without.
+    covariance : numpy.ndarray, shape (n, 3, 3)
+        Of the state around the estimate.
+    prior : Prior or None
         What the queries were shrunk towards; None without shrinkage.
     """
 
@@ -70,27 +69,27 @@ class FittedCurves:
         return self.curves_as(ShiftedSurge)
 
     def curves_as(self, family: type[F]) -> F:
-        """Give the curves in another family, fitted to the same completion curves.
+        """Return the curves in another family, fitted to the same completion curves.
 
         Parameters
         ----------
-        family
+        family : type
             `ShiftedSurge`, `Quadratic` or `Triangular`.
         """
-        success, median, spread = self.completion
-        shape = curve_shape(spread, family)
+        success, median, sigma = self.completion
+        shape = curve_shape(sigma, family)
         height = np.clip(success * shape.height, _LEAST_HEIGHT, 1.0)
         return family.from_height(median * shape.tau, height, median * shape.width)
 
     def completion_at(self, caps: ArrayLike) -> np.ndarray:
-        """Give P(correct within b tokens) of the next completion, shape (n, m).
+        """Return P(correct within b tokens) of the next completion, shape (n, m).
 
-        With shrinkage this is the mean over what is still open about the query.
+        With shrinkage this is the posterior predictive probability.
 
         Parameters
         ----------
-        caps
-            Tokens >= 0, shape (m,).
+        caps : array-like, shape (m,)
+            Tokens >= 0.
 
         Raises
         ------
@@ -123,11 +122,11 @@ class FittedCurves:
         )
 
     def quantile(self, q: float) -> SurgeParameters:
-        """Give a quantile of each query's own threshold, width and height.
+        """Return a quantile of each query's own threshold, width and height.
 
         Parameters
         ----------
-        q
+        q : float
             Level, in (0, 1): 0.1 and 0.9 bound an 80 % interval.
 
         Raises
@@ -148,65 +147,66 @@ class FittedCurves:
         return len(self.query_ids)
 
     def __repr__(self) -> str:
-        success, median, spread = (values.mean() for values in self.completion)
+        success, median, sigma = (values.mean() for values in self.completion)
         return (
             f"FittedCurves(n={len(self)}, success={success:.3f}, median={median:.0f}, "
-            f"spread={spread:.3f}, shrunk={self.prior is not None})"
+            f"sigma={sigma:.3f}, shrunk={self.prior is not None})"
         )
 
 
 def surge_draws(estimate: np.ndarray, covariance: np.ndarray) -> SurgeParameters:
-    """Give surges of evenly spread states of each query, arrays of shape (n, 256).
+    """Return surges of quasi-random draws of each query's state, arrays of shape (n, 256).
 
     Parameters
     ----------
-    estimate
-        States (logit success, log median, log spread), shape (n, 3).
-    covariance
-        Of each state, shape (n, 3, 3).
+    estimate : numpy.ndarray, shape (n, 3)
+        States (logit success, log median, log sigma).
+    covariance : numpy.ndarray, shape (n, 3, 3)
+        Of each state.
     """
     found = []
     for first in range(0, max(len(estimate), 1), _AT_ONCE):
         rows = slice(first, first + _AT_ONCE)
         factor = np.linalg.cholesky(covariance[rows])
         state = estimate[rows, None, :] + normal_points() @ factor.transpose(0, 2, 1)
-        logit, log_median, log_spread = np.moveaxis(state, -1, 0)
-        shape = curve_shape(np.exp(log_spread), ShiftedSurge)
+        logit, log_median, log_sigma = np.moveaxis(state, -1, 0)
+        shape = curve_shape(np.exp(log_sigma), ShiftedSurge)
         median = np.exp(log_median)
         found.append((median * shape.tau, median * shape.width, expit(logit) * shape.height))
     return SurgeParameters(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def predictive(found: Posterior) -> Completion:
-    """Give the completion to expect next: its success, and moments of its log length if right."""
+    """Return the posterior predictive completion: success, and moments of its log length."""
     success = np.zeros(len(found.mode))
     first, second, within = success.copy(), success.copy(), success.copy()
     base = found.mode[:, 1]  # moments around the mode, so that no digits cancel
-    for weight, (logit, log_median, log_spread) in ((w, z.T) for w, z in found.nodes()):
-        share = weight * expit(logit)
-        success += share
-        first += share * (log_median - base)
-        second += share * (log_median - base) ** 2
-        within += share * np.exp(2.0 * log_spread)
+    for weight, (logit, log_median, log_sigma) in ((w, z.T) for w, z in found.nodes()):
+        joint = weight * expit(logit)
+        success += joint
+        first += joint * (log_median - base)
+        second += joint * (log_median - base) ** 2
+        within += joint * np.exp(2.0 * log_sigma)
     first, second, within = first / success, second / success, within / success
     return Completion(
         success=success,
         median=np.exp(base + first),
-        spread=np.sqrt(within + second - first**2),
+        sigma=np.sqrt(within + second - first**2),
     )
 
 
 def _within(state: np.ndarray, log_caps: np.ndarray) -> np.ndarray:
-    logit, log_median, log_spread = state.T[:, :, None]
-    return expit(logit) * ndtr((log_caps - log_median) * np.exp(-log_spread))
+    logit, log_median, log_sigma = state.T[:, :, None]
+    return expit(logit) * ndtr((log_caps - log_median) * np.exp(-log_sigma))
 
 
 @cache
 def normal_points() -> np.ndarray:
-    """Give `_DRAWS` evenly spread points of a standard normal in three dimensions, shape (-1, 3).
+    """Return `_DRAWS` quasi-random points of a standard normal in three dimensions, (256, 3).
 
-    An additive sequence whose steps are powers of the root of x^4 = x + 1 (Roberts 2018), every
-    point mirrored, then scaled to mean 0 and covariance 1 exactly.
+    An additive recurrence whose steps are powers of the root of x^4 = x + 1 (M. Roberts, 2018, The
+    unreasonable effectiveness of quasirandom sequences), with antithetic points, then scaled to
+    mean 0 and covariance 1 exactly.
     """
     steps = np.arange(1, _DRAWS // 2 + 1)[:, None] * 1.2207440846057596 ** -np.arange(1.0, 4.0)
     half = ndtri((0.5 + steps) % 1.0)

@@ -1,11 +1,13 @@
-"""The likelihood of one query's rollouts: a cure fraction and log-normal lengths.
+"""The likelihood of one query's rollouts: a mixture cure model with log-normal lengths.
 
 A completion is right with probability h, and a right one has log-normal length with median m and
-log-spread s, so it is there within b tokens with probability h F(b). The state of a query is
+log-std s, so it is there within b tokens with probability h F(b). The state of a query is
 (logit h, log m, log s). A right answer of L tokens contributes h f(L), a wrong one 1 - h. A
 generation cut off at L tokens may have been right later or never: it contributes 1 - h F(L).
 
-Right and wrong answers enter by four sums per query; only generations cut off are kept as rows.
+Right and wrong answers enter by four sums per query; only generations cut off (right-censored) are
+kept as rows. References: Boag (1949) and Farewell (1982) for cure models, Tobin (1958) for the
+censored normal.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
 
 RESOLUTION = 0.01
-"""Log-scale to which a length counts as known. Lengths that are all the same would otherwise put
-the spread at zero and the likelihood at infinity; no curve can tell less than 1 %."""
+"""Standard deviation of measurement error added to log lengths. If all lengths were equal, sigma
+would otherwise be zero and the likelihood unbounded; no curve resolves less than 1 %."""
 
 _LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
 
@@ -29,8 +31,8 @@ _LOG_ROOT_2_PI = 0.5 * np.log(2.0 * np.pi)
 class Slopes(NamedTuple):
     """Derivatives of the log-likelihood in the state of each query.
 
-    ``gradient`` has shape (n, 3). ``curvature``, the negative Hessian, and ``safe``, a stand-in
-    for it that is never indefinite (Fisher scoring), have shape (n, 3, 3).
+    ``gradient`` has shape (n, 3). ``curvature``, the negative Hessian, and ``safe``, a replacement
+    for it that is never indefinite (as in Fisher scoring), have shape (n, 3, 3).
     """
 
     gradient: np.ndarray
@@ -40,19 +42,19 @@ class Slopes(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the rollouts of n queries say, in the form the likelihood needs.
+    """Sufficient statistics of the rollouts of n queries, and the censored rows.
 
     Attributes
     ----------
-    right, wrong
-        Weights of right answers and of answers known to be wrong, shape (n,). An answer that is
-        right with probability c counts c to the one and 1 - c to the other.
-    mean_log, scatter
-        Mean of the log length (tokens) of right answers, and the sum of squares around it,
-        shape (n,); the mean is 0 where no answer is right.
-    cut_query, cut_log, cut_weight
-        Generations cut off, those of one query and length together: the query, in rising order,
-        the log of the length, and their number.
+    right, wrong : numpy.ndarray, shape (n,)
+        Weights of right answers and of answers known to be wrong. An answer that is right with
+        probability c counts c to the one and 1 - c to the other.
+    mean_log, scatter : numpy.ndarray, shape (n,)
+        Mean of the log length (tokens) of right answers, and the sum of squares around it; the mean
+        is 0 where no answer is right.
+    cut_query, cut_log, cut_weight : numpy.ndarray, shape (rows,)
+        Generations cut off, grouped by query and length: the query, in rising order, the log of the
+        length, and their number.
     """
 
     right: np.ndarray
@@ -68,7 +70,7 @@ class Evidence:
 
     @classmethod
     def of(cls, rollouts: Rollouts) -> Evidence:
-        """Sum up rollouts, queries in the order of ``rollouts.query_ids``."""
+        """Return the statistics of rollouts, queries in the order of ``rollouts.query_ids``."""
         query = rollouts.index_of(rollouts.query_id)
         n = len(rollouts.query_ids)
         log_length = np.log(np.maximum(rollouts.n_tokens, 1))
@@ -95,14 +97,14 @@ class Evidence:
         )
 
     def log_likelihood(self, state: np.ndarray) -> np.ndarray:
-        """Give the log-likelihood of each query at ``state``, shape (n, 3); shape (n,)."""
-        logit, log_median, log_spread = state.T
-        square = self._square(log_median) * np.exp(-2.0 * log_spread)
+        """Return the log-likelihood of each query at ``state``, shape (n, 3); shape (n,)."""
+        logit, log_median, log_sigma = state.T
+        square = self._square(log_median) * np.exp(-2.0 * log_sigma)
         # -log h is softplus(-logit), and -log(1 - h) is that plus the logit.
         value = (
             -(self.right + self.wrong) * np.logaddexp(0.0, -logit)
             - self.wrong * logit
-            - self.right * (log_spread + _LOG_ROOT_2_PI)
+            - self.right * (log_sigma + _LOG_ROOT_2_PI)
             - 0.5 * square
         )
         if len(self.cut_query):
@@ -111,10 +113,10 @@ class Evidence:
         return value
 
     def slopes(self, state: np.ndarray) -> Slopes:
-        """Give the derivatives of `log_likelihood` at ``state``, shape (n, 3)."""
-        logit, log_median, log_spread = state.T
+        """Return the derivatives of `log_likelihood` at ``state``, shape (n, 3)."""
+        logit, log_median, log_sigma = state.T
         success = expit(logit)
-        precision = np.exp(-2.0 * log_spread)
+        precision = np.exp(-2.0 * log_sigma)
         pull = self.right * (self.mean_log - log_median) * precision
         square = self._square(log_median) * precision
         gradient = np.stack(
@@ -140,26 +142,26 @@ class Evidence:
         return self.right * (self.mean_log - log_median) ** 2 + self.scatter
 
     def _cut_terms(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give logit h, the spread, and the standardised log length of each row cut off."""
-        logit, log_median, log_spread = state[self.cut_query].T
-        spread = np.exp(log_spread)
-        return logit, spread, (self.cut_log - log_median) / spread
+        """Return logit h, the sigma, and the standardised log length of each row cut off."""
+        logit, log_median, log_sigma = state[self.cut_query].T
+        sigma = np.exp(log_sigma)
+        return logit, sigma, (self.cut_log - log_median) / sigma
 
     def _cut_slopes(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give gradient (rows, 3) and Hessian (rows, 3, 3) of log(1 - h F) of each row cut off."""
-        logit, spread, at = self._cut_terms(state)
+        """Return gradient (rows, 3) and Hessian (rows, 3, 3) of log(1 - h F) per cut row."""
+        logit, sigma, at = self._cut_terms(state)
         rest = _open_still(logit, at)
         success, failure, done = expit(logit), expit(-logit), ndtr(at)
         density = np.exp(-0.5 * at**2 - _LOG_ROOT_2_PI)
         rise = success * density  # of h F in the standardised log length
         # First and second derivatives of h F in (logit h, log m, log s).
-        p = np.stack([success * failure * done, -rise / spread, -rise * at], axis=1)
+        p = np.stack([success * failure * done, -rise / sigma, -rise * at], axis=1)
         pp = np.empty((len(at), 3, 3))
         pp[:, 0, 0] = success * failure * (failure - success) * done
-        pp[:, 0, 1] = pp[:, 1, 0] = -failure * rise / spread
+        pp[:, 0, 1] = pp[:, 1, 0] = -failure * rise / sigma
         pp[:, 0, 2] = pp[:, 2, 0] = -failure * rise * at
-        pp[:, 1, 1] = -rise * at / spread**2
-        pp[:, 1, 2] = pp[:, 2, 1] = -rise * (at**2 - 1.0) / spread
+        pp[:, 1, 1] = -rise * at / sigma**2
+        pp[:, 1, 2] = pp[:, 2, 1] = -rise * (at**2 - 1.0) / sigma
         pp[:, 2, 2] = -rise * at * (at**2 - 1.0)
         first = -p / rest[:, None]
         return first, -pp / rest[:, None, None] - first[:, :, None] * first[:, None, :]
@@ -173,5 +175,5 @@ class Evidence:
 
 
 def _open_still(logit: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Give 1 - h F as (1 - h) + h (1 - F), which does not cancel."""
+    """Return 1 - h F as (1 - h) + h (1 - F), which does not cancel."""
     return expit(-logit) + expit(logit) * ndtr(-at)

@@ -1,10 +1,14 @@
-"""What is known of each query's state after its rollouts: the mode, and weighted points around it.
+"""Posterior of each query's state by adaptive Gauss-Hermite quadrature around its mode.
 
 The posterior of a state (logit h, log m, log s) is a Gaussian prior times the likelihood. Its mode
-comes from damped Newton steps on all queries at once. Around it lie the nodes of a Gauss-Hermite
-rule, scaled by Laplace's covariance and weighted by what the posterior is there (adaptive
-quadrature: Naylor and Smith 1982). Sums over the nodes are means over the posterior, skewed as it
-may be: one answer right of one is no Gaussian matter.
+comes from Newton steps with Levenberg-Marquardt damping on all queries at once. The covariance of
+the Laplace approximation there (Tierney and Kadane 1986; MacKay 1992) scales the nodes of a
+Gauss-Hermite rule, which are weighted by the posterior density (Naylor and Smith 1982). Sums over
+the nodes are posterior means, also where the posterior is skewed, as after a single rollout.
+
+References: L. Tierney and J. B. Kadane, Journal of the American Statistical Association 81, 82-86.
+D. J. C. MacKay, Neural Computation 4, 415-447. J. C. Naylor and A. F. M. Smith, Applied Statistics
+31, 214-225.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
     from clear_opt.fitting.likelihood import Evidence
 
 _NODES = 5  # per dimension: variances are right to about 1 %, with 3 to about 10 %
-_MORE_NODES = 7  # where many generations were cut off: later or never makes two humps of one
-_MANY = 0.1  # share of queries with such a generation that calls for more nodes
+_MORE_NODES = 7  # where many are censored: the posterior may be bimodal (right later, or never)
+_MANY = 0.1  # fraction of queries with such a generation from which more nodes are used
 _STEPS = 60  # most Newton steps; typical fits take under ten, and two from a mode nearby
 _SETTLED = 1e-9  # Newton decrement, in units of the log posterior, that ends the search
 
@@ -33,16 +37,16 @@ class Posterior:
 
     Attributes
     ----------
-    mode
-        Most probable state, shape (n, 3).
-    factor
-        Lower Cholesky factor of Laplace's covariance, shape (n, 3, 3).
-    rule
-        Nodes of a standard normal, shape (k, 3); a query's lie at ``mode + factor @ node``.
-    weights
-        Weight of each node, shape (n, k); a query's add up to 1.
-    log_evidence
-        Log of the marginal likelihood of each query's rollouts, shape (n,).
+    mode : numpy.ndarray, shape (n, 3)
+        Most probable state.
+    factor : numpy.ndarray, shape (n, 3, 3)
+        Lower Cholesky factor of the covariance of the Laplace approximation.
+    rule : numpy.ndarray, shape (k, 3)
+        Nodes of a standard normal; a query's lie at ``mode + factor @ node``.
+    weights : numpy.ndarray, shape (n, k)
+        Weight of each node; a query's sum to 1.
+    log_evidence : numpy.ndarray, shape (n,)
+        Log of the marginal likelihood of each query's rollouts.
     """
 
     mode: np.ndarray
@@ -52,12 +56,12 @@ class Posterior:
     log_evidence: np.ndarray
 
     def nodes(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Go through the nodes: the weight of each, shape (n,), and its state, shape (n, 3)."""
+        """Yield the nodes: the weight of each, shape (n,), and its state, shape (n, 3)."""
         for k, node in enumerate(self.rule):
             yield self.weights[:, k], self.mode + self.factor @ node
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give mean (n, 3) and covariance (n, 3, 3) of the state."""
+        """Return mean (n, 3) and covariance (n, 3, 3) of the state."""
         first = self.weights @ self.rule
         outer = (self.rule[:, :, None] * self.rule[:, None, :]).reshape(-1, 9)
         second = (self.weights @ outer).reshape(-1, 3, 3)
@@ -69,19 +73,18 @@ class Posterior:
 def posterior(
     evidence: Evidence, mean: np.ndarray, covariance: np.ndarray, start: np.ndarray | None = None
 ) -> Posterior:
-    """Find the posterior of each query's state.
+    """Compute the posterior of each query's state.
 
     Parameters
     ----------
-    evidence
+    evidence : Evidence
         The rollouts of n queries.
-    mean
-        Prior mean of the state (logit success, log median tokens, log spread), shape (n, 3) or
-        (3,).
-    covariance
-        Prior covariance, shape (3, 3), positive definite.
-    start
-        States to search from, shape (n, 3); the prior mean where not given.
+    mean : numpy.ndarray, shape (n, 3) or (3,)
+        Prior mean of the state (logit success, log median tokens, log sigma).
+    covariance : numpy.ndarray, shape (3, 3)
+        Prior covariance, positive definite.
+    start : numpy.ndarray, shape (n, 3), optional
+        States to search from; the prior mean by default.
     """
     mean = np.broadcast_to(mean, (len(evidence), 3))
     precision = np.linalg.inv(covariance)
@@ -112,7 +115,7 @@ def _log_posterior(
 def _find_mode(
     evidence: Evidence, mean: np.ndarray, precision: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Climb to each mode by Levenberg's damping; give the modes and the curvature there."""
+    """Return each mode, by damped Newton steps, and the curvature there."""
     state = np.array(start)
     value = _log_posterior(evidence, mean, precision, state)
     damping = np.zeros(len(state))
@@ -138,7 +141,7 @@ def _find_mode(
 
 
 def _definite(matrices: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """Give each matrix where it is safely positive definite, else its stand-in."""
+    """Return each matrix where it is safely positive definite, else its replacement."""
     scale = 1.0 / np.sqrt(np.einsum("nii->ni", otherwise))
     least = np.linalg.eigvalsh(matrices * scale[:, :, None] * scale[:, None, :])[:, 0]
     return np.where((least > 1e-2)[:, None, None], matrices, otherwise)
@@ -146,7 +149,7 @@ def _definite(matrices: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
 
 @cache
 def _rule(per_dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give nodes (k, 3) and weights (k,) of the Gauss-Hermite rule for a standard normal."""
+    """Return nodes (k, 3) and weights (k,) of the Gauss-Hermite rule for a standard normal."""
     node, weight = np.polynomial.hermite_e.hermegauss(per_dimension)
     nodes = np.stack(np.meshgrid(node, node, node, indexing="ij"), axis=-1).reshape(-1, 3)
     weights = np.einsum("i,j,k->ijk", weight, weight, weight).ravel()

@@ -1,9 +1,11 @@
-"""The prior of a query's state, itself learned from all queries (empirical Bayes).
+"""The prior of a query's state, itself estimated from all queries: empirical Bayes.
 
-States (logit h, log m, log s) are taken to be Gaussian over queries. Their mean and covariance are
-found by expectation-maximisation: the posterior of each query given the present prior, then the
-prior that fits those posteriors best. A weak prior on the prior itself, worth a few queries, keeps
-the estimate sane where the data cannot tell: one query, no right answer, or one sample per query,
+States (logit h, log m, log s) are taken to be Gaussian over queries (B. Efron and C. Morris, 1973,
+Journal of the American Statistical Association 68, 117-130). Their mean and covariance come from
+expectation-maximisation (A. P. Dempster, N. M. Laird and D. B. Rubin, 1977, Journal of the Royal
+Statistical Society B 39, 1-38): the posterior of each query given the current prior, then the prior
+that maximises the expected log-likelihood. A weak hyperprior, worth a few queries, regularises the
+estimate where the data do not identify it: one query, no right answer, or one sample per query,
 where scatter within a query looks the same as differences between queries.
 """
 
@@ -20,8 +22,8 @@ from clear_opt.fitting.posterior import Posterior, posterior
 if TYPE_CHECKING:
     from clear_opt.fitting.likelihood import Evidence
 
-TYPICAL_SPREAD = 0.3
-"""Log-spread of right answers to one query to start from: most models' lie in 0.15 to 0.6."""
+TYPICAL_SIGMA = 0.3
+"""Initial sigma of right answers to one query: those of most models lie in 0.15 to 0.6."""
 
 _MEAN_SD = np.array([3.0, 3.0, 0.5])  # how far the mean state may lie from where it starts
 _BETWEEN_SD = np.array([2.5, 0.5, 0.3])  # differences between queries to start from...
@@ -31,22 +33,22 @@ _FLAT_SD = np.array([10.0, 3.0, 1.5])  # without shrinkage: wide enough to hold 
 
 _ROUNDS = 30  # most rounds, of two or three posteriors each; fits take 3 to 12
 _SETTLED = 2e-3  # change of the mean, and of the logs of the standard deviations, that ends it
-_LEAP = 16.0  # longest extrapolation, in steps
+_MAX_EXTRAPOLATION = 16.0  # longest extrapolation, in steps
 _BELOW = np.tril_indices(3, -1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prior:
-    """What is known of a query's state (logit success, log median tokens, log spread) beforehand.
+    """Gaussian prior of a query's state (logit success, log median tokens, log sigma).
 
     Attributes
     ----------
-    mean
-        Shape (3,), or (n, 3) where each query has its own.
-    covariance
-        Of the state around the mean, shape (3, 3).
-    queries
-        Number of queries the covariance was learned from.
+    mean : numpy.ndarray, shape (3,) or (n, 3)
+        Prior mean; of shape (n, 3) where each query has its own.
+    covariance : numpy.ndarray, shape (3, 3)
+        Of the state around the mean.
+    queries : int
+        Number of queries the covariance was estimated from.
 
     Raises
     ------
@@ -56,7 +58,7 @@ class Prior:
     Examples
     --------
     >>> Prior(mean=[0.0, 8.0, -1.0], covariance=[[4, 0, 0], [0, 0.2, 0], [0, 0, 0.1]], queries=9)
-    Prior(success=0.500, median=2981, spread=0.368, queries=9)
+    Prior(success=0.500, median=2981, sigma=0.368, queries=9)
     """
 
     mean: np.ndarray
@@ -70,7 +72,7 @@ class Prior:
             raise InvalidInputError(
                 f"of shape {mean.shape} is no state, or one of several",
                 column="mean",
-                remedy="give finite (logit success, log median, log spread)",
+                remedy="give finite (logit success, log median, log sigma)",
             )
         if (
             covariance.shape != (3, 3)
@@ -86,66 +88,64 @@ class Prior:
         object.__setattr__(self, "covariance", covariance)
 
     def __repr__(self) -> str:
-        logit, log_median, log_spread = np.atleast_2d(self.mean).mean(axis=0)
+        logit, log_median, log_sigma = np.atleast_2d(self.mean).mean(axis=0)
         return (
             f"Prior(success={1 / (1 + np.exp(-logit)):.3f}, median={np.exp(log_median):.0f}, "
-            f"spread={np.exp(log_spread):.3f}, queries={self.queries})"
+            f"sigma={np.exp(log_sigma):.3f}, queries={self.queries})"
         )
 
 
 def start_of(evidence: Evidence, log_lengths: np.ndarray) -> np.ndarray:
-    """Give the state to start from, shape (3,): an even chance, the usual length, the usual spread.
+    """Return the initial state, shape (3,): success of one half, mean log length, `TYPICAL_SIGMA`.
 
-    The usual length is the geometric mean of the right answers', and of all answers' where none
-    is right; ``log_lengths`` holds those of all answers.
+    The mean is over right answers, or over all (``log_lengths``) where none is right.
     """
     right = evidence.right.sum()
     usual = (evidence.right @ evidence.mean_log) / right if right > 0 else log_lengths.mean()
-    return np.array([0.0, usual, np.log(TYPICAL_SPREAD)])
+    return np.array([0.0, usual, np.log(TYPICAL_SIGMA)])
 
 
 def flat_prior(start: np.ndarray) -> Prior:
-    """Give a prior so wide that the most probable state is all but the most likely one."""
+    """Return a prior so wide that the posterior mode is all but the maximum likelihood estimate."""
     return Prior(start, np.diag(_FLAT_SD**2), 0)
 
 
 def learn_prior(
     evidence: Evidence, start: np.ndarray, given: np.ndarray | None = None
 ) -> tuple[Prior, Posterior]:
-    """Learn the prior from all queries; give it and the posteriors under it.
+    """Estimate the prior from all queries; return it and the posteriors under it.
 
     Parameters
     ----------
-    evidence
+    evidence : Evidence
         The rollouts of n queries, n >= 1.
-    start
+    start : numpy.ndarray, shape (3,)
         See `start_of`.
-    given
-        Prior mean of each query, shape (n, 3), where it is known; then only the covariance is
-        learned.
+    given : numpy.ndarray, shape (n, 3), optional
+        Prior mean of each query where it is known; then only the covariance is estimated.
     """
     between = np.diag((_BETWEEN_SD * (1.0 if given is None else _AROUND_GIVEN)) ** 2)
-    climb = _Climb(evidence, start, given, between)
-    here = climb.at(_pack(start, between))
+    em = _ExpectationMaximisation(evidence, start, given, between)
+    here = em.at(_pack(start, between))
     for _ in range(_ROUNDS):
-        once = climb.at(here.following)
-        # Squared extrapolation (Varadhan and Roland 2008): plain steps creep where the data say
-        # little. A leap that lowers the objective is not taken.
+        once = em.at(here.following)
+        # Squared extrapolation, SQUAREM (Varadhan and Roland 2008): plain steps of EM are slow
+        # where the data say little. An extrapolation that lowers the objective is not taken.
         first = once.place - here.place
         bend = once.following - once.place - first
         length = np.linalg.norm(first) / max(float(np.linalg.norm(bend)), 1e-12)
         if np.abs(first).max() * max(length, 1.0) < _SETTLED:
             here = once
             break
-        length = np.clip(length, 1.0, _LEAP)
-        leap = climb.at(here.place + 2.0 * length * first + length**2 * bend)
-        here = leap if leap.objective >= once.objective else climb.at(once.following)
+        length = np.clip(length, 1.0, _MAX_EXTRAPOLATION)
+        extrapolated = em.at(here.place + 2.0 * length * first + length**2 * bend)
+        here = extrapolated if extrapolated.objective >= once.objective else em.at(once.following)
     mean, covariance = _unpack(here.place)
     return Prior(mean if given is None else given, covariance, len(evidence)), here.posterior
 
 
-class _Stop(NamedTuple):
-    """A prior (packed), what it is worth, the posteriors under it, and the prior after it."""
+class _Iterate(NamedTuple):
+    """A prior (packed), its objective, the posteriors under it, and the prior of the next step."""
 
     place: np.ndarray
     objective: float
@@ -153,7 +153,7 @@ class _Stop(NamedTuple):
     following: np.ndarray
 
 
-class _Climb:
+class _ExpectationMaximisation:
     """Expectation-maximisation on one set of rollouts."""
 
     def __init__(
@@ -167,7 +167,7 @@ class _Climb:
         self._between = between
         self._mode: np.ndarray | None = None
 
-    def at(self, place: np.ndarray) -> _Stop:
+    def at(self, place: np.ndarray) -> _Iterate:
         mean, covariance = _unpack(place)
         centre = mean if self._given is None else self._given
         found = posterior(self._evidence, centre, covariance, self._mode)
@@ -189,7 +189,7 @@ class _Climb:
         away = own - centre
         scatter = uncertain.sum(axis=0) + away.T @ away
         new = (scatter + _BETWEEN_WORTH * self._between) / (n + _BETWEEN_WORTH)
-        return _Stop(place, float(objective), found, _pack(mean, new))
+        return _Iterate(place, float(objective), found, _pack(mean, new))
 
 
 def _pack(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -30,15 +30,15 @@ class Lengths(PerQuery, ABC):
 
     @abstractmethod
     def survival(self, tokens: Array) -> Array:
-        """Give P(L > b), shape (n,) or (n, m): how likely a cap of b tokens stops the answer."""
+        """Return P(L > b), shape (n,) or (n, m): how likely a cap of b tokens stops the answer."""
 
     @abstractmethod
     def expected_spend(self, tokens: Array) -> Array:
-        """Give E min(L, b), tokens, shape (n,) or (n, m); the mean length at an infinite cap."""
+        """Return E min(L, b), tokens, shape (n,) or (n, m); the mean length at an infinite cap."""
 
     @abstractmethod
     def spend_variance(self, tokens: Array) -> Array:
-        """Give Var min(L, b), squared tokens, shape (n,) or (n, m)."""
+        """Return Var min(L, b), squared tokens, shape (n,) or (n, m)."""
 
     @property
     def mean(self) -> Array:
@@ -54,12 +54,12 @@ def aligned(lengths: Lengths, tokens: Array, *parameters: Array) -> tuple[Any, .
 
     Parameters
     ----------
-    lengths
-        Whose parameters they are, n queries.
-    tokens
-        Caps: scalar, (n,) or (n, m). Negative ones count as zero.
-    parameters
-        Arrays of shape (n,).
+    lengths : Lengths
+        Of n queries.
+    tokens : array-like, scalar or shape (n,) or (n, m)
+        Caps; negative ones count as zero.
+    parameters : arrays, shape (n,)
+        Of ``lengths``.
 
     Returns
     -------
@@ -86,5 +86,5 @@ def aligned(lengths: Lengths, tokens: Array, *parameters: Array) -> tuple[Any, .
 
 
 def special(xp: Any) -> ModuleType:
-    """Give SciPy's special functions for NumPy, JAX's for ``jax.numpy``."""
+    """Return SciPy's special functions for NumPy, JAX's for ``jax.numpy``."""
     return scipy.special if xp is np else jax.scipy.special

@@ -13,13 +13,13 @@ from clear_opt.lengths.base import Lengths, aligned
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MixedLengths(Lengths):
-    """With probability ``share`` the length is drawn from ``one``, else from ``other``.
+    """Mixture of two families: ``one`` with the given probability, else ``other``.
 
     Parameters
     ----------
-    share
-        Probability of the first, in [0, 1], shape (n,) or a scalar.
-    one, other
+    probability : array-like, shape (n,), or float
+        Probability of the first, in [0, 1].
+    one, other : Lengths
         Lengths of the same n queries.
 
     Raises
@@ -35,7 +35,7 @@ class MixedLengths(Lengths):
     array([132.3])
     """
 
-    share: Array
+    probability: Array
     one: Lengths
     other: Lengths
 
@@ -47,43 +47,43 @@ class MixedLengths(Lengths):
                 column="other",
                 remedy="mix lengths of the same queries",
             )
-        share = self.share
-        if is_traced(share):
-            share = namespace(share).broadcast_to(share, (n,))
+        probability = self.probability
+        if is_traced(probability):
+            probability = namespace(probability).broadcast_to(probability, (n,))
         else:
-            share = per_query("share", share, n)
+            probability = per_query("probability", probability, n)
         require(
-            "share",
-            share,
+            "probability",
+            probability,
             lambda v: (v >= 0) & (v <= 1),
             "lies outside [0, 1]",
             "it is a probability",
         )
-        object.__setattr__(self, "share", share)
+        object.__setattr__(self, "probability", probability)
 
     def survival(self, tokens: Array) -> Array:
-        """Give P(L > b), shape (n,) or (n, m)."""
-        share = self._share(tokens)
-        return share * self.one.survival(tokens) + (1.0 - share) * self.other.survival(tokens)
+        """Return P(L > b), shape (n,) or (n, m)."""
+        p = self._probability(tokens)
+        return p * self.one.survival(tokens) + (1.0 - p) * self.other.survival(tokens)
 
     def expected_spend(self, tokens: Array) -> Array:
-        """Give E min(L, b), tokens, shape (n,) or (n, m)."""
-        share = self._share(tokens)
-        return _mix(share, self.one.expected_spend(tokens), self.other.expected_spend(tokens))
+        """Return E min(L, b), tokens, shape (n,) or (n, m)."""
+        p = self._probability(tokens)
+        return _mix(p, self.one.expected_spend(tokens), self.other.expected_spend(tokens))
 
     def spend_variance(self, tokens: Array) -> Array:
-        """Give Var min(L, b), squared tokens: within the two and between their means."""
-        share = self._share(tokens)
-        within = _mix(share, self.one.spend_variance(tokens), self.other.spend_variance(tokens))
+        """Return Var min(L, b), squared tokens: within the two and between their means."""
+        p = self._probability(tokens)
+        within = _mix(p, self.one.spend_variance(tokens), self.other.spend_variance(tokens))
         apart = self.one.expected_spend(tokens) - self.other.expected_spend(tokens)
-        return within + share * (1.0 - share) * apart**2
+        return within + p * (1.0 - p) * apart**2
 
-    def _share(self, tokens: Array) -> Array:
-        return aligned(self, tokens, self.share)[2]
+    def _probability(self, tokens: Array) -> Array:
+        return aligned(self, tokens, self.probability)[2]
 
 
-def _mix(share: Array, one: Array, other: Array) -> Array:
-    """Average, leaving out what has no weight: it may be infinite."""
-    xp = namespace(share, one, other)
-    first = xp.where(share > 0, one, 0.0)
-    return share * first + (1.0 - share) * xp.where(share < 1, other, 0.0)
+def _mix(p: Array, one: Array, other: Array) -> Array:
+    """Return the mixture's mean, without terms of probability zero: they may be infinite."""
+    xp = namespace(p, one, other)
+    first = xp.where(p > 0, one, 0.0)
+    return p * first + (1.0 - p) * xp.where(p < 1, other, 0.0)

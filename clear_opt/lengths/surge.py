@@ -17,7 +17,7 @@ class SurgeLengths(Lengths):
 
     Parameters
     ----------
-    curves
+    curves : ShiftedSurge
         Shifted surges; both readings of what lies beyond the peak give the same lengths.
 
     Raises
@@ -49,24 +49,24 @@ class SurgeLengths(Lengths):
             )
 
     def _distance(self, tokens: Array) -> tuple[Array, Array, Array, Array]:
-        """Give caps up to the threshold, y in [0, 1], 1/beta, and the integral of s e^(-s)."""
+        """Return caps up to the threshold, y in [0, 1], 1/beta, and the integral of s e^(-s)."""
         tau, beta = self.curves.tau, self.curves.beta
         xp, tokens, tau, beta = aligned(self, tokens, tau, beta)
         y = xp.clip(beta * (tokens - tau), 0.0, 1.0)
         return xp.minimum(tokens, tau), y, 1.0 / beta, special(xp).gammainc(2.0, y)
 
     def survival(self, tokens: Array) -> Array:
-        """Give P(L > b) = 1 - y e^(1-y), shape (n,) or (n, m)."""
+        """Return P(L > b) = 1 - y e^(1-y), shape (n,) or (n, m)."""
         _, y, _, _ = self._distance(tokens)
         return 1.0 - y * namespace(y).exp(1.0 - y)
 
     def expected_spend(self, tokens: Array) -> Array:
-        """Give E min(L, b), tokens, shape (n,) or (n, m)."""
+        """Return E min(L, b), tokens, shape (n,) or (n, m)."""
         before, y, width, first = self._distance(tokens)
         return before + width * (y - math.e * first)
 
     def spend_variance(self, tokens: Array) -> Array:
-        """Give Var min(L, b), squared tokens, shape (n,) or (n, m)."""
+        """Return Var min(L, b), squared tokens, shape (n,) or (n, m)."""
         _, y, width, first = self._distance(tokens)
         xp = namespace(y)
         # What a generation leaves of its cap, D = (y - s)+ with P(S < s) = s e^(1-s), has

@@ -19,11 +19,11 @@ class TabularLengths(Lengths):
 
     Parameters
     ----------
-    grid
+    grid : array-like, shape (m,) or (n, m)
         Tokens, strictly increasing along a row, >= 0; shape (m,) for one grid shared by all
-        queries, or (n, m). Where grids start above zero the point (0, 1) is put in front.
-    survival
-        P(L > b) at the grid, in [0, 1] and never rising, shape (n, m) or (m,). What is left at
+        queries. Where grids start above zero the point (0, 1) is put in front.
+    survival : array-like, shape (n, m) or (m,)
+        P(L > b) at the grid, in [0, 1] and never rising. What is left at
         the last point never ends by itself: its mean spend grows with the cap.
 
     Raises
@@ -80,19 +80,19 @@ class TabularLengths(Lengths):
         return *map(pick, (grid, level, slope, spend_to, half_to)), into, flat
 
     def survival(self, tokens: Array) -> Array:
-        """Give P(L > b), shape (n,) or (n, m)."""
+        """Return P(L > b), shape (n,) or (n, m)."""
         _, level, slope, _, _, into, flat = self._segment(tokens)
         fallen = level + _product(slope, into)
         return fallen[:, 0] if flat else fallen
 
     def expected_spend(self, tokens: Array) -> Array:
-        """Give E min(L, b), the integral of P(L > t) up to b, tokens, shape (n,) or (n, m)."""
+        """Return E min(L, b), the integral of P(L > t) up to b, tokens, shape (n,) or (n, m)."""
         _, level, slope, spend, _, into, flat = self._segment(tokens)
         spend = spend + _product(level, into) + 0.5 * _product(slope, into**2)
         return spend[:, 0] if flat else spend
 
     def spend_variance(self, tokens: Array) -> Array:
-        """Give Var min(L, b), from the integral of 2 t P(L > t), shape (n,) or (n, m)."""
+        """Return Var min(L, b), from the integral of 2 t P(L > t), shape (n,) or (n, m)."""
         left, level, slope, spend, half, into, flat = self._segment(tokens)
         xp = namespace(into)
         finite = xp.where(into == xp.inf, 0.0, into)

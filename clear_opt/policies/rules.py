@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt._numerics.blocks import NEARLY, floor_to_block
+from clear_opt._numerics.root_finding import first_integer
 from clear_opt.policies.leftover import as_claims
 from clear_opt.problem import AllocationProblem
 from clear_opt.problem.allocation import Allocation
@@ -103,21 +105,22 @@ def auction(problem: AllocationProblem, *, increment: float = 0.01) -> Allocatio
         dearest = envelope.max_breakeven_price * (1 + increment)
 
         def caps(price: float) -> np.ndarray:
-            asked = np.floor(envelope.response(price) / block + 1e-9) * block
+            asked = floor_to_block(envelope.response(price), block, NEARLY)
             return np.maximum(asked, problem.floor)
 
         if caps(0.0).sum() <= problem.budget:
             return caps(0.0)
+
         # The clock's ticks are dearest * (1 + increment)^-k; demand falls along them, so the
         # tick at which the clock stops is found by doubling and bisection.
+        def within(tick: int) -> bool:
+            return caps(dearest * (1 + increment) ** -tick).sum() <= problem.budget
+
         fits, tight = 0, 1
-        while caps(dearest * (1 + increment) ** -tight).sum() <= problem.budget and tight < 1 << 16:
+        while within(tight) and tight < 1 << 16:
             fits, tight = tight, 2 * tight
-        while tight - fits > 1:
-            middle = (fits + tight) // 2
-            within = caps(dearest * (1 + increment) ** -middle).sum() <= problem.budget
-            fits, tight = (middle, tight) if within else (fits, middle)
-        return caps(dearest * (1 + increment) ** -fits)
+        over = first_integer(lambda k: not within(k), fits, tight)
+        return caps(dearest * (1 + increment) ** -(over - 1))
 
     return _certified(problem, "auction", clock)
 

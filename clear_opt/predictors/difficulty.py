@@ -1,8 +1,11 @@
 """What the models have in common: how hard a query is, and how long its answer.
 
-Many models answer the same queries. The share of them that is right, and how much longer than
+Many models answer the same queries. The fraction of them that is right, and how much longer than
 usual their answers are, is known far better than the outcome of any one model, so this is learned
 first and once. Each model's own curve is then a small correction (`clear_opt.predictors.heads`).
+
+The heads are fitted on out-of-fold predictions of the difficulty, as in stacked generalisation
+(D. H. Wolpert, 1992, Neural Networks 5, 241-259): in-sample predictions would look too good.
 """
 
 from __future__ import annotations
@@ -19,15 +22,15 @@ if TYPE_CHECKING:
     from clear_opt.predictors.learners import Learner
     from clear_opt.rollouts import Rollouts
 
-_FOLDS = 5  # in which the training queries' own difficulty is foretold without them
-_ROUNDS = 20  # of the additive fit; it closes in by a factor of about ten a round
-_LEAST_SHARE = 0.01  # a difficulty beyond 1 % and 99 % cannot be told from text
+_FOLDS = 5  # of the out-of-fold difficulty of the training queries
+_ROUNDS = 20  # of backfitting; the error shrinks by a factor of about ten a round
+_MIN_PROBABILITY = 0.01  # text cannot tell probabilities beyond 1 % and 99 % apart
 
 
 class Attempts(NamedTuple):
     """Rollouts as the learners need them, all arrays of shape (rows,).
 
-    ``query`` and ``model`` are places, ``correct`` is in [0, 1], ``log_length`` the natural log of
+    ``query`` and ``model`` are indices, ``correct`` is in [0, 1], ``log_length`` the natural log of
     the tokens of a right answer, and ``wrong_log_length`` that of a wrong one. The two are the same
     where the rollout was not cut off.
     """
@@ -40,52 +43,60 @@ class Attempts(NamedTuple):
 
     @classmethod
     def of(cls, rollouts: Rollouts) -> Attempts:
-        """Read a table; a rollout that was cut off counts as what its query lets one expect."""
+        """Return the rows of a table; of truncated rollouts their expected outcome."""
         model = np.zeros(len(rollouts), dtype=np.int64)
         if rollouts.models:
             model = np.searchsorted(rollouts.models, rollouts.model.astype(str))
         return cls(rollouts.index_of(rollouts.query_id), model, *expected_outcomes(rollouts))
 
     def take(self, rows: np.ndarray) -> Attempts:
-        """Give some of the rows."""
+        """Return some of the rows."""
         return Attempts(*(values[rows] for values in self))
 
 
 class Targets(NamedTuple):
     """What is known of each query, arrays of shape (queries,).
 
-    ``share`` is the part of right answers, ``length`` the excess of the log length of right
-    answers over what their models usually take, and the weights count rollouts.
+    ``probability`` is the fraction of right answers, ``length`` the excess of the log length of
+    right answers over what their models usually take, and the weights count rollouts.
     """
 
-    share: np.ndarray
-    share_weight: np.ndarray
+    probability: np.ndarray
+    probability_weight: np.ndarray
     length: np.ndarray
     length_weight: np.ndarray
 
 
 def query_targets(attempts: Attempts, queries: int) -> Targets:
-    """Take the models' levels out of the rollouts, and average over the models.
+    """Return the effect of each query, with the effects of the models taken out.
 
-    A query with few rollouts is drawn towards zero excess, as one more rollout of no excess would.
+    Log lengths are decomposed into additive effects of model and query by backfitting. The effect
+    of a query with few rollouts is shrunk towards zero, as by one more rollout of no excess.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        The rollouts.
+    queries : int
+        Number of queries.
     """
-    usual, overall = _model_means(attempts), attempts.correct.mean()
+    model_mean, overall = _model_means(attempts), attempts.correct.mean()
     count = np.bincount(attempts.query, minlength=queries).astype(np.float64)
-    level = attempts.correct - usual[attempts.model] + overall
-    total = np.bincount(attempts.query, weights=level, minlength=queries)
-    share = np.clip(total / np.maximum(count, 1.0), 0.0, 1.0)
+    adjusted = attempts.correct - model_mean[attempts.model] + overall
+    total = np.bincount(attempts.query, weights=adjusted, minlength=queries)
+    probability = np.clip(total / np.maximum(count, 1.0), 0.0, 1.0)
 
     weight = attempts.correct
     rights = np.bincount(attempts.query, weights=weight, minlength=queries)
     per_model = np.maximum(np.bincount(attempts.model, weights=weight), 1e-12)
     excess = np.zeros(queries)
     for _ in range(_ROUNDS):
-        left = attempts.log_length - excess[attempts.query]
-        usual = np.bincount(attempts.model, weights=weight * left) / per_model
-        left = attempts.log_length - usual[attempts.model]
-        excess = np.bincount(attempts.query, weights=weight * left, minlength=queries)
+        residual = attempts.log_length - excess[attempts.query]
+        model_effect = np.bincount(attempts.model, weights=weight * residual) / per_model
+        residual = attempts.log_length - model_effect[attempts.model]
+        excess = np.bincount(attempts.query, weights=weight * residual, minlength=queries)
         excess /= rights + 1.0
-    return Targets(share, count / max(count.mean(), 1e-12), excess, rights / (rights + 1.0))
+    return Targets(probability, count / max(count.mean(), 1e-12), excess, rights / (rights + 1.0))
 
 
 def _model_means(attempts: Attempts) -> np.ndarray:
@@ -94,66 +105,83 @@ def _model_means(attempts: Attempts) -> np.ndarray:
 
 
 class QueryDifficulty(BaseEstimator):
-    """Foretell a query's difficulty from its features: log odds of success, excess log length.
+    """Predict a query's difficulty from its features: log odds of success, excess log length.
 
     Parameters
     ----------
-    learner
-        What learns.
-    seed, num_threads
+    learner : Learner
+        Makes the two regressors.
+    random_state : int
         For the learner, and for the folds.
+    n_jobs : int or None
+        For the learner.
 
     Attributes
     ----------
-    share_, length_
-        The fitted regressors.
-    lengths_
-        Least and most excess log length of a query in training, beyond which none is foretold.
-    out_of_fold_
-        Difficulty of the training queries as foretold without them, shape (queries, 2).
+    probability_, length_ : estimator
+        The fitted regressors; ``length_`` is None without a right answer in training.
+    length_range_ : tuple of float
+        Least and most excess log length of a query in training; predictions are clipped to it.
+    out_of_fold_ : numpy.ndarray, shape (queries, 2)
+        Difficulty of each training query, predicted by regressors that were fitted without it.
     """
 
-    lengths_: tuple[float, float] = (-np.inf, np.inf)  # of a predictor stored without it
-
-    def __init__(self, learner: Learner, seed: int = 0, num_threads: int = 1) -> None:
+    def __init__(self, learner: Learner, random_state: int = 0, n_jobs: int | None = None) -> None:
         self.learner = learner
-        self.seed = seed
-        self.num_threads = num_threads
+        self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, columns: np.ndarray, targets: Targets) -> QueryDifficulty:
-        """Learn from the features (queries, columns) and what is known of each query."""
+        """Fit the regressors, and predict the training queries out of fold.
+
+        Parameters
+        ----------
+        columns : numpy.ndarray, shape (queries, columns)
+            Features.
+        targets : Targets
+            What is known of each query.
+        """
         queries = len(columns)
         excess = targets.length[targets.length_weight > 0]
-        self.lengths_ = (float(excess.min(initial=0.0)), float(excess.max(initial=0.0)))
-        self._learn(columns, targets, np.arange(queries))
-        whole = (self.share_, self.length_)
-        own = self.transform(columns)
+        self.length_range_ = (float(excess.min(initial=0.0)), float(excess.max(initial=0.0)))
+        self._fit_on(columns, targets, np.arange(queries))
+        fitted_on_all = (self.probability_, self.length_)
+        predicted = self.transform(columns)
         folds = np.array_split(
-            np.random.default_rng(self.seed).permutation(queries), min(_FOLDS, queries)
+            np.random.default_rng(self.random_state).permutation(queries), min(_FOLDS, queries)
         )
         for fold in folds if len(folds) > 1 else []:
-            self._learn(columns, targets, np.setdiff1d(np.arange(queries), fold))
-            own[fold] = self.transform(columns[fold])
-        self.share_, self.length_ = whole
-        self.out_of_fold_ = own
+            self._fit_on(columns, targets, np.setdiff1d(np.arange(queries), fold))
+            predicted[fold] = self.transform(columns[fold])
+        self.probability_, self.length_ = fitted_on_all
+        self.out_of_fold_ = predicted
         return self
 
     def transform(self, columns: np.ndarray) -> np.ndarray:
-        """Give log odds of success and excess log length of each query, shape (n, 2)."""
-        check_is_fitted(self, "share_")
+        """Return log odds of success and excess log length of each query, shape (n, 2)."""
+        check_is_fitted(self, "probability_")
         if not len(columns):
             return np.zeros((0, 2))
-        share = np.clip(self.share_.predict(columns), _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+        probability = np.clip(
+            self.probability_.predict(columns), _MIN_PROBABILITY, 1.0 - _MIN_PROBABILITY
+        )
         length = np.zeros(len(columns)) if self.length_ is None else self.length_.predict(columns)
-        return np.column_stack([np.log(share / (1.0 - share)), np.clip(length, *self.lengths_)])
+        return np.column_stack(
+            [np.log(probability / (1.0 - probability)), np.clip(length, *self.length_range_)]
+        )
 
-    def _learn(self, columns: np.ndarray, targets: Targets, rows: np.ndarray) -> None:
-        self.share_ = self.learner.share(self.seed, self.num_threads)
-        _fit(self.share_, columns[rows], targets.share[rows], targets.share_weight[rows])
+    def _fit_on(self, columns: np.ndarray, targets: Targets, rows: np.ndarray) -> None:
+        self.probability_ = self.learner.probability_regressor(self.random_state, self.n_jobs)
+        _fit(
+            self.probability_,
+            columns[rows],
+            targets.probability[rows],
+            targets.probability_weight[rows],
+        )
         known = rows[targets.length_weight[rows] > 0]
         self.length_ = None  # without a right answer nothing is known of lengths
         if known.size:
-            self.length_ = self.learner.mean(self.seed, self.num_threads)
+            self.length_ = self.learner.mean_regressor(self.random_state, self.n_jobs)
             _fit(self.length_, columns[known], targets.length[known], targets.length_weight[known])
 
 

@@ -1,4 +1,8 @@
-"""How sure a predictor is: quantiles of a query's own curve, and of the length of its answer."""
+"""Uncertainty of a prediction: quantiles of a query's own curve, and of the length of its answer.
+
+A query's own state scatters around its prediction as a random effect. Its covariance is estimated
+from queries with repeated rollouts (see `clear_opt.fitting.fit_curves`).
+"""
 
 from __future__ import annotations
 
@@ -19,16 +23,16 @@ if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
 
 LEVELS = (0.1, 0.5, 0.9)
-"""Quantiles given unless others are asked for: the median and the ends of an 80 % interval."""
+"""Default levels of quantiles: the median and the ends of an 80 % interval."""
 
-_LEAST_CHANCE = 1e-4  # a state of exactly 0 or 1 has no log odds
-_FEWEST_REPEATS = 20  # queries with repeated rollouts from which the doubt can be learned
-_UNKNOWN_LOGIT = 1.0  # spread of log odds where it cannot be: a chance of 50 % means 27 to 73 %
-_UNKNOWN_SHARE = 0.5  # of the variance of log lengths that is between queries, where unknown
-_UNKNOWN_SPREAD = 0.2  # relative doubt of the spread itself, where unknown
-_LEAST_WITHIN = 0.05
-_LEAST_SPREAD = 1e-3
-_LEAST_HEIGHT = 1e-6  # a curve needs a height above 0
+_MIN_PROBABILITY = 1e-4  # a state of exactly 0 or 1 has no log odds
+_MIN_REPEATED = 20  # queries with repeated rollouts from which the covariance can be estimated
+_DEFAULT_LOGIT_SD = 1.0  # otherwise: a probability of 50 % means 27 to 73 %
+_DEFAULT_BETWEEN = 0.5  # otherwise: fraction of the variance of log lengths between queries
+_DEFAULT_LOG_SIGMA_SD = 0.2  # otherwise: relative uncertainty of sigma
+_MIN_WITHIN = 0.05
+_MIN_SIGMA = 1e-3
+_MIN_HEIGHT = 1e-6  # a curve needs a height above 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,14 +41,14 @@ class SurgeDistribution:
 
     Attributes
     ----------
-    levels
-        Shape (k,), ascending, in (0, 1).
-    tau, width
-        Tokens, shape (n, k).
-    height
-        A probability, shape (n, k).
-    length
-        Tokens of a right answer, shape (n, k): what can be compared with a single rollout.
+    levels : numpy.ndarray, shape (k,)
+        Ascending, in (0, 1).
+    tau, width : numpy.ndarray, shape (n, k)
+        Threshold, and distance from threshold to peak, in tokens.
+    height : numpy.ndarray, shape (n, k)
+        A probability.
+    length : numpy.ndarray, shape (n, k)
+        Tokens of a right answer: comparable with a single rollout.
     """
 
     levels: np.ndarray
@@ -62,102 +66,117 @@ class SurgeDistribution:
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """How far a query's own state lies from the predicted one.
+class Uncertainty:
+    """Covariance of a query's own state around the predicted one.
 
     Attributes
     ----------
-    covariance
-        Of (logit success, log median, log spread) around the prediction, shape (3, 3).
-    within
-        Share of the predicted spread of log lengths that is left among answers to one query.
-    learned_from
-        Queries with repeated rollouts it was learned from; 0 if none told, and it is a convention.
+    covariance : numpy.ndarray, shape (3, 3)
+        Of (logit success, log median, log sigma) around the prediction.
+    within_ratio : float
+        Standard deviation of log lengths among the answers to one query, relative to the predicted
+        one, which also holds the differences between queries.
+    learned_from : int
+        Queries with repeated rollouts it was estimated from; 0 where there were too few and a
+        convention stands in.
     """
 
     covariance: np.ndarray
-    within: float
+    within_ratio: float
     learned_from: int
 
 
-def doubt_of_queries(predicted: Completion, repeated: Rollouts, usual_spread: float) -> Doubt:
-    """Learn the doubt from queries with several rollouts each.
+def fit_uncertainty(predicted: Completion, repeated: Rollouts, typical_sigma: float) -> Uncertainty:
+    """Estimate the uncertainty from queries with several rollouts each.
 
     Answers to one query differ, and queries of the same prediction differ. Only repeated rollouts
-    tell the two apart. Without at least 20 such queries half of the variance of log lengths is
-    taken to lie between queries, and log odds of success to have a spread of 1.
+    separate the two. With fewer than 20 such queries half of the variance of log lengths is taken
+    to lie between queries, and log odds of success to have a standard deviation of 1.
 
     Parameters
     ----------
-    predicted
+    predicted : Completion
         Of each query of ``repeated.query_ids``, in that order.
-    repeated
-        Rollouts of one model, at least two per query; may be empty.
-    usual_spread
-        Predicted log-spread of a usual query.
+    repeated : Rollouts
+        Of one model, at least two per query; may be empty.
+    typical_sigma : float
+        Median of the predicted log-stds.
     """
     queries = len(predicted.success)
-    if queries < _FEWEST_REPEATS:
-        between = _UNKNOWN_SHARE * max(usual_spread, _LEAST_WITHIN) ** 2
-        covariance = np.diag([_UNKNOWN_LOGIT**2, between, _UNKNOWN_SPREAD**2])
-        return Doubt(covariance, float(np.sqrt(1.0 - _UNKNOWN_SHARE)), 0)
-    within = min(_within_spread(repeated) / max(usual_spread, _LEAST_WITHIN), 1.0)
-    own = np.maximum(within * predicted.spread, _LEAST_WITHIN)
-    fitted = fit_curves(repeated, prior=predicted._replace(spread=own))
+    if queries < _MIN_REPEATED:
+        between = _DEFAULT_BETWEEN * max(typical_sigma, _MIN_WITHIN) ** 2
+        covariance = np.diag([_DEFAULT_LOGIT_SD**2, between, _DEFAULT_LOG_SIGMA_SD**2])
+        return Uncertainty(covariance, float(np.sqrt(1.0 - _DEFAULT_BETWEEN)), 0)
+    within_ratio = min(_within_sigma(repeated) / max(typical_sigma, _MIN_WITHIN), 1.0)
+    own = np.maximum(within_ratio * predicted.sigma, _MIN_WITHIN)
+    fitted = fit_curves(repeated, prior=predicted._replace(sigma=own))
     assert fitted.prior is not None
-    return Doubt(fitted.prior.covariance, within, queries)
+    return Uncertainty(fitted.prior.covariance, within_ratio, queries)
 
 
 def surge_distribution(
-    predicted: Completion, doubt: Doubt, levels: Sequence[float]
+    predicted: Completion, uncertainty: Uncertainty, levels: Sequence[float]
 ) -> SurgeDistribution:
-    """Give quantiles of the surges around a prediction.
+    """Return quantiles of the surges around a prediction.
+
+    Parameters
+    ----------
+    predicted : Completion
+        Of n queries.
+    uncertainty : Uncertainty
+        Of their states.
+    levels : sequence of float, shape (k,)
+        Ascending, in (0, 1).
 
     Raises
     ------
     InvalidInputError
         If a level lies outside (0, 1) or they do not ascend.
     """
-    asked = np.asarray(levels, dtype=np.float64)
-    if asked.ndim != 1 or not ((asked > 0) & (asked < 1)).all() or (np.diff(asked) <= 0).any():
+    checked = np.asarray(levels, dtype=np.float64)
+    if (
+        checked.ndim != 1
+        or not ((checked > 0) & (checked < 1)).all()
+        or (np.diff(checked) <= 0).any()
+    ):
         raise InvalidInputError(
             "must ascend between 0 and 1",
             column="levels",
             value=list(levels),
             remedy="e.g. 0.1, 0.9",
         )
-    draws = _own_surges(predicted, doubt)
-    tau, width, height = (np.quantile(values, asked, axis=1).T for values in draws)
-    spread = np.maximum(predicted.spread, _LEAST_SPREAD)
-    length = predicted.median[:, None] * np.exp(spread[:, None] * ndtri(asked))
-    return SurgeDistribution(asked, tau, width, height, length)
+    draws = _own_surges(predicted, uncertainty)
+    tau, width, height = (np.quantile(values, checked, axis=1).T for values in draws)
+    sigma = np.maximum(predicted.sigma, _MIN_SIGMA)
+    length = predicted.median[:, None] * np.exp(sigma[:, None] * ndtri(checked))
+    return SurgeDistribution(checked, tau, width, height, length)
 
 
-def uncertain_surges(predicted: Completion, doubt: Doubt) -> UncertainCurves:
-    """Give evenly spread joint draws of each query's own surge around a prediction."""
-    tau, width, height = _own_surges(predicted, doubt)
+def uncertain_surges(predicted: Completion, uncertainty: Uncertainty) -> UncertainCurves:
+    """Return quasi-random joint draws of each query's own surge around a prediction."""
+    tau, width, height = _own_surges(predicted, uncertainty)
     return UncertainCurves.from_arrays(
-        ShiftedSurge.from_height, tau=tau, height=np.maximum(height, _LEAST_HEIGHT), width=width
+        ShiftedSurge.from_height, tau=tau, height=np.maximum(height, _MIN_HEIGHT), width=width
     )
 
 
-def _own_surges(predicted: Completion, doubt: Doubt) -> SurgeParameters:
-    """Give the parameters of the draws, arrays of shape (n, 256)."""
-    spread = np.maximum(predicted.spread, _LEAST_SPREAD)
-    chance = np.clip(predicted.success, _LEAST_CHANCE, 1.0 - _LEAST_CHANCE)
-    own = np.log(np.maximum(doubt.within * spread, _LEAST_SPREAD))
-    state = np.column_stack([logit(chance), np.log(predicted.median), own])
-    return surge_draws(state, np.broadcast_to(doubt.covariance, (len(state), 3, 3)))
+def _own_surges(predicted: Completion, uncertainty: Uncertainty) -> SurgeParameters:
+    """Return the parameters of the draws, arrays of shape (n, 256)."""
+    sigma = np.maximum(predicted.sigma, _MIN_SIGMA)
+    success = np.clip(predicted.success, _MIN_PROBABILITY, 1.0 - _MIN_PROBABILITY)
+    own = np.log(np.maximum(uncertainty.within_ratio * sigma, _MIN_SIGMA))
+    state = np.column_stack([logit(success), np.log(predicted.median), own])
+    return surge_draws(state, np.broadcast_to(uncertainty.covariance, (len(state), 3, 3)))
 
 
-def _within_spread(rollouts: Rollouts) -> float:
-    """Give the standard deviation of right answers' log lengths around their query's mean."""
+def _within_sigma(rollouts: Rollouts) -> float:
+    """Return the standard deviation of right answers' log lengths around their query's mean."""
     owner = rollouts.index_of(rollouts.query_id)
     right = np.flatnonzero(rollouts.correct > 0.5)
-    log_length, place = np.log(np.maximum(rollouts.n_tokens[right], 1)), owner[right]
-    count = np.bincount(place)
-    mean = np.bincount(place, weights=log_length) / np.maximum(count, 1)
+    log_length, query = np.log(np.maximum(rollouts.n_tokens[right], 1)), owner[right]
+    count = np.bincount(query)
+    mean = np.bincount(query, weights=log_length) / np.maximum(count, 1)
     freedom = np.maximum(count - 1, 0).sum()
     if freedom == 0:
-        return _LEAST_WITHIN
-    return float(np.sqrt(np.sum((log_length - mean[place]) ** 2) / freedom))
+        return _MIN_WITHIN
+    return float(np.sqrt(np.sum((log_length - mean[query]) ** 2) / freedom))

@@ -31,24 +31,24 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    model
+    model : str
         A folder that holds a model, or its name on the Hugging Face hub. A name is looked up in
-        the local cache first, and fetched where it is not there. A relative folder counts from the
+        the local cache first, and downloaded if it is not there. A relative folder counts from the
         working directory.
-    dimensions
+    dimensions : int or None
         Principal components of the training texts' embeddings that are kept; None keeps the
         embeddings as they are.
 
     Attributes
     ----------
-    sha256_
+    sha256_ : str
         Digest of the model's vectors, vocabulary and settings.
-    mean_
-        Mean embedding of the training texts, shape (size,).
-    components_
-        Orthonormal directions in which the training texts differ by more than rounding, shape (at
-        most dimensions, size); None where all is kept.
-    farthest_
+    mean_ : numpy.ndarray, shape (size,)
+        Mean embedding of the training texts.
+    components_ : numpy.ndarray, shape (at most dimensions, size), or None
+        Orthonormal directions in which the training texts differ by more than rounding; None where
+        all is kept.
+    farthest_ : float
         Distance from these directions beyond which no text of training lies.
 
     Notes
@@ -68,7 +68,7 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
     >>> predictor = SurgePredictor(features=features)
     """
 
-    farthest_: float = np.inf  # of a predictor that was stored without it: nothing is farther
+    farthest_: float = np.inf  # without directions no text is out of distribution
 
     def __init__(self, model: str, dimensions: int | None = 32) -> None:
         self.model = model
@@ -107,7 +107,7 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Give the features, float64, shape (n, components).
+        """Return the features, float64, shape (n, components).
 
         Raises
         ------
@@ -124,22 +124,23 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
         reduced = [self.components_ @ (vector - self.mean_) for vector in vectors]
         return np.array(reduced).reshape(len(vectors), len(self.components_))
 
-    def outside(self, texts: Sequence[str]) -> np.ndarray:
-        """Say of each text whether its embedding lies off those of training, shape (n,).
+    def out_of_distribution(self, texts: Sequence[str]) -> np.ndarray:
+        """Return which texts have an embedding unlike those of training, shape (n,).
 
-        Then the features miss more of it, by a tenth of its length, than of any of those.
+        The part of it outside the directions is then longer, by a tenth of its length, than that of
+        any text of training.
         """
         check_is_fitted(self, "sha256_")
         return self._distances(_encode(self._same_model(), check_texts(texts))) > self.farthest_
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name each column of `transform`; ``input_features`` is for scikit-learn's sake."""
+        """Return the name of each column of `transform`; ``input_features`` is ignored."""
         check_is_fitted(self, "sha256_")
         size = len(self.mean_) if self.components_ is None else len(self.components_)
         return np.array([f"embedding_{k}" for k in range(size)], dtype=object)
 
     def _distances(self, vectors: np.ndarray) -> np.ndarray:
-        """Give the length of what the directions miss of each embedding, shape (n,)."""
+        """Return the length of what the directions miss of each embedding, shape (n,)."""
         if self.components_ is None:
             return np.zeros(len(vectors))
         away = vectors - self.mean_
@@ -166,7 +167,7 @@ class SentenceEmbedding(TransformerMixin, BaseEstimator):
         return {name: value for name, value in state.items() if name != "_loaded"}
 
     def __sklearn_tags__(self) -> Any:
-        """Say that the input is a sequence of texts."""
+        """Return tags for an input of texts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
@@ -206,7 +207,7 @@ def _digest(model: StaticModel) -> str:
 
 
 def _encode(model: StaticModel, texts: list[str]) -> np.ndarray:
-    """Give the embeddings as float64, shape (n, size)."""
+    """Return the embeddings as float64, shape (n, size)."""
     if not texts:
         return np.zeros((0, model.dim))
     # A lone surrogate is no character; tokenizers refuse it, so it is read as a question mark.

@@ -1,4 +1,4 @@
-"""Fit a head for each model, and learn from all of them how far predictions miss."""
+"""Fit a head for each model, and calibrate their sigmas and uncertainty on all of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from clear_opt.fitting import Completion
-from clear_opt.predictors.distribution import Doubt, doubt_of_queries
+from clear_opt.predictors.distribution import Uncertainty, fit_uncertainty
 from clear_opt.predictors.heads import ModelHead
-from clear_opt.predictors.length_head import LengthHead, drawn_quantiles, weighted_quantiles
+from clear_opt.predictors.length_head import LengthHead, shrunk_quantiles, weighted_quantiles
 from clear_opt.predictors.length_shape import LengthShape, fit_shape
 from clear_opt.rollouts import Rollouts
 
@@ -23,20 +23,21 @@ TYPICAL = "typical"
 """Name of the head that stands for no model in particular."""
 
 _CALIBRATION_FOLDS = 3
-_CALIBRATED_LEVEL = 0.8  # share of right answers inside the interval that the factor is set by
-_FACTOR_WORTH = 50.0  # queries that the other kind's factor counts as
-_OWN_SHAPE = 20.0  # queries below which a model has the usual shape
-_SHIFT_WORTH = 2.0  # rollouts of no shift
-_MOST_UNITS = 4000  # pairs of query and model from which the doubt is learned
+_CALIBRATED_LEVEL = 0.8  # coverage of the central interval that sets the factor
+_CALIBRATED_SIGMAS = float(ndtri(0.5 + _CALIBRATED_LEVEL / 2.0))  # its half-width for a normal
+_FACTOR_QUERIES = 50.0  # queries that the other kind's factor counts as
+_MIN_SHAPE_QUERIES = 20.0  # below, a model has the shape pooled over models
+_SHIFT_ROLLOUTS = 2.0  # rollouts that a prior shift of zero counts as
+_MAX_PAIRS = 4000  # pairs of query and model from which the uncertainty is learned
 
 
 class Heads(NamedTuple):
-    """The heads by name, the typical one last, and what calibrates their spreads."""
+    """The heads by name, the typical one last, and the factors that calibrate their sigmas."""
 
     by_model: dict[str, ModelHead]
-    spread_factor: float
-    """On the log-spread of right answers."""
-    wrong_spread_factor: float
+    sigma_factor: float
+    """On the log-std of right answers."""
+    wrong_sigma_factor: float
     """On that of wrong ones."""
 
 
@@ -48,12 +49,12 @@ class _Answers(NamedTuple):
     weight: np.ndarray
 
 
-class _Lengths(NamedTuple):
-    """What is learned of the lengths of one kind of answers: a head per model, and of them all."""
+class _FittedLengths(NamedTuple):
+    """Fitted lengths of one kind of answers: a head per model, a typical one, and a factor."""
 
     heads: list[LengthHead]
     typical: LengthHead
-    factor: float
+    sigma_factor: float
 
 
 def fit_heads(
@@ -63,20 +64,27 @@ def fit_heads(
     attempts: Attempts,
     models: Sequence[str],
 ) -> Heads:
-    """Fit the heads, and find the factors that calibrate their spreads.
+    """Fit the heads, and the factors that calibrate their sigmas.
 
     Parameters
     ----------
-    new_head
+    new_head : callable
         Makes an unfitted head.
-    columns
-        Features and difficulty of each query, shape (queries, columns).
-    difficulty
-        Of each query, foretold without its own rollouts, shape (queries, 2).
-    attempts
-        The rollouts; ``attempts.model`` counts through ``models``.
-    models
+    columns : numpy.ndarray, shape (queries, columns)
+        Features and difficulty of each query.
+    difficulty : numpy.ndarray, shape (queries, 2)
+        Of each query, predicted out of fold.
+    attempts : Attempts
+        The rollouts; ``attempts.model`` indexes ``models``.
+    models : sequence of str
         Names; without any there is only the typical head.
+
+    Notes
+    -----
+    Each factor makes the central 80 % interval of the length cover 80 % of the answers to held-out
+    queries: the quantile of absolute standardised residuals, as in cross-conformal prediction
+    (V. Vovk, 2015, Annals of Mathematics and Artificial Intelligence 74, 9-28), but clipped,
+    pooled over models and without the finite-sample correction, so that no coverage is guaranteed.
     """
     parts = [np.flatnonzero(attempts.model == k) for k in range(max(len(models), 1))]
     heads, weight = [], np.zeros(len(attempts.query))
@@ -90,19 +98,19 @@ def fit_heads(
     like = new_head()
     query, correct = attempts.query, attempts.correct
     right = _LengthFitting(
-        LengthHead(like.learner, like.seed, like.num_threads), columns, difficulty, parts
+        LengthHead(like.learner, like.random_state, like.n_jobs), columns, difficulty, parts
     ).fit(_Answers(query, attempts.log_length, weight * correct))
-    # What features tell beyond the line of the few wrong answers was measured to be nothing that
-    # changes an allocation; it would add nearly half to the files.
-    wrong = _LengthFitting(LengthHead(None, like.seed), columns, difficulty, parts).fit(
-        _Answers(query, attempts.wrong_log_length, weight * (1.0 - correct)), known=right
+    # Residual regressors for the few wrong answers were measured to change no allocation; they
+    # would add nearly half to the files.
+    wrong = _LengthFitting(LengthHead(None, like.random_state), columns, difficulty, parts).fit(
+        _Answers(query, attempts.wrong_log_length, weight * (1.0 - correct)), prior=right
     )
     for head, of_right, of_wrong in zip(
         (*heads, typical), (*right.heads, right.typical), (*wrong.heads, wrong.typical), strict=True
     ):
         head.take_lengths(of_right, of_wrong)
     by_model = {**dict(zip(models, heads, strict=False)), TYPICAL: typical}
-    return Heads(by_model, right.factor, wrong.factor)
+    return Heads(by_model, right.sigma_factor, wrong.sigma_factor)
 
 
 class _LengthFitting:
@@ -118,139 +126,143 @@ class _LengthFitting:
         self._like = like
         self._columns, self._difficulty, self._parts = columns, difficulty, parts
 
-    def fit(self, answers: _Answers, known: _Lengths | None = None) -> _Lengths:
-        """Fit; what is ``known`` of another kind is what few answers are drawn towards."""
+    def fit(self, answers: _Answers, prior: _FittedLengths | None = None) -> _FittedLengths:
+        """Fit, shrinking few answers towards the lengths of another kind where those are given."""
         query, log_length, weight = answers
         shift = np.zeros(3)
-        if known is not None:
-            shift[0] = self._shift(answers, known)
-        heads, left = [], np.zeros(len(query))
+        if prior is not None:
+            shift[0] = self._shift(answers, prior)
+        heads, residuals = [], np.zeros(len(query))
         for k, rows in enumerate(self._parts):
-            prior = None if known is None else known.heads[k].line_ + shift
+            coef = None if prior is None else prior.heads[k].coef_ + shift
             difficulty = self._difficulty[query[rows]]
-            head = self._new().fit_line(difficulty, log_length[rows], weight[rows], prior)
-            left[rows] = head.left_over(difficulty, log_length[rows])
+            head = self._new().fit_line(difficulty, log_length[rows], weight[rows], coef)
+            residuals[rows] = head.residuals(difficulty, log_length[rows])
             heads.append(head)
-        if known is None:
-            self._lend_lines(heads, weight)
+        if prior is None:
+            self._impute_lines(heads, weight)
 
         some = np.flatnonzero(weight > 0)
-        reached = _range(log_length[some], known)
-        elsewhere = None if known is None else known.typical.offsets_
-        usual = drawn_quantiles(left[some], weight[some], elsewhere)
+        log_range = _range(log_length[some], prior)
+        elsewhere = None if prior is None else prior.typical.residual_quantiles_
+        pooled = shrunk_quantiles(residuals[some], weight[some], elsewhere)
         # Over all models, too, a query counts once.
-        share = weight[some] / np.bincount(query[some], weights=weight[some])[query[some]]
+        query_weight = weight[some] / np.bincount(query[some], weights=weight[some])[query[some]]
         typical = self._new()
-        typical.line_ = np.mean([head.line_ for head in heads], axis=0)
+        typical.coef_ = np.mean([head.coef_ for head in heads], axis=0)
         for rows, head in zip(self._parts, heads, strict=True):
             own = rows[weight[rows] > 0]
-            head.fit_quantiles(self._columns[query[own]], left[own], weight[own], usual)
-        typical.fit_quantiles(self._columns[query[some]], left[some], share, elsewhere)
+            head.fit_quantiles(self._columns[query[own]], residuals[own], weight[own], pooled)
+        typical.fit_quantiles(self._columns[query[some]], residuals[some], query_weight, elsewhere)
         for head in (*heads, typical):
-            head.range_ = reached
+            head.range_ = log_range
 
-        # What is missed on queries held out, by whoever knows the models together.
-        misses = self._held_out_misses(query[some], left[some], share)
-        factor = self._factor(misses, share, known)
-        typical.shape_ = fit_shape(misses / factor, share[: len(misses)])
-        placed = np.full(len(query), np.nan)
-        placed[some[: len(misses)]] = misses
+        # Out-of-fold residuals of the regressors that are fitted to all models together.
+        scores = self._standardised_residuals(query[some], residuals[some], query_weight)
+        factor = self._sigma_factor(scores, query_weight, prior)
+        typical.shape_ = fit_shape(scores / factor, query_weight[: len(scores)])
+        by_row = np.full(len(query), np.nan)
+        by_row[some[: len(scores)]] = scores
         for rows, head in zip(self._parts, heads, strict=True):
-            own = rows[np.isfinite(placed[rows])]
-            head.shape_ = _own_shape(placed[own], weight[own], typical.shape_)
-        return _Lengths(heads, typical, factor)
+            own = rows[np.isfinite(by_row[rows])]
+            head.shape_ = _model_shape(by_row[own], weight[own], typical.shape_)
+        return _FittedLengths(heads, typical, factor)
 
     def _new(self) -> LengthHead:
-        return LengthHead(self._like.learner, self._like.seed, self._like.num_threads)
+        return LengthHead(self._like.learner, self._like.random_state, self._like.n_jobs)
 
-    def _shift(self, answers: _Answers, known: _Lengths) -> float:
-        """Give how much longer these answers usually are than the other kind to like queries."""
+    def _shift(self, answers: _Answers, prior: _FittedLengths) -> float:
+        """Return the mean excess log length over the other kind, for like queries."""
         total = 0.0
-        for rows, head in zip(self._parts, known.heads, strict=True):
-            left = head.left_over(self._difficulty[answers.query[rows]], answers.log_length[rows])
-            total += float(answers.weight[rows] @ left)
-        return total / (answers.weight.sum() + _SHIFT_WORTH)
+        for rows, head in zip(self._parts, prior.heads, strict=True):
+            of_rows = self._difficulty[answers.query[rows]]
+            total += float(answers.weight[rows] @ head.residuals(of_rows, answers.log_length[rows]))
+        return total / (answers.weight.sum() + _SHIFT_ROLLOUTS)
 
-    def _lend_lines(self, heads: Sequence[LengthHead], weight: np.ndarray) -> None:
-        """Give models that were never right the lengths of the others: they have none to show."""
-        told = [bool(weight[rows].any()) for rows in self._parts]
-        lines = [head.line_ for head, some in zip(heads, told, strict=True) if some]
-        for head, some in zip(heads, told, strict=True):
+    def _impute_lines(self, heads: Sequence[LengthHead], weight: np.ndarray) -> None:
+        """Give models without any answer of this kind the mean coefficients of the others."""
+        observed = [bool(weight[rows].any()) for rows in self._parts]
+        coefs = [head.coef_ for head, some in zip(heads, observed, strict=True) if some]
+        for head, some in zip(heads, observed, strict=True):
             if not some:
-                head.line_ = np.mean(lines, axis=0)
+                head.coef_ = np.mean(coefs, axis=0)
 
-    def _factor(self, misses: np.ndarray, weight: np.ndarray, known: _Lengths | None) -> float:
-        """Give the factor on the spread that makes the 80 % interval hold."""
+    def _sigma_factor(
+        self, scores: np.ndarray, weight: np.ndarray, prior: _FittedLengths | None
+    ) -> float:
+        """Return the factor on sigma that gives the 80 % interval its coverage."""
         factor = 1.0
-        if len(misses):
-            reach = weighted_quantiles(np.abs(misses), weight, [_CALIBRATED_LEVEL])[0]
-            factor = float(np.clip(reach / ndtri(0.5 + _CALIBRATED_LEVEL / 2.0), 0.5, 2.0))
-        if known is not None:  # few answers tell a factor badly
-            trust = weight.sum() / (weight.sum() + _FACTOR_WORTH)
-            factor = float(factor**trust * known.factor ** (1.0 - trust))
+        if len(scores):
+            half_width = weighted_quantiles(np.abs(scores), weight, [_CALIBRATED_LEVEL])[0]
+            factor = float(np.clip(half_width / _CALIBRATED_SIGMAS, 0.5, 2.0))
+        if prior is not None:  # few answers estimate a factor poorly
+            trust = weight.sum() / (weight.sum() + _FACTOR_QUERIES)
+            factor = float(factor**trust * prior.sigma_factor ** (1.0 - trust))
         return factor
 
-    def _held_out_misses(
-        self, query: np.ndarray, left: np.ndarray, weight: np.ndarray
+    def _standardised_residuals(
+        self, query: np.ndarray, residuals: np.ndarray, weight: np.ndarray
     ) -> np.ndarray:
-        """Give what held-out predictions miss, in predicted spreads; nothing of one query."""
-        queries = np.random.default_rng(self._like.seed).permutation(np.unique(query))
+        """Return out-of-fold residuals in units of the predicted sigma; none for one query."""
+        queries = np.random.default_rng(self._like.random_state).permutation(np.unique(query))
         folds = np.array_split(queries, max(min(_CALIBRATION_FOLDS, len(queries)), 1))
         if len(folds) < 2:
             return np.zeros(0)
-        misses = np.zeros(len(query))
+        scores = np.zeros(len(query))
         for fold in folds:
             out = np.isin(query, fold)
-            head = self._new().fit_quantiles(self._columns[query[~out]], left[~out], weight[~out])
-            median, spread = head.predict_left_over(self._columns[query[out]])
-            misses[out] = (left[out] - median) / np.maximum(spread, 1e-9)
-        return misses
+            head = self._new().fit_quantiles(
+                self._columns[query[~out]], residuals[~out], weight[~out]
+            )
+            median, sigma = head.predict_residuals(self._columns[query[out]])
+            scores[out] = (residuals[out] - median) / np.maximum(sigma, 1e-9)
+        return scores
 
 
-def _range(log_length: np.ndarray, known: _Lengths | None) -> tuple[float, float]:
-    """Give the range of these answers, and of the other kind where that is known: few tell less."""
-    other = () if known is None else known.typical.range_
+def _range(log_length: np.ndarray, prior: _FittedLengths | None) -> tuple[float, float]:
+    """Return the range of these answers, widened to that of the other kind where it is given."""
+    other = () if prior is None else prior.typical.range_
     lengths = np.append(log_length, other)
     return float(lengths.min()), float(lengths.max())
 
 
-def _own_shape(misses: np.ndarray, weight: np.ndarray, usual: LengthShape) -> LengthShape:
-    """Give a model's shape: that of its misses, brought to the middle and reach its head has."""
-    if weight.sum() < _OWN_SHAPE:
-        return usual
-    away = misses - weighted_quantiles(misses, weight, [0.5])[0]
-    reach = weighted_quantiles(np.abs(away), weight, [_CALIBRATED_LEVEL])[0]
-    scale = max(reach / float(ndtri(0.5 + _CALIBRATED_LEVEL / 2.0)), 1e-9)
-    return fit_shape(away / scale, weight, usual)
+def _model_shape(scores: np.ndarray, weight: np.ndarray, pooled: LengthShape) -> LengthShape:
+    """Return a model's own shape, of residuals recentred and rescaled to its head's interval."""
+    if weight.sum() < _MIN_SHAPE_QUERIES:
+        return pooled
+    centred = scores - weighted_quantiles(scores, weight, [0.5])[0]
+    half_width = weighted_quantiles(np.abs(centred), weight, [_CALIBRATED_LEVEL])[0]
+    scale = max(half_width / _CALIBRATED_SIGMAS, 1e-9)
+    return fit_shape(centred / scale, weight, pooled)
 
 
-def learn_doubt(
-    predicted: Sequence[Completion], attempts: Attempts, rollouts: Rollouts, seed: int
-) -> Doubt:
-    """Learn how far a query's own curve lies from its prediction, over queries and models.
+def estimate_uncertainty(
+    predicted: Sequence[Completion], attempts: Attempts, rollouts: Rollouts, random_state: int
+) -> Uncertainty:
+    """Estimate how far a query's own curve lies from its prediction, over queries and models.
 
     Parameters
     ----------
-    predicted
+    predicted : sequence of Completion
         For each model, what is predicted of all queries.
-    attempts, rollouts
+    attempts, rollouts : Attempts, Rollouts
         The same rollouts in both forms.
-    seed
-        Of the choice of pairs of query and model, where there are very many.
+    random_state : int
+        Of the sample of pairs of query and model, where there are very many.
     """
     queries = len(predicted[0].success)
-    unit = attempts.model * queries + attempts.query
-    units, count = np.unique(unit, return_counts=True)
-    repeated = np.random.default_rng(seed).permutation(units[count >= 2])[:_MOST_UNITS]
-    rows = np.flatnonzero(np.isin(unit, repeated))
+    pair = attempts.model * queries + attempts.query
+    pairs, count = np.unique(pair, return_counts=True)
+    repeated = np.random.default_rng(random_state).permutation(pairs[count >= 2])[:_MAX_PAIRS]
+    rows = np.flatnonzero(np.isin(pair, repeated))
     own = rollouts.take(rows)
     named = Rollouts(
-        [str(name) for name in unit[rows]], own.n_tokens, own.correct, truncated=own.truncated
+        [str(name) for name in pair[rows]], own.n_tokens, own.correct, truncated=own.truncated
     )
-    place = named.query_ids.astype(np.int64)
-    of_units = (
-        np.array([found[part] for found in predicted])[place // queries, place % queries]
+    index = named.query_ids.astype(np.int64)
+    of_pairs = (
+        np.array([completion[part] for completion in predicted])[index // queries, index % queries]
         for part in range(len(Completion._fields))
     )
-    usual_spread = float(np.median([found.spread for found in predicted]))
-    return doubt_of_queries(Completion(*of_units), named, usual_spread)
+    typical_sigma = float(np.median([completion.sigma for completion in predicted]))
+    return fit_uncertainty(Completion(*of_pairs), named, typical_sigma)

@@ -1,7 +1,7 @@
 """Length of one model's answers of one kind, right or wrong, given the difficulty of a query.
 
-The log length is linear in the difficulty, drawn towards what is known beforehand, so that a few
-dozen answers suffice. Quantiles of what the line leaves are learned from the features on top of it.
+The log length is linear in the difficulty, shrunk towards a prior (ridge regression), so that a few
+dozen answers suffice. Quantiles of the residuals are learned from the features on top of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
-from clear_opt.defaults import MOST_TOKENS
 from clear_opt.predictors.length_shape import LengthShape
 
 if TYPE_CHECKING:
@@ -22,16 +21,16 @@ if TYPE_CHECKING:
     from clear_opt.predictors.learners import Learner
 
 LEVELS = (0.1, 0.5, 0.9)
-"""Quantiles of the log length that are learned."""
+"""Levels of the quantiles of the log length that are learned."""
 
-TOWARDS_PRIOR = np.array([0.05, 2.0, 2.0])
-"""Precision of level and slopes around what is known beforehand."""
+PRIOR_PRECISION = np.array([0.05, 2.0, 2.0])
+"""Precision of intercept and slopes around their prior mean, in units of the residual variance."""
 
-_ALONG_LENGTH = np.array([0.0, 0.0, 1.0])  # beforehand: as much longer as others' answers are
-_LEVEL_WORTH = 10.0  # rollouts that a level known beforehand counts as
-_NORMAL_RANGE = float(ndtri(LEVELS[-1]) - ndtri(LEVELS[0]))  # of a spread of 1
-_OFFSET_ROLLOUTS = 20.0  # how many rollouts the quantiles of all models count as
-_LEAST_VARIANCE = 0.01  # of log lengths around the line: 10 %
+_PRIOR_MEAN = np.array([0.0, 0.0, 1.0])  # as much longer as the other models' answers are
+_INTERCEPT_ROLLOUTS = 10.0  # rollouts that a prior intercept counts as
+_NORMAL_RANGE = float(ndtri(LEVELS[-1]) - ndtri(LEVELS[0]))  # of a sigma of 1
+_QUANTILE_ROLLOUTS = 20.0  # rollouts that the quantiles pooled over models count as
+_MIN_VARIANCE = 0.01  # of residual log lengths: 10 %
 
 
 class LengthHead(BaseEstimator):
@@ -39,32 +38,34 @@ class LengthHead(BaseEstimator):
 
     Parameters
     ----------
-    learner
-        Makes the regressors for what the line leaves; None to leave it at one spread for all.
-    seed, num_threads
+    learner : Learner or None
+        Makes the quantile regressors of the residuals; None uses one sigma for all queries.
+    random_state, n_jobs : int
         For the learner.
 
     Attributes
     ----------
-    line_
-        Level and two slopes, shape (3,).
-    offsets_
-        Quantiles of what the line leaves, shape (len(LEVELS),).
-    residuals_
-        Fitted regressors, one per level, or empty.
-    shape_
-        How log lengths of queries held out scatter around what is predicted.
-    range_
-        Least and most log length in training, of any model: a median beyond is not predicted.
+    coef_ : numpy.ndarray, shape (3,)
+        Intercept and two slopes of the log length.
+    residual_quantiles_ : numpy.ndarray, shape (len(LEVELS),)
+        Quantiles of the residuals.
+    quantile_regressors_ : list
+        Fitted regressors of the residuals, one per level, or empty.
+    shape_ : LengthShape
+        Distribution of the standardised residuals of held-out queries.
+    range_ : tuple of float
+        Least and most log length in training, of any model; predicted medians are clipped to it.
     """
 
     shape_: LengthShape
-    range_: tuple[float, float] = (0.0, float(np.log(MOST_TOKENS)))  # where stored without it
+    range_: tuple[float, float]
 
-    def __init__(self, learner: Learner | None, seed: int = 0, num_threads: int = 1) -> None:
+    def __init__(
+        self, learner: Learner | None, random_state: int = 0, n_jobs: int | None = None
+    ) -> None:
         self.learner = learner
-        self.seed = seed
-        self.num_threads = num_threads
+        self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit_line(
         self,
@@ -73,113 +74,117 @@ class LengthHead(BaseEstimator):
         weight: np.ndarray,
         prior: np.ndarray | None = None,
     ) -> LengthHead:
-        """Learn level and slopes.
+        """Fit intercept and slopes.
 
         Parameters
         ----------
-        difficulty
-            Of each rollout's query, shape (rows, 2), foretold without the query's own rollouts.
-        log_length
-            Of each rollout, shape (rows,).
-        weight
-            Of each rollout, >= 0, shape (rows,).
-        prior
-            Line to start from, shape (3,). None knows the slopes alone: answers are as much
-            longer as those of the other models.
+        difficulty : numpy.ndarray, shape (rows, 2)
+            Of each rollout's query, predicted out of fold.
+        log_length : numpy.ndarray, shape (rows,)
+            Of each rollout.
+        weight : numpy.ndarray, shape (rows,)
+            Of each rollout, >= 0.
+        prior : numpy.ndarray, shape (3,), optional
+            Prior mean of the coefficients. By default only the slopes have one: answers are as
+            much longer as those of the other models.
         """
-        columns = with_level(difficulty)
+        columns = add_intercept(difficulty)
         if prior is None:
-            self.line_ = _ridge(columns, log_length, weight, TOWARDS_PRIOR)
+            self.coef_ = _ridge(columns, log_length, weight, PRIOR_PRECISION)
         else:
-            towards = np.array([_LEVEL_WORTH, *TOWARDS_PRIOR[1:]])
-            self.line_ = _ridge(columns, log_length, weight, towards, prior)
+            precision = np.array([_INTERCEPT_ROLLOUTS, *PRIOR_PRECISION[1:]])
+            self.coef_ = _ridge(columns, log_length, weight, precision, prior)
         return self
 
-    def left_over(self, difficulty: np.ndarray, log_length: np.ndarray) -> np.ndarray:
-        """Give what the line leaves of the log length of each rollout, shape (rows,)."""
-        return log_length - with_level(difficulty) @ self.line_
+    def residuals(self, difficulty: np.ndarray, log_length: np.ndarray) -> np.ndarray:
+        """Return the residual log length of each rollout, shape (rows,)."""
+        return log_length - add_intercept(difficulty) @ self.coef_
 
     def fit_quantiles(
         self,
         columns: np.ndarray,
-        left_over: np.ndarray,
+        residuals: np.ndarray,
         weight: np.ndarray,
-        usual: np.ndarray | None = None,
+        pooled: np.ndarray | None = None,
     ) -> LengthHead:
-        """Learn the quantiles of what the line leaves.
+        """Fit the quantiles of the residuals.
 
         Parameters
         ----------
-        columns
-            Features and difficulty of each rollout's query, shape (rows, columns).
-        left_over
-            What the line leaves of its log length, shape (rows,).
-        weight
+        columns : numpy.ndarray, shape (rows, columns)
+            Features and difficulty of each rollout's query.
+        residuals : numpy.ndarray, shape (rows,)
+            Residual log lengths.
+        weight : numpy.ndarray, shape (rows,)
             Of each rollout, > 0.
-        usual
-            Quantiles over all models, shape (len(LEVELS),), towards which few rollouts are drawn;
-            None where there are no others.
+        pooled : numpy.ndarray, shape (len(LEVELS),), optional
+            Quantiles over all models, towards which those of few rollouts are shrunk.
         """
-        self.offsets_ = drawn_quantiles(left_over, weight, usual)
-        self.residuals_: list[Any] = []
+        self.residual_quantiles_ = shrunk_quantiles(residuals, weight, pooled)
+        self.quantile_regressors_: list[Any] = []
         if self.learner is None:
             return self
-        for level, offset in zip(LEVELS, self.offsets_, strict=True):
-            regressor = self.learner.quantile(level, self.seed, self.num_threads)
-            if regressor is None or not len(left_over):
+        for level, offset in zip(LEVELS, self.residual_quantiles_, strict=True):
+            regressor = self.learner.quantile_regressor(level, self.random_state, self.n_jobs)
+            if regressor is None or not len(residuals):
                 break
-            self.residuals_.append(
-                regressor.fit(columns, left_over, weight, offset=np.full(len(left_over), offset))
+            self.quantile_regressors_.append(
+                regressor.fit(columns, residuals, weight, offset=np.full(len(residuals), offset))
             )
         return self
 
-    def lengths(self, difficulty: np.ndarray, columns: np.ndarray, factor: float) -> MixedLengths:
-        """Give the lengths of n queries; ``factor`` calibrates the spreads. As for `predict`."""
+    def lengths(
+        self, difficulty: np.ndarray, columns: np.ndarray, sigma_factor: float
+    ) -> MixedLengths:
+        """Return the lengths of n queries, every sigma times ``sigma_factor``: as `predict`."""
         if not len(difficulty):
             return self.shape_.lengths(np.zeros(0), np.zeros(0))
-        median, spread = self.predict(difficulty, columns)
-        return self.shape_.lengths(median, spread * factor)
+        median, sigma = self.predict(difficulty, columns)
+        return self.shape_.lengths(median, sigma * sigma_factor)
 
     def predict(self, difficulty: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the median length in tokens and the log-spread of each query, each of shape (n,).
+        """Return the median length in tokens and the log-std of each query, each of shape (n,).
 
         Parameters
         ----------
-        difficulty
-            Shape (n, 2).
-        columns
-            Features and difficulty, shape (n, columns).
+        difficulty : numpy.ndarray, shape (n, 2)
+            Of n queries.
+        columns : numpy.ndarray, shape (n, columns)
+            Features and difficulty.
         """
-        left, spread = self.predict_left_over(columns)
-        log_median = np.clip(along(self.line_, difficulty) + left, *self.range_)
-        return np.exp(log_median), spread
+        residual, sigma = self.predict_residuals(columns)
+        log_median = np.clip(linear_predictor(self.coef_, difficulty) + residual, *self.range_)
+        return np.exp(log_median), sigma
 
-    def predict_left_over(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give median and spread of what the line leaves of the log length, each of shape (n,)."""
-        left = np.tile(self.offsets_[:, None], len(columns))
-        if self.residuals_:
-            left += np.array([regressor.predict(columns) for regressor in self.residuals_])
-        # Quantiles learned apart may cross; sorting them is the nearest order they can have.
-        low, median, high = np.sort(left, axis=0)
+    def predict_residuals(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return median and standard deviation of the residual log length, each of shape (n,)."""
+        quantiles = np.tile(self.residual_quantiles_[:, None], len(columns))
+        if self.quantile_regressors_:
+            quantiles += np.array([each.predict(columns) for each in self.quantile_regressors_])
+        # Quantiles learned separately may cross; sorting never moves them away from the true ones
+        # (V. Chernozhukov, I. Fernandez-Val and A. Galichon, 2010, Econometrica 78, 1093-1125).
+        low, median, high = np.sort(quantiles, axis=0)
         return median, (high - low) / _NORMAL_RANGE
 
 
-def drawn_quantiles(
-    left_over: np.ndarray, weight: np.ndarray, usual: np.ndarray | None
+def shrunk_quantiles(
+    residuals: np.ndarray, weight: np.ndarray, pooled: np.ndarray | None
 ) -> np.ndarray:
-    """Give the quantiles at `LEVELS`, drawn towards the usual ones where rollouts are few."""
+    """Return the quantiles at `LEVELS`, shrunk towards the pooled ones where rollouts are few."""
     own = np.zeros(len(LEVELS))
-    if len(left_over):
-        own = weighted_quantiles(left_over, weight, LEVELS)
-    if usual is not None:
-        own = (weight.sum() * own + _OFFSET_ROLLOUTS * usual) / (weight.sum() + _OFFSET_ROLLOUTS)
+    if len(residuals):
+        own = weighted_quantiles(residuals, weight, LEVELS)
+    if pooled is not None:
+        own = (weight.sum() * own + _QUANTILE_ROLLOUTS * pooled) / (
+            weight.sum() + _QUANTILE_ROLLOUTS
+        )
     return own
 
 
 def weighted_quantiles(
     values: np.ndarray, weight: np.ndarray, levels: Sequence[float]
 ) -> np.ndarray:
-    """Give quantiles of weighted values, shape (len(levels),).
+    """Return quantiles of weighted values, shape (len(levels),).
 
     Examples
     --------
@@ -187,37 +192,35 @@ def weighted_quantiles(
     array([2.])
     """
     order = np.argsort(values, kind="stable")
-    share = np.cumsum(weight[order]) - weight[order] / 2.0
-    return np.interp(np.array(levels) * weight.sum(), share, values[order])
+    cumulative = np.cumsum(weight[order]) - weight[order] / 2.0
+    return np.interp(np.array(levels) * weight.sum(), cumulative, values[order])
 
 
-def with_level(difficulty: np.ndarray) -> np.ndarray:
-    """Give the difficulty with a column of ones before it, shape (rows, 3)."""
+def add_intercept(difficulty: np.ndarray) -> np.ndarray:
+    """Return the difficulty with a column of ones before it, shape (rows, 3)."""
     return np.column_stack([np.ones(len(difficulty)), difficulty])
 
 
-def along(line: np.ndarray, difficulty: np.ndarray) -> np.ndarray:
-    """Give the line's value at each difficulty, shape (rows,)."""
-    # Not a matrix product: its last bits depend on how many rows there are.
-    return line[0] + line[1] * difficulty[:, 0] + line[2] * difficulty[:, 1]
+def linear_predictor(coef: np.ndarray, difficulty: np.ndarray) -> np.ndarray:
+    """Return intercept plus slopes times difficulty, shape (rows,)."""
+    # Not a matrix product: its last bits depend on the number of rows.
+    return coef[0] + coef[1] * difficulty[:, 0] + coef[2] * difficulty[:, 1]
 
 
 def _ridge(
     columns: np.ndarray,
     target: np.ndarray,
     weight: np.ndarray,
-    towards: np.ndarray,
-    known: np.ndarray | None = None,
+    precision: np.ndarray,
+    prior_mean: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Fit the line by weighted least squares under a prior, in units of its variance."""
+    """Return the coefficients by weighted least squares under a Gaussian prior."""
     if not weight.sum() > 0:
-        return _ALONG_LENGTH if known is None else known
-    prior = (_ALONG_LENGTH if known is None else known).copy()
-    if known is None:
-        prior[0] = np.average(target - columns @ _ALONG_LENGTH, weights=weight)
+        return _PRIOR_MEAN if prior_mean is None else prior_mean
+    prior = (_PRIOR_MEAN if prior_mean is None else prior_mean).copy()
+    if prior_mean is None:
+        prior[0] = np.average(target - columns @ _PRIOR_MEAN, weights=weight)
     variance = np.average((target - columns @ prior) ** 2, weights=weight)
-    precision = np.diag(towards) * max(variance, _LEAST_VARIANCE)
+    penalty = np.diag(precision) * max(variance, _MIN_VARIANCE)
     weighted = columns * weight[:, None]
-    return np.linalg.solve(
-        weighted.T @ columns + precision, weighted.T @ target + precision @ prior
-    )
+    return np.linalg.solve(weighted.T @ columns + penalty, weighted.T @ target + penalty @ prior)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
@@ -26,12 +27,12 @@ _FEWEST = 5  # queries of a category that gets a column of its own
 
 
 def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
-    """Give queries as a table: a text column, columns of numbers, columns of categories.
+    """Return queries as a table: a text column, columns of numbers, columns of categories.
 
     Parameters
     ----------
-    queries
-        A DataFrame, one row per query; or a sequence of texts.
+    queries : DataFrame or sequence of str, shape (n,)
+        One row, or text, per query.
 
     Returns
     -------
@@ -60,21 +61,21 @@ def as_table(queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
 
 
 def _objects(texts: list[str]) -> pd.Series:
-    # Told nothing, pandas makes them Arrow strings, which refuse half of a surrogate pair.
+    # Without a dtype pandas makes Arrow strings, which refuse half of a surrogate pair.
     return pd.Series(texts, dtype=object)
 
 
-def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
-    """Make the features that are used unless others are given, not yet fitted.
+def query_features(table: pd.DataFrame, random_state: int = 0) -> ColumnTransformer:
+    """Return the default features of a table, not yet fitted.
 
     Texts become `TextFeatures`; numbers stay, with the median where one is missing and a column
     that says so; categories become indicators, those seen rarely or never in training none.
 
     Parameters
     ----------
-    table
-        As `as_table` gives it.
-    seed
+    table : pandas.DataFrame
+        As returned by `as_table`.
+    random_state : int
         Of the text features.
 
     Examples
@@ -88,7 +89,7 @@ def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
     categories = [name for name in names if name not in numbers]
     steps: list[tuple[str, Any, Any]] = []
     if TEXT in table.columns:
-        steps.append(("text", TextFeatures(seed=seed), TEXT))
+        steps.append(("text", TextFeatures(random_state=random_state), TEXT))
     if numbers:
         filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
         steps.append(("numbers", filled, numbers))
@@ -100,21 +101,26 @@ def query_features(table: pd.DataFrame, seed: int = 0) -> ColumnTransformer:
     return ColumnTransformer(steps, sparse_threshold=0.0)
 
 
+def as_matrix(features: Any) -> np.ndarray:
+    """Return the output of a transformer, which may be sparse or a table, as a float64 array."""
+    return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)
+
+
 def check_columns(
     table: pd.DataFrame, needed: Sequence[str], categories: Mapping[str, Collection[str]]
 ) -> pd.DataFrame:
-    """Give the columns a predictor was trained on, in its order.
+    """Return the columns a predictor was trained on, in its order.
 
     A column without a single entry says nothing of its kind, so it may stand for either. Numbers
     count as categories where each spells one of training: a table of few rows may have no other.
 
     Parameters
     ----------
-    table
-        As `as_table` gives it.
-    needed
+    table : pandas.DataFrame
+        As returned by `as_table`.
+    needed : sequence of str
         The columns of training.
-    categories
+    categories : mapping
         Those of them that held categories, with the categories.
 
     Raises
@@ -139,7 +145,7 @@ def check_columns(
 
 
 def _as_trained(values: Any, categories: Collection[str] | None) -> Any:
-    """Give a column in its kind of training if it holds nothing of the other kind."""
+    """Return a column in its kind of training if it holds nothing of the other kind."""
     numbers = types.is_numeric_dtype(values)
     if numbers == (categories is None):
         return values

@@ -1,4 +1,4 @@
-"""Whether a predictor that was read from a file is one: its parts, their numbers, what it says."""
+"""Check a predictor that was read from a file: its parts, their numbers, its predictions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sklearn.base import BaseEstimator
 
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors.difficulty import QueryDifficulty
-from clear_opt.predictors.distribution import Doubt
+from clear_opt.predictors.distribution import Uncertainty
 from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.head_fitting import TYPICAL
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.length_head import LengthHead
 from clear_opt.predictors.length_shape import LengthShape
-from clear_opt.predictors.queries import TEXT
-from clear_opt.predictors.surge_predictor import SurgePredictor, as_matrix
+from clear_opt.predictors.queries import TEXT, as_matrix
+from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
 
@@ -29,23 +29,24 @@ _PARTS: dict[type, dict[str, type | tuple[type, ...]]] = {
         "trained_on_": dict,
         "heads_": dict,
         "spend_error_": dict,
-        "spread_factor_": float,
-        "wrong_spread_factor_": float,
+        "sigma_factor_": float,
+        "wrong_sigma_factor_": float,
         "difficulty_": QueryDifficulty,
-        "doubt_": Doubt,
+        "uncertainty_": Uncertainty,
         "range_": TrainingRange,
         "features_": object,
     },
-    QueryDifficulty: {"share_": object, "length_": object},
+    QueryDifficulty: {"probability_": object, "length_": object, "length_range_": tuple},
     ModelHead: {"success_": np.ndarray, "right_": LengthHead, "wrong_": LengthHead},
     LengthHead: {
-        "line_": np.ndarray,
-        "offsets_": np.ndarray,
-        "residuals_": list,
+        "coef_": np.ndarray,
+        "residual_quantiles_": np.ndarray,
+        "quantile_regressors_": list,
         "shape_": LengthShape,
+        "range_": tuple,
     },
     LengthShape: {"tail": float, "shift": np.ndarray, "scale": np.ndarray},
-    Doubt: {"covariance": np.ndarray, "within": float, "learned_from": int},
+    Uncertainty: {"covariance": np.ndarray, "within_ratio": float, "learned_from": int},
     TextFeatures: {"vocabulary_": list, "idf_": np.ndarray, "components_": np.ndarray},
     TrainingRange: {
         "lengths_": (list, type(None)),
@@ -54,10 +55,10 @@ _PARTS: dict[type, dict[str, type | tuple[type, ...]]] = {
         "categories_": dict,
     },
 }
-"""Attributes that make a part, and what they are."""
+"""Attributes that each part must have, with their types."""
 
-_MOST_THREADS = 1024
-_CAP = 1_000.0  # tokens at which the predicted spend is looked at
+_MAX_JOBS = 1024
+_CAP = 1_000.0  # tokens at which the predicted spend is checked
 _WORDS = 8  # of the text that curves are predicted for
 
 
@@ -66,14 +67,14 @@ def check_sound(predictor: SurgePredictor) -> None:
 
     Parameters
     ----------
-    predictor
+    predictor : SurgePredictor
         As it was read.
 
     Raises
     ------
     InvalidInputError
-        Naming what is missing or no number, or saying that predictions make no sense. Parts that do
-        not fit together raise whatever they do.
+        Naming what is missing or no number, or if predictions are out of range. Parts that do not
+        fit together may raise other exceptions.
     """
     for part in _parts(predictor, set()):
         _check_part(part)
@@ -86,7 +87,7 @@ def check_sound(predictor: SurgePredictor) -> None:
 
 
 def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Give every estimator and every part of the package that hangs together with a value."""
+    """Yield every estimator and every part of the package that is reachable from a value."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -112,46 +113,46 @@ def _check_part(part: Any) -> None:
             raise _unsound(f"{name} of {kind.__name__} is a {type(value).__name__}")
         if isinstance(value, np.ndarray | float) and not np.isfinite(value).all():
             raise _unsound(f"{name} of {kind.__name__} holds something else than finite numbers")
-    threads = own.get("num_threads", 1)
-    if not (isinstance(threads, int) and 0 <= threads <= _MOST_THREADS):
-        raise _unsound(f"num_threads of {kind.__name__} is {threads!r}")
+    n_jobs = own.get("n_jobs")
+    if n_jobs is not None and not (isinstance(n_jobs, int) and 0 < abs(n_jobs) <= _MAX_JOBS):
+        raise _unsound(f"n_jobs of {kind.__name__} is {n_jobs!r}")
 
 
 def _check_predictions(predictor: SurgePredictor) -> None:
-    """Let every head predict for queries like those of training."""
+    """Check the predictions of every head for queries like those of training."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         columns = _columns(predictor)
         difficulty = predictor.difficulty_.transform(columns)
         columns = np.hstack([columns, difficulty])
         for head in predictor.heads_.values():
-            success, median, spread = head.predict(difficulty, columns)
+            success, median, sigma = head.predict(difficulty, columns)
             lengths = (
-                head.right_.shape_.lengths(median, spread * predictor.spread_factor_),
-                head.wrong_.lengths(difficulty, columns, predictor.wrong_spread_factor_),
+                head.right_.shape_.lengths(median, sigma * predictor.sigma_factor_),
+                head.wrong_.lengths(difficulty, columns, predictor.wrong_sigma_factor_),
             )
             spend = np.array([each.expected_spend(_CAP) for each in lengths])
             if not (
-                ((success >= 0) & (success <= 1) & (median > 0) & (spread >= 0)).all()
+                ((success >= 0) & (success <= 1) & (median > 0) & (sigma >= 0)).all()
                 and ((spend > 0) & (spend <= _CAP)).all()
             ):
                 raise _unsound("its predictions make no sense")
 
 
 def _columns(predictor: SurgePredictor) -> np.ndarray:
-    """Give the features of a query or two, shape (n, columns)."""
+    """Return the features of one or two queries, shape (n, columns)."""
     steps = getattr(predictor.features_, "transformers_", ())
     if any(isinstance(step, SentenceEmbedding) for _, step, _ in steps):
         # Its model is loaded, and may be elsewhere, when the first query comes.
-        share: Any = predictor.difficulty_.share_
-        return np.zeros((1, share.n_features_in_))
+        regressor: Any = predictor.difficulty_.probability_
+        return np.zeros((1, regressor.n_features_in_))
     queries = _example(predictor)
-    predictor.outside_training(queries)
+    predictor.out_of_distribution(queries)
     return as_matrix(predictor.features_.transform(queries))
 
 
 def _example(predictor: SurgePredictor) -> pd.DataFrame:
-    """Give a query like those of training and, where features allow for it, one without entries."""
+    """Return a query like those of training and, unless features are custom, one that is empty."""
     known = predictor.range_
     query: dict[str, list[Any]] = {}
     for name in predictor.columns_:

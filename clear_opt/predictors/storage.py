@@ -1,4 +1,4 @@
-"""Predictors on disk: skops and JSON, never pickle, so that loading one runs no code of its own."""
+"""Predictors on disk: skops and JSON, never pickle, so that loading one runs no code from it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from clear_opt.io.documents import LARGEST_DOCUMENT
 from clear_opt.predictors.archive import LARGEST_STATE, check_archive
 from clear_opt.predictors.boosting import BoostedTrees
 from clear_opt.predictors.difficulty import QueryDifficulty
-from clear_opt.predictors.distribution import Doubt
+from clear_opt.predictors.distribution import Uncertainty
 from clear_opt.predictors.embedding import SentenceEmbedding
 from clear_opt.predictors.heads import ModelHead
-from clear_opt.predictors.learners import BoostedLearner, LinearLearner, LogisticShare
+from clear_opt.predictors.learners import BoostedLearner, FractionalLogit, LinearLearner
 from clear_opt.predictors.length_head import LengthHead
 from clear_opt.predictors.length_shape import LengthShape
 from clear_opt.predictors.soundness import check_sound
@@ -34,9 +34,9 @@ from clear_opt.predictors.surge_predictor import SurgePredictor
 from clear_opt.predictors.text_features import TextFeatures
 from clear_opt.predictors.training_range import TrainingRange
 from clear_opt.predictors.unit_range import UnitRange
-from clear_opt.tracking import SCHEME, fetched
+from clear_opt.tracking import SCHEME, download
 
-_FORMAT = "clear_opt surge predictor 3"
+_FORMAT = "clear_opt surge predictor 4"
 _INDEX = "predictor.json"
 _STATE = "predictor.skops"
 
@@ -45,11 +45,11 @@ _OWN_TYPES = [
     for own in (
         BoostedLearner,
         BoostedTrees,
-        Doubt,
+        Uncertainty,
         LengthHead,
         LengthShape,
         LinearLearner,
-        LogisticShare,
+        FractionalLogit,
         ModelHead,
         QueryDifficulty,
         SentenceEmbedding,
@@ -73,9 +73,9 @@ def save_predictor(predictor: SurgePredictor, folder: str | Path) -> None:
 
     Parameters
     ----------
-    predictor
+    predictor : SurgePredictor
         A fitted predictor.
-    folder
+    folder : str or pathlib.Path
         Where to write; it and its parents are made where they are missing.
 
     Raises
@@ -122,13 +122,13 @@ def load_predictor(
 
     Parameters
     ----------
-    name
+    name : str or pathlib.Path
         Name of a shipped predictor, as listed by `shipped_predictors`, or a folder written by
         `save_predictor`. A shipped name wins; write ``./NAME`` for a folder called like it.
         ``models:/NAME@champion`` or ``models:/NAME/3`` is a registered predictor.
-    tracking_uri
+    tracking_uri : str, optional
         The MLflow store of a registered predictor: see `clear_opt.tracking.store_uri`.
-    trusted
+    trusted : sequence of str
         Full names of types that may be loaded beside those of clear_opt, scikit-learn and NumPy:
         needed only for a predictor with features of your own making.
 
@@ -142,10 +142,11 @@ def load_predictor(
 
     Notes
     -----
-    No file is ever unpickled. Of a registered model only the predictor's own files are fetched,
-    not what would tell MLflow's loader which module to import. The digests tell damage, not malice:
-    who can write to the folder can write a matching digest. So sizes, references, trees and arrays
-    are checked before a library reads them, and the predictor must predict something sensible.
+    No file is ever unpickled. Of a registered model only the predictor's own files are downloaded,
+    not MLflow's description of it, which names a module for its loader to import. The digests
+    detect damage, not malice: whoever can write to the folder can write a matching digest. So
+    sizes, references, trees and arrays are checked before a library reads them, and the predictor
+    must make sensible predictions.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def load_predictor(
     clear_opt.errors.InvalidInputError: predictor = no-such-model: is no folder ...
     """
     if str(name).startswith(SCHEME):
-        with fetched(str(name), tracking_uri=tracking_uri) as folder:
+        with download(str(name), tracking_uri=tracking_uri) as folder:
             return _load_folder(folder, trusted)
     shipped = shipped_predictors()
     folder = shipped.get(str(name), Path(name))
@@ -169,7 +170,7 @@ def load_predictor(
 
 
 def shipped_predictors() -> dict[str, Path]:
-    """Give the folders of the predictors that come with the package, by name."""
+    """Return the folders of the predictors that come with the package, by name."""
     package = Path(__file__).resolve().parents[1]
     # In a wheel the models lie inside the package, in a checkout beside it.
     inside, beside = package / "models", package.parent / "models"
@@ -233,15 +234,24 @@ def _read_index(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise _damaged(folder / _INDEX, "is not a predictor's index") from None
     if written_as != _FORMAT:
+        newer = _version(written_as) > _version(_FORMAT)
         raise InvalidInputError(
             f"has the format {written_as!r}, this version reads {_FORMAT!r}",
             column="predictor",
             value=folder / _INDEX,
-            remedy="use the version of clear_opt that wrote it, or train the predictor again",
+            remedy="install a newer clear_opt, or train the predictor again"
+            if newer
+            else "train the predictor again with this version of clear_opt",
         )
     if not isinstance(index.get("sha256"), str):
         raise _damaged(folder / _INDEX, "does not name the predictor's SHA-256")
     return index
+
+
+def _version(written_as: object) -> int:
+    """Return the number of a format, 0 where it has none."""
+    number = str(written_as).removeprefix(_FORMAT.rstrip("0123456789"))
+    return int(number) if number.isdecimal() else 0
 
 
 def _read_checked(folder: Path, name: str, digest: str) -> bytes:

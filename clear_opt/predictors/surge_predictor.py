@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.curves import ShiftedSurge, TabularCurve
-from clear_opt.defaults import MOST_SEED
 from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import Completion, surge_shape
 from clear_opt.lengths import MixedLengths
@@ -19,12 +16,14 @@ from clear_opt.predictors import distribution
 from clear_opt.predictors.completion_curves import completion_curves
 from clear_opt.predictors.difficulty import Attempts, QueryDifficulty, query_targets
 from clear_opt.predictors.distribution import SurgeDistribution
-from clear_opt.predictors.head_fitting import TYPICAL, fit_heads, learn_doubt
+from clear_opt.predictors.head_fitting import TYPICAL, estimate_uncertainty, fit_heads
 from clear_opt.predictors.heads import ModelHead
 from clear_opt.predictors.learners import BoostedLearner, Learner
-from clear_opt.predictors.queries import as_table, check_columns, query_features
+from clear_opt.predictors.parameters import check_random_state, thread_count
+from clear_opt.predictors.queries import as_matrix, as_table, check_columns, query_features
 from clear_opt.predictors.spend_error import spend_errors
-from clear_opt.predictors.training_range import TrainingRange, outside_features
+from clear_opt.predictors.training_range import TrainingRange, features_out_of_distribution
+from clear_opt.predictors.training_table import training_table
 from clear_opt.rollouts import query_digests
 
 if TYPE_CHECKING:
@@ -36,55 +35,61 @@ if TYPE_CHECKING:
     from clear_opt.curves.uncertain import UncertainCurves
     from clear_opt.rollouts import Rollouts
 
-_LEAST_HEIGHT = 1e-6  # a curve needs a height above 0, and no data can tell less from it
+_MIN_HEIGHT = 1e-6  # a curve needs a height above 0; no data can distinguish less
 
 
 class SurgePredictor(BaseEstimator):
     """Predict a query's shifted surge from its text and other columns.
 
     What the models of the rollouts have in common is learned first: how hard a query is, and how
-    long its answer (`QueryDifficulty`). Each model has a small head on top of it (`ModelHead`),
-    so that a model with few rollouts profits from those of the others. A head gives the
+    long its answer (`QueryDifficulty`). Each model has a small head (`ModelHead`), fitted to the
+    out-of-fold predictions of that difficulty as in stacked generalisation [1]_ and shrunk towards
+    it, so that a model with few rollouts profits from those of the others. A head predicts the
     probability of success and log-normal lengths of right and of wrong answers; the surge is the
-    least-squares fit to the completion curve that success and right lengths make.
+    least-squares fit to the completion curve of success and right lengths.
 
     Parameters
     ----------
-    features
+    features : transformer or None
         A `sklearn.compose.ColumnTransformer`, or anything like it, from the table of queries to
         numbers; None takes `query_features` of the table's columns.
-    learner
+    learner : Learner or None
         `BoostedLearner` or `LinearLearner`; None takes the former with its defaults.
-    seed
-        The same seed, data and machine give the same predictor.
-    num_threads
-        Threads LightGBM may use.
+    random_state : int
+        The same integer, data and machine give the same predictor. Only integers are accepted:
+        a generator cannot be stored with the predictor.
+    n_jobs : int or None
+        Threads of LightGBM, as in scikit-learn: None means 1, -1 all processors.
 
     Attributes
     ----------
-    features_
+    features_ : transformer
         The fitted features.
-    difficulty_
-        The fitted `QueryDifficulty`.
-    heads_
+    difficulty_ : QueryDifficulty
+        What the models have in common.
+    heads_ : dict
         A `ModelHead` for each model, by name, and one for a typical model.
-    spread_factor_
-        What the heads' spreads are multiplied by, so that 80 % of the right answers to queries
-        held out lie inside their 80 % interval.
-    wrong_spread_factor_
+    sigma_factor_ : float
+        Factor on the log-std of right answers, calibrated so that 80 % of those to held-out queries
+        lie inside their 80 % interval.
+    wrong_sigma_factor_ : float
         The same for wrong answers.
-    spend_error_
-        Relative error that predicted spends of a model share, by model and for a typical one: see
-        `predict_lengths`.
-    doubt_
-        How far a query's own curve lies from the predicted one: see `predict_distribution`.
-    range_
-        The `TrainingRange` of the queries.
-    columns_
+    spend_error_ : dict
+        Relative standard error of predicted total spend that does not average out over queries, by
+        model and for a typical one: see `predict_lengths`.
+    uncertainty_ : Uncertainty
+        Covariance of a query's own curve around the predicted one: see `predict_distribution`.
+    range_ : TrainingRange
+        Range of the training queries.
+    columns_ : list of str
         Names of the columns it was trained on.
-    trained_on_
+    trained_on_ : dict
         What it learned from: numbers of ``queries`` and ``rollouts``, names of ``models`` and
         ``sources``, and ``query_digests``.
+
+    References
+    ----------
+    .. [1] D. H. Wolpert (1992). Stacked generalization. Neural Networks 5, 241-259.
 
     Examples
     --------
@@ -101,81 +106,65 @@ class SurgePredictor(BaseEstimator):
         self,
         features: ColumnTransformer | None = None,
         learner: Learner | None = None,
-        seed: int = 0,
-        num_threads: int = 1,
+        random_state: int = 0,
+        n_jobs: int | None = None,
     ) -> None:
         self.features = features
         self.learner = learner
-        self.seed = seed
-        self.num_threads = num_threads
+        self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, queries: pd.DataFrame | Sequence[str], rollouts: Rollouts) -> SurgePredictor:
-        """Learn from rollouts.
+        """Fit the predictor to rollouts.
 
         Parameters
         ----------
-        queries
+        queries : DataFrame or sequence of str, shape (n,)
             One row, or text, for each of ``rollouts.query_ids``, in that order:
-            ``rollouts.queries()``. Every column is used, even one that tells the outcome:
+            ``rollouts.queries()``. Every column is used, even one that reveals the outcome:
             `clear_opt.rollouts.choose_features` leaves those out.
-        rollouts
-            What happened. For one model a query counts the same however many rollouts it has. A
-            truncated rollout counts as what its query's curve lets one expect
-            (`expected_outcomes`).
+        rollouts : Rollouts
+            Recorded answers. For one model a query counts the same however many rollouts it has. A
+            truncated rollout counts with its expected outcome (`expected_outcomes`).
+
+        Returns
+        -------
+        SurgePredictor
+            Itself.
 
         Raises
         ------
         InvalidInputError
             If there is not one row per query or not one column, if no rollout is correct, if a
-            model is called like the head that stands for none, or if the seed cannot be used.
+            model is called like the head that stands for none, or if `random_state` or `n_jobs`
+            cannot be used.
         """
-        table = as_table(queries)
-        if len(table) != len(rollouts.query_ids):
-            raise InvalidInputError(
-                f"has {len(table)} rows for the {len(rollouts.query_ids)} queries of the rollouts",
-                column="queries",
-                remedy="give one for each of rollouts.query_ids, in that order",
-            )
-        if not (rollouts.correct > 0).any():
-            raise InvalidInputError(
-                "has no correct rollout", column="correct", remedy="lengths need a few successes"
-            )
-        if not len(table.columns):
-            raise InvalidInputError(
-                "has no column", column="queries", remedy="add the queries' texts or features"
-            )
-        if TYPICAL in rollouts.models:
-            raise InvalidInputError(
-                "is the name of the head that stands for no model",
-                column="model",
-                value=TYPICAL,
-                remedy="call the model something else",
-            )
-        if not (isinstance(self.seed, Integral) and 0 <= self.seed <= MOST_SEED):
-            raise InvalidInputError(
-                f"is not a whole number from 0 to {MOST_SEED:,}", column="seed", value=self.seed
-            )
+        table = training_table(queries, rollouts)
+        check_random_state(self.random_state)
+        thread_count(self.n_jobs)
         attempts = Attempts.of(rollouts)
         self.columns_ = [str(name) for name in table.columns]
         self.range_ = TrainingRange().fit(table)
         self.features_: Any = (
-            query_features(table, self.seed) if self.features is None else clone(self.features)
+            query_features(table, self.random_state)
+            if self.features is None
+            else clone(self.features)
         )
         columns = as_matrix(self.features_.fit_transform(table))
-        self.difficulty_ = QueryDifficulty(self._learner, self.seed, self.num_threads).fit(
+        self.difficulty_ = QueryDifficulty(self._learner, self.random_state, self.n_jobs).fit(
             columns, query_targets(attempts, len(table))
         )
         difficulty = self.difficulty_.out_of_fold_
         columns = np.hstack([columns, difficulty])
-        self.heads_, self.spread_factor_, self.wrong_spread_factor_ = fit_heads(
-            lambda: ModelHead(self._learner, self.seed, self.num_threads),
+        self.heads_, self.sigma_factor_, self.wrong_sigma_factor_ = fit_heads(
+            lambda: ModelHead(self._learner, self.random_state, self.n_jobs),
             columns,
             difficulty,
             attempts,
             rollouts.models,
         )
         predicted = [self._completion(h, difficulty, columns) for h in self.heads_.values()]
-        self.doubt_ = learn_doubt(predicted, attempts, rollouts, self.seed)
+        self.uncertainty_ = estimate_uncertainty(predicted, attempts, rollouts, self.random_state)
         lengths = [self._lengths(h, difficulty, columns) for h in self.heads_.values()]
         curves = [completion_curves(*pair) for pair in zip(predicted, lengths, strict=True)]
         errors = spend_errors(curves, lengths, attempts)
@@ -197,57 +186,62 @@ class SurgePredictor(BaseEstimator):
     def predict(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> ShiftedSurge:
-        """Give the curve of each query; caps in tokens, heights are probabilities.
+        """Return the predicted curve of each query; caps in tokens, heights are probabilities.
 
         The curve of a query does not depend on the other queries in the call.
 
         Parameters
         ----------
-        queries
+        queries : DataFrame or sequence of str, shape (n,)
             Texts, or a table with the columns of training.
-        model
-            Whose answers; one of `models`. None stands for a typical one.
+        model : str, optional
+            Whose answers; one of `models`. By default a typical one's.
+
+        Returns
+        -------
+        ShiftedSurge
+            One curve per query.
 
         Raises
         ------
         InvalidInputError
             Naming what cannot be used of the queries, or a model without rollouts in training.
         """
-        success, median, spread = self.predict_completion(queries, model)
-        shape = surge_shape(spread)
+        success, median, sigma = self.predict_completion(queries, model)
+        shape = surge_shape(sigma)
         return ShiftedSurge.from_height(
             tau=median * shape.tau,
-            height=np.clip(success * shape.height, _LEAST_HEIGHT, 1.0),
+            height=np.clip(success * shape.height, _MIN_HEIGHT, 1.0),
             width=median * shape.width,
         )
 
     def predict_completion(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> Completion:
-        """Give success, median length and log-spread of each query: see `Completion`.
+        """Return success, median length and log-std of each query: see `Completion`.
 
         The parameters are those of `predict`.
         """
-        return self._completion(*self._asked(queries, model))
+        return self._completion(*self._inputs(queries, model))
 
     def predict_lengths(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> MixedLengths:
-        """Give the length of each query's next completion, right or wrong: what a cap will cost.
+        """Return the length of each query's next completion, right or wrong: what a cap will cost.
 
         Curve and length come from one model of the completion: with the probability of success
         the length is that of a right answer, else that of a wrong one. Each is log-normal but for
         a longer tail, whose shape is learned for each model (`LengthShape`). The
         parameters are those of `predict`.
 
-        Completions are taken to be independent. What all predictions for a model have wrong
-        together is ``spend_error_[model]`` of the total, one standard error: of a budget that
-        must not be overrun, however many queries share it, keep that much back besides.
+        Completions are taken to be independent. ``spend_error_[model]`` is the relative standard
+        error of the total that does not average out over queries: keep that much back of a budget
+        that must not be overrun, however many queries share it.
 
         Returns
         -------
         MixedLengths
-            Tokens; ``share`` is the probability of success, ``one`` the lengths of right answers,
+            Tokens; ``probability`` is that of success, ``one`` the lengths of right answers,
             ``other`` those of wrong ones.
 
         Raises
@@ -264,30 +258,30 @@ class SurgePredictor(BaseEstimator):
         >>> predictor.predict_lengths(["Add 9 and 8."]).expected_spend([[50.0, 500.0]]).round()
         array([[50., 90.]])
         """
-        return self._lengths(*self._asked(queries, model))
+        return self._lengths(*self._inputs(queries, model))
 
     def predict_completion_curves(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> TabularCurve:
-        """Give each query's completion curve itself, on a grid: P(right and no longer than b).
+        """Return each query's completion curve on a grid: P(right and no longer than b).
 
-        `predict` gives the surge nearest to it. Where spend counts instead of caps, prefer these:
+        `predict` returns the surge nearest to it. Where spend counts instead of caps, prefer these:
         a surge ends at its peak, but a cap that costs nothing unless it is used should leave room
         for the longest answers. The parameters are those of `predict`.
 
         Returns
         -------
         TabularCurve
-            In agreement with `predict_lengths`: its ``share`` times the distribution of its
-            ``one``.
+            Consistent with `predict_lengths`: its ``probability`` times the distribution function
+            of its ``one``.
 
         Raises
         ------
         InvalidInputError
             As for `predict`.
         """
-        asked = self._asked(queries, model)
-        return completion_curves(self._completion(*asked), self._lengths(*asked))
+        inputs = self._inputs(queries, model)
+        return completion_curves(self._completion(*inputs), self._lengths(*inputs))
 
     def predict_distribution(
         self,
@@ -295,20 +289,20 @@ class SurgePredictor(BaseEstimator):
         model: str | None = None,
         levels: Sequence[float] = distribution.LEVELS,
     ) -> SurgeDistribution:
-        """Give quantiles of each query's own threshold, width and height, and of its length.
+        """Return quantiles of each query's own threshold, width and height, and of its length.
 
-        The quantiles of the length are those of the next right answer, calibrated on queries held
-        out. Those of the curve are about the query itself: how far its curve may lie from the
-        predicted one. They are learned from queries with several rollouts of one model; where
-        training had fewer than 20 of them, ``doubt_.learned_from`` is 0, and half of the variance
-        of log lengths is taken to lie between queries.
+        The quantiles of the length are those of the next right answer, calibrated on held-out
+        queries. Those of the curve describe the query itself: how far its curve may lie from the
+        predicted one. They are estimated from queries with several rollouts of one model; if
+        training had fewer than 20 of them, ``uncertainty_.learned_from`` is 0, and half of the
+        variance of log lengths is taken to lie between queries.
 
         Parameters
         ----------
         queries, model
             As for `predict`.
-        levels
-            Ascending, in (0, 1), k of them.
+        levels : sequence of float, shape (k,)
+            Ascending, in (0, 1).
 
         Raises
         ------
@@ -316,34 +310,36 @@ class SurgePredictor(BaseEstimator):
             Naming what cannot be used.
         """
         predicted = self.predict_completion(queries, model)
-        return distribution.surge_distribution(predicted, self.doubt_, levels)
+        return distribution.surge_distribution(predicted, self.uncertainty_, levels)
 
     def predict_draws(
         self, queries: pd.DataFrame | Sequence[str], model: str | None = None
     ) -> UncertainCurves:
-        """Give 256 evenly spread joint draws of each query's own curve.
+        """Return 256 quasi-random joint draws of each query's own curve.
 
-        They have the doubt that `predict_distribution` tells quantiles of. The parameters are
-        those of `predict`.
+        They are drawn from the distribution whose quantiles `predict_distribution` returns. The
+        parameters are those of `predict`.
         """
         predicted = self.predict_completion(queries, model)
-        return distribution.uncertain_surges(predicted, self.doubt_)
+        return distribution.uncertain_surges(predicted, self.uncertainty_)
 
-    def outside_training(self, queries: pd.DataFrame | Sequence[str]) -> np.ndarray:
-        """Say which queries are unlike those of training, booleans of shape (n,).
+    def out_of_distribution(self, queries: pd.DataFrame | Sequence[str]) -> np.ndarray:
+        """Return which queries are unlike those of training, booleans of shape (n,).
 
-        Their mean is the share of queries for which the curves are guesses: see
-        `TrainingRange.outside` for what counts. A text is also outside where its features miss far
-        more of it than of any text of training (`TextFeatures.outside`).
+        For such queries the curves are guesses. See `TrainingRange.out_of_distribution` for the
+        criteria. A text also counts if its features miss far more of it than of any text of
+        training (`TextFeatures.out_of_distribution`).
         """
         check_is_fitted(self, "range_")
         table = self._table(queries)
-        return self.range_.outside(table) | outside_features(self.features_, table)
+        return self.range_.out_of_distribution(table) | features_out_of_distribution(
+            self.features_, table
+        )
 
-    def _asked(
+    def _inputs(
         self, queries: pd.DataFrame | Sequence[str], model: str | None
     ) -> tuple[ModelHead, np.ndarray, np.ndarray]:
-        """Give the model's head, and difficulty (n, 2) and columns of the queries."""
+        """Return the model's head, and difficulty (n, 2) and columns of the queries."""
         check_is_fitted(self, "heads_")
         head = self._head(model)
         table = self._table(queries)
@@ -358,16 +354,16 @@ class SurgePredictor(BaseEstimator):
     ) -> Completion:
         if not len(difficulty):
             return Completion(*(np.zeros(0) for _ in Completion._fields))
-        found = head.predict(difficulty, columns)
-        return found._replace(spread=found.spread * self.spread_factor_)
+        raw = head.predict(difficulty, columns)
+        return raw._replace(sigma=raw.sigma * self.sigma_factor_)
 
     def _lengths(
         self, head: ModelHead, difficulty: np.ndarray, columns: np.ndarray
     ) -> MixedLengths:
         return MixedLengths(
             self._completion(head, difficulty, columns).success,
-            head.right_.lengths(difficulty, columns, self.spread_factor_),
-            head.wrong_.lengths(difficulty, columns, self.wrong_spread_factor_),
+            head.right_.lengths(difficulty, columns, self.sigma_factor_),
+            head.wrong_.lengths(difficulty, columns, self.wrong_sigma_factor_),
         )
 
     def _table(self, queries: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
@@ -389,8 +385,3 @@ class SurgePredictor(BaseEstimator):
                 "leave the model out for a typical one",
             )
         return self.heads_[model]
-
-
-def as_matrix(features: Any) -> np.ndarray:
-    """Return what a transformer gives, which may be sparse or a table, as an array of float64."""
-    return np.asarray(features.toarray() if issparse(features) else features, dtype=np.float64)

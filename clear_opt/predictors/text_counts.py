@@ -94,7 +94,7 @@ def text_counts(texts: Sequence[str]) -> np.ndarray:
 
 
 def _counts(texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Give the counts by name, each of shape (n,)."""
+    """Return the counts by name, each of shape (n,)."""
     joined, n = JoinedTexts(texts), len(texts)
     words, numbers = joined.words(), joined.find(_NUMBERS)
     # A sentence begins with a text or after a mark; one without a word is none.
@@ -181,12 +181,12 @@ def _distinct(row: np.ndarray, number: np.ndarray, n: int) -> np.ndarray:
 
 
 def _firsts(group: np.ndarray) -> np.ndarray:
-    """Give the places where an ascending array begins a new value."""
+    """Return the places where an ascending array begins a new value."""
     return np.flatnonzero(np.diff(group, prepend=-1))
 
 
 def _largest(row: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
-    """Give each row's largest value, 0 where it has none; ``row`` ascends."""
+    """Return each row's largest value, 0 where it has none; ``row`` ascends."""
     first = _firsts(row)
     largest = np.zeros(n)
     if first.size:
@@ -195,7 +195,7 @@ def _largest(row: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
 
 
 def _mean(row: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
-    """Give each row's mean value, 0 where it has none."""
+    """Return each row's mean value, 0 where it has none."""
     # Summed in order, so that a row's mean does not depend on the other rows.
     total = np.bincount(row, weights=values, minlength=n)
     return total / np.maximum(np.bincount(row, minlength=n), 1)

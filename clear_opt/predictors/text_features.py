@@ -14,6 +14,7 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_is_fitted
 
 from clear_opt.predictors.directions import FARTHER, significant
+from clear_opt.predictors.parameters import check_random_state
 from clear_opt.predictors.text_counts import COUNTS, text_counts
 from clear_opt.predictors.texts import check_texts, lower_words, pieces, texts_with
 
@@ -28,37 +29,45 @@ class TextFeatures(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_components
+    n_components : int
         Dimensions kept of the TF-IDF.
-    max_terms
-        Words and word pairs known at most: those in the most texts.
-    min_texts
-        A term in fewer texts is not learned.
-    seed
-        Of the randomised SVD.
+    max_terms : int
+        Size of the vocabulary of words and word pairs: those in the most texts.
+    min_texts : int
+        A term in fewer texts is left out.
+    random_state : int
+        Of the randomised SVD [1]_.
 
     Attributes
     ----------
-    vocabulary_
-        The terms, a list of text.
-    idf_
-        Inverse document frequency of each term, shape (terms,).
-    components_
-        Directions of the SVD in which the texts differ by more than rounding, float32, shape (at
-        most n_components, terms).
-    farthest_
+    vocabulary_ : list of str
+        The terms.
+    idf_ : numpy.ndarray, shape (terms,)
+        Inverse document frequency of each term.
+    components_ : numpy.ndarray, shape (at most n_components, terms)
+        Directions of the SVD in which the texts differ by more than rounding, float32.
+    farthest_ : float
         Distance from these directions beyond which the TF-IDF of no text of training lies.
+
+    References
+    ----------
+    .. [1] N. Halko, P. G. Martinsson and J. A. Tropp (2011). Finding structure with randomness.
+       SIAM Review 53, 217-288.
     """
 
-    farthest_: float = np.inf  # of a predictor that was stored without it: nothing is farther
+    farthest_: float = np.inf  # without directions no text is out of distribution
 
     def __init__(
-        self, n_components: int = 32, max_terms: int = 2000, min_texts: int = 3, seed: int = 0
+        self,
+        n_components: int = 32,
+        max_terms: int = 2000,
+        min_texts: int = 3,
+        random_state: int = 0,
     ) -> None:
         self.n_components = n_components
         self.max_terms = max_terms
         self.min_texts = min_texts
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(self, texts: Sequence[str], y: Any = None) -> TextFeatures:
         """Learn vocabulary, frequencies and directions from the texts."""
@@ -73,14 +82,16 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         rank = min(self.n_components, len(self.vocabulary_), len(texts))
         if rank:
             tfidf = self._tfidf(texts)
-            _, sizes, directions = randomized_svd(tfidf, rank, random_state=self.seed)
+            _, sizes, directions = randomized_svd(
+                tfidf, rank, random_state=check_random_state(self.random_state)
+            )
             # Rounded here rather than on saving, so that a stored predictor predicts the same bits.
             self.components_ = directions[significant(sizes, len(texts))].astype(np.float32)
             self.farthest_ = float(self._distances(tfidf).max()) + FARTHER
         return self
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Give the features, float64, shape (n, len(COUNTS) + components)."""
+        """Return the features, float64, shape (n, len(COUNTS) + components)."""
         check_is_fitted(self, "components_")
         texts = check_texts(texts)
         reduced = np.zeros((len(texts), len(self.components_)))
@@ -88,10 +99,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):
             reduced = self._tfidf(texts) @ self.components_.T.astype(np.float64)
         return np.hstack([text_counts(texts), reduced])
 
-    def outside(self, texts: Sequence[str]) -> np.ndarray:
-        """Say of each text whether it joins known terms as no text of training does, shape (n,).
+    def out_of_distribution(self, texts: Sequence[str]) -> np.ndarray:
+        """Return which texts combine known terms as no text of training does, shape (n,).
 
-        Then the features miss more of its TF-IDF, by a tenth of its length, than of any of those.
+        The part of its TF-IDF outside the directions is then longer, by a tenth of a text's length,
+        than that of any text of training.
         """
         check_is_fitted(self, "components_")
         texts = check_texts(texts)
@@ -100,19 +112,19 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         return self._distances(self._tfidf(texts)) > self.farthest_
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name of each column of `transform`; ``input_features`` is for scikit-learn's sake."""
+        """Return the name of each column of `transform`; ``input_features`` is ignored."""
         names = [*COUNTS, *(f"tfidf_{k}" for k in range(len(self.components_)))]
         return np.array(names, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
-        """Say that the input is a sequence of texts."""
+        """Return tags for an input of texts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
 
     def _distances(self, tfidf: csr_matrix) -> np.ndarray:
-        """Give the length of what the directions miss of each row, shape (n,)."""
+        """Return the length of what the directions miss of each row, shape (n,)."""
         whole = np.asarray(tfidf.multiply(tfidf).sum(axis=1)).ravel()
         captured = np.sum((tfidf @ self.components_.T.astype(np.float64)) ** 2, axis=1)
         return np.sqrt(np.maximum(whole - captured, 0.0))
@@ -135,7 +147,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):
 
 
 def _terms(texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Give the words and the pairs of words of the texts, and which text each is in."""
+    """Return the words and the pairs of words of the texts, and which text each is in."""
     words = lower_words(texts)
     pairs = list(map(" ".join, pairwise(words.what)))
     together = words.row[1:] == words.row[:-1]

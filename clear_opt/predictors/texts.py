@@ -24,7 +24,7 @@ _PIECE = 1_000_000  # characters read at once, so that memory does not grow with
 
 
 def check_texts(texts: Sequence[str]) -> list[str]:
-    """Give the texts as a list, or name the first that is none.
+    """Return the texts as a list, or name the first that is none.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def pieces(texts: Sequence[str]) -> Iterator[slice]:
 
 
 def sizes(texts: Sequence[str]) -> np.ndarray:
-    """Give the number of characters of each text, shape (n,)."""
+    """Return the number of characters of each text, shape (n,)."""
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
 def numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Give each name's number in order of appearance, shape (names,), and the distinct names.
+    """Return each name's number in order of appearance, shape (names,), and the distinct names.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class JoinedTexts:
 
     def words(self) -> Found:
         """Find the words: letters, digits and underscores side by side."""
-        # There are so many that a match object for each, only to ask for its place, would tell.
+        # Words are many: a match object for each, only for its position, would be slow.
         letters = np.frombuffer(self._whole.encode("utf-32-le", "surrogatepass"), "<u4")
         known = np.flatnonzero(np.bincount(letters))
         of_word = np.zeros(int(known.max(initial=0)) + 1, dtype=bool)
@@ -138,7 +138,7 @@ class JoinedTexts:
         return Found(pattern.findall(self._whole), place, self._rows(place))
 
     def places(self, pattern: re.Pattern[str]) -> np.ndarray:
-        """Say where the matches of a pattern begin, shape (finds,)."""
+        """Return where the matches of a pattern begin, shape (finds,)."""
         # A mapped method of a match runs no Python code, unlike a loop over the matches.
         return np.fromiter(map(re.Match.start, pattern.finditer(self._whole)), np.int64)
 

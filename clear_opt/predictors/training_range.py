@@ -1,4 +1,4 @@
-"""What a predictor has seen, to tell queries unlike it: there its curves are guesses."""
+"""Detect queries out of distribution: unlike those of training, so that curves are guesses."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from clear_opt.predictors.unit_range import MARGIN
 if TYPE_CHECKING:
     import pandas as pd
 
-_MIN_TEXTS = 3  # a word of fewer texts may give one of them away, so it is not kept
+_MIN_TEXTS = 3  # rarer words are not stored: they could reveal a text
 _MOST_WORDS = 5000
-_LEAST_KNOWN = 0.6  # share of a text's words; of held-out ZeroEval problems all have more
-_STRETCH = 2.0  # texts up to this many times shorter or longer than any are still alike
+_MIN_KNOWN = 0.6  # fraction of known words; all held-out ZeroEval problems have more
+_STRETCH = 2.0  # factor by which a text may be shorter or longer than any in training
 
 
 class TrainingRange(BaseEstimator):
@@ -29,18 +29,18 @@ class TrainingRange(BaseEstimator):
 
     Attributes
     ----------
-    lengths_
+    lengths_ : list of int or None
         Least and most characters of a text; None without texts.
-    words_
+    words_ : list of str
         Words that occur in at least three texts.
-    numbers_
+    numbers_ : dict
         Least and most of each column of numbers.
-    categories_
+    categories_ : dict
         Values of each column of categories.
     """
 
     def fit(self, table: pd.DataFrame) -> TrainingRange:
-        """Learn the range of a table as `as_table` gives it."""
+        """Learn the range of a table as returned by `as_table`."""
         self.lengths_: list[int] | None = None
         self.words_: list[str] = []
         self.numbers_: dict[str, list[float]] = {}
@@ -59,8 +59,8 @@ class TrainingRange(BaseEstimator):
                 self.categories_[str(name)] = sorted(set(values))
         return self
 
-    def outside(self, table: pd.DataFrame) -> np.ndarray:
-        """Say of each query whether it lies outside the range; booleans of shape (n,).
+    def out_of_distribution(self, table: pd.DataFrame) -> np.ndarray:
+        """Return which queries lie outside the range, booleans of shape (n,).
 
         A text does if it is empty where none was, more than twice as long or less than half as
         long as any in training, or if fewer than 60 % of its words are known. A number does if it
@@ -71,7 +71,7 @@ class TrainingRange(BaseEstimator):
             texts, (least, most) = list(table[TEXT]), self.lengths_
             size = sizes(texts)
             outside |= (size < least / _STRETCH) | (size > most * _STRETCH)
-            outside |= _shares_known(texts, set(self.words_)) < _LEAST_KNOWN
+            outside |= _known_fractions(texts, set(self.words_)) < _MIN_KNOWN
         for name, (low, high) in self.numbers_.items():
             margin = MARGIN * (high - low)
             values = table[name].to_numpy()
@@ -81,22 +81,22 @@ class TrainingRange(BaseEstimator):
         return outside
 
 
-def outside_features(features: Any, table: pd.DataFrame) -> np.ndarray:
-    """Say of each query whether a step of the features calls it outside; booleans of shape (n,).
+def features_out_of_distribution(features: Any, table: pd.DataFrame) -> np.ndarray:
+    """Return which queries a step of the features calls out of distribution, shape (n,).
 
     Parameters
     ----------
-    features
-        Fitted. `TextFeatures` and `SentenceEmbedding` have a say, as steps of a
+    features : transformer
+        Fitted. `TextFeatures` and `SentenceEmbedding` are asked, as steps of a
         `sklearn.compose.ColumnTransformer`.
-    table
-        As `as_table` gives it.
+    table : pandas.DataFrame
+        As returned by `as_table`.
     """
     outside = np.zeros(len(table), dtype=bool)
     for _, step, columns in getattr(features, "transformers_", ()):
         if isinstance(step, TextFeatures | SentenceEmbedding):
             texts: Any = table[columns]
-            outside |= step.outside(texts)
+            outside |= step.out_of_distribution(texts)
     return outside
 
 
@@ -110,20 +110,17 @@ def _common_words(texts: list[str]) -> list[str]:
     return sorted(word for word, _ in common[:_MOST_WORDS])
 
 
-def _shares_known(texts: list[str], known: set[str]) -> np.ndarray:
-    """Give the share of each text's words that are known; without words, or with numbers only, 1.
-
-    Numbers are left out of it.
-    """
-    share = np.ones(len(texts))
+def _known_fractions(texts: list[str], known: set[str]) -> np.ndarray:
+    """Return the fraction of each text's words that are known, numbers aside; 1 without words."""
+    fraction = np.ones(len(texts))
     for piece in pieces(texts):
         words = lower_words(texts[piece])
         number, distinct = numbered(words.what)
         spelled = ~np.fromiter(map(str.isnumeric, distinct), bool, len(distinct))[number]
         row = words.row[spelled]
         met = np.fromiter(map(known.__contains__, distinct), bool, len(distinct))[number][spelled]
-        n = len(share[piece])
+        n = len(fraction[piece])
         count = np.bincount(row, minlength=n)
         some = count > 0
-        share[piece][some] = np.bincount(row[met], minlength=n)[some] / count[some]
-    return share
+        fraction[piece][some] = np.bincount(row[met], minlength=n)[some] / count[some]
+    return fraction

@@ -22,8 +22,8 @@ class UnitRange(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    low_, high_
-        Ends of each column's range, shape (columns,).
+    low_, high_ : numpy.ndarray, shape (columns,)
+        Ends of each column's range.
     """
 
     def fit(self, X: Any, y: Any = None) -> UnitRange:  # noqa: N803
@@ -33,7 +33,7 @@ class UnitRange(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Give the numbers, in [0, 1] those of training, shape (n, columns)."""
+        """Return the scaled numbers, those of training in [0, 1], shape (n, columns)."""
         check_is_fitted(self, "low_")
         X = validate_data(self, X, reset=False, dtype=np.float64)  # noqa: N806
         size = np.maximum(np.abs(self.low_), np.abs(self.high_))
@@ -42,5 +42,5 @@ class UnitRange(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         varies = high - low > _ROUNDING
         # Held within twice its size first, so that no difference overflows.
         near = np.clip(X / 2.0, -size, size) / size * 2.0
-        share = (near - low) / np.where(varies, high - low, 1.0)
-        return np.where(varies, np.clip(share, -MARGIN, 1.0 + MARGIN), 0.0)
+        scaled = (near - low) / np.where(varies, high - low, 1.0)
+        return np.where(varies, np.clip(scaled, -MARGIN, 1.0 + MARGIN), 0.0)

@@ -21,6 +21,7 @@ from clear_opt._numerics.arrays import (
     repeated,
 )
 from clear_opt._numerics.batched import owned
+from clear_opt._numerics.blocks import ceil_to_block, floor_to_block
 from clear_opt._numerics.chunked import map_chunked, max_chunked
 from clear_opt.curves import Curve
 from clear_opt.curves.base import require
@@ -93,8 +94,8 @@ class AllocationProblem:
         require_ceiling("ceiling", ceiling)
         weight = once(per_query("weight", self.weight, n))
         require("weight", weight, lambda v: v > 0, "must be a number > 0", "leave out idle queries")
-        floor = np.ceil(floor / block) * block
-        ceiling = np.floor(ceiling / block) * block
+        floor = ceil_to_block(floor, block)
+        ceiling = floor_to_block(ceiling, block)
         if (conflict := floor > ceiling).any():
             row = int(np.argmax(conflict))
             raise InvalidInputError(

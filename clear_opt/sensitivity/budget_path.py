@@ -10,6 +10,7 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt._numerics.arrays import as_numbers
+from clear_opt._numerics.blocks import ceil_to_block
 from clear_opt.errors import InfeasibleError, InvalidInputError, MissingExtraError
 from clear_opt.problem import AllocationProblem
 from clear_opt.sensitivity.path_caps import floor_funds, point_at
@@ -249,7 +250,7 @@ def budget_sweep(problem: AllocationProblem, points: int = 20) -> np.ndarray:
     at = MarketClearing(demand, "value").clear(reached)
     ample = demand.tokens(at.upto, at.price)
     share = np.arange(1, points + 1) / points
-    budgets = np.ceil((demand.demand_min + share * (ample - demand.demand_min)) / block) * block
+    budgets = ceil_to_block(demand.demand_min + share * (ample - demand.demand_min), block)
     return np.unique(np.minimum(budgets, defaults.MOST_TOKENS))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt._numerics.blocks import ceil_to_block
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
 from clear_opt.problem.allocation import Allocation
@@ -123,7 +124,7 @@ def _(
 ) -> CheapestBudget:
     check_target(problem, target, measure)
     demand, block = demand_curve(problem), problem.block
-    ends = np.ceil(np.asarray(problem.envelope.end) / block) * block
+    ends = ceil_to_block(np.asarray(problem.envelope.end), block)
     ample = min(np.maximum(np.minimum(ends, problem.ceiling), problem.floor).sum(), _most(block))
     search = _Search(problem)
     most = search.value(int(ample // block))

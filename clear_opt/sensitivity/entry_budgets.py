@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt._numerics.root_finding import first_integer
 from clear_opt.curves.base import require
 from clear_opt.errors import InvalidInputError
 from clear_opt.problem import AllocationProblem, Program
@@ -164,10 +165,7 @@ def _(problem: AllocationProblem, query: int) -> float:
         high = low
     else:
         return float(high * block)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if funds(middle) else (middle, high)
-    return float(high * block)
+    return float(first_integer(funds, low, high) * block)
 
 
 def rows_of(problem: AllocationProblem | Program, queries: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt._numerics.blocks import floor_to_block
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.clearing_price import MarketClearing
 from clear_opt.solvers.budget.demand import DemandCurve, Taken
@@ -93,7 +94,7 @@ def _bound(demand: DemandCurve, taken: Taken, price: float, budget: float) -> fl
 def _rounded(demand: DemandCurve, taken: Taken, price: float, budget: float) -> np.ndarray | None:
     """Round down, then give single blocks to those who gain most; None if that is not enough."""
     problem, block = demand.problem, demand.problem.block
-    caps = np.floor(taken.tokens / block) * block
+    caps = floor_to_block(taken.tokens, block)
     others = demand.demand_min - float(problem.floor[taken.rows].sum())
     left = int(budget // block - (others + caps.sum()) // block)
     if left < 0 or (left > len(caps) and price > 0):

@@ -16,6 +16,7 @@ import numpy as np
 
 from clear_opt import defaults
 from clear_opt._numerics.formatting import format_amount
+from clear_opt._numerics.root_finding import bisect, first_integer
 from clear_opt.errors import InfeasibleError, InvalidInputError
 from clear_opt.problem import Program
 from clear_opt.problem.allocation import Allocation, Status
@@ -137,10 +138,13 @@ def _plenty(lane: OfferChoices) -> np.ndarray:
     """Return the spend beyond which next to nothing is gained, however far the peak, (n,)."""
     low, high = np.maximum(lane.least, 1.0), np.maximum(lane.most, 1.0)
     top = lane.utility_at(lane.saturation_cap)
-    for _ in range(_HALVINGS):
-        middle = low * np.sqrt(high / low)
-        enough = top - lane.utility_at(lane.cap_at(middle)) <= _NOTHING * top
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    _, high = bisect(
+        lambda spend: top - lane.utility_at(lane.cap_at(spend)) <= _NOTHING * top,
+        low,
+        high,
+        _HALVINGS,
+        ratio=True,
+    )
     return np.minimum(high, lane.most)
 
 
@@ -193,11 +197,9 @@ def _sweep(solves: _Solves) -> np.ndarray:
     enough, _ = _proven(solves, REACHED * most, high)
     top, low = math.ceil(min(enough, high) / step * (1 - _ROUNDING)), 0
     if solves.conflict(0.0) is not None:
-        below, low = 0, math.ceil(high / step)
-        while low - below > 1:
-            middle = (low + below) // 2
-            feasible = solves.conflict(_amount(middle, step)) is None
-            below, low = (below, middle) if feasible else (middle, low)
+        low = first_integer(
+            lambda count: solves.conflict(_amount(count, step)) is None, 0, math.ceil(high / step)
+        )
     share = np.arange(1, _POINTS + 1) / _POINTS
     return np.unique(np.ceil(low + share * (max(top, low) - low))) * step
 
@@ -325,10 +327,7 @@ def _first_funded(solves: _Solves, row: int, ample: float) -> float:
 
     if not funds(high):
         return math.inf
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if funds(middle) else (middle, high)
-    return _amount(high, step)
+    return _amount(first_integer(funds, low, high), step)
 
 
 def _amount(count: int, step: float) -> float:

@@ -5,15 +5,14 @@ what is logged, and which version becomes the champion.
 """
 
 from clear_opt.tracking.mlflow_store import (
-    EXPERIMENT,
     add_version,
-    aliased,
     check_installed,
-    fetched,
+    download,
     log_run,
     model_of_run,
     set_alias,
     store_uri,
+    version_by_alias,
 )
 from clear_opt.tracking.records import (
     DataSet,
@@ -24,12 +23,9 @@ from clear_opt.tracking.records import (
     TrackingError,
     Version,
 )
-from clear_opt.tracking.uris import ARTIFACTS, DATABASE, SCHEME
+from clear_opt.tracking.uris import SCHEME
 
 __all__ = [
-    "ARTIFACTS",
-    "DATABASE",
-    "EXPERIMENT",
     "SCHEME",
     "DataSet",
     "LoggedRun",
@@ -39,11 +35,11 @@ __all__ = [
     "TrackingError",
     "Version",
     "add_version",
-    "aliased",
     "check_installed",
-    "fetched",
+    "download",
     "log_run",
     "model_of_run",
     "set_alias",
     "store_uri",
+    "version_by_alias",
 ]

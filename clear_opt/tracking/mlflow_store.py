@@ -1,15 +1,14 @@
 """All that touches MLflow: runs, logged models, the registry. It knows files and numbers only.
 
 What a predictor is, and which of two is better, is decided elsewhere (`clear_opt.training`). The
-module goes through `mlflow.MlflowClient` throughout: the fluent functions (``mlflow.start_run``,
+module uses `mlflow.MlflowClient` throughout: the fluent functions (``mlflow.start_run``,
 ``mlflow.pyfunc.log_model``) work on global state, and the caller's tracking URI, experiment and
-active run are none of our business. Needs ``clear-opt[track]``.
+active run must not change. Needs ``clear-opt[track]``.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_opt.errors import InvalidInputError, MissingExtraError
-from clear_opt.tracking.reach import check_reachable, prepare_file, unusable
+from clear_opt.tracking.reach import check_reachable, download_failed, prepare_file, unusable
 from clear_opt.tracking.records import LoggedRun, ModelFiles, RunRecord, Version
+from clear_opt.tracking.silence import silence
 from clear_opt.tracking.uris import ARTIFACTS, SCHEME, database_file, local_store, model_name, shown
 
 if TYPE_CHECKING:
@@ -37,29 +37,32 @@ _PREDICTOR = "predictor"  # the folder of a predictor's own files in there
 _MODEL_NAME = "predictor"  # of the logged model
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # limits of the server
 _LONGEST_PARAM = 6000
-_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 _THERE = "RESOURCE_ALREADY_EXISTS"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def check_installed() -> None:
-    """Say what to install where MLflow is missing, before any work is done for it.
+    """Check that MLflow is installed, before any work is done for it.
 
     Raises
     ------
     MissingExtraError
         If MLflow is not installed.
     """
-    with _hushed():
-        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import mlflow  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("MLflow", "track") from error
 
 
 def store_uri(tracking_uri: str | None = None) -> str:
-    """Give the store that a call uses, once it is known that somebody answers there.
+    """Return the URI of the store that a call uses, after checking that it can be reached.
 
     Parameters
     ----------
-    tracking_uri
+    tracking_uri : str, optional
         Where the caller names one. Otherwise it is what ``mlflow.set_tracking_uri`` or the
         environment variable ``MLFLOW_TRACKING_URI`` say; otherwise the SQLite file ``mlflow.db``
         in the working directory.
@@ -69,10 +72,10 @@ def store_uri(tracking_uri: str | None = None) -> str:
     InvalidInputError
         If a SQLite store is a folder, or its folder does not exist.
     TrackingError
-        If nobody answers there within seconds, or a database's driver is not installed.
+        If it does not answer within seconds, or a database's driver is not installed.
     """
     uri = tracking_uri
-    with _hushed():
+    with _silent_mlflow():
         if uri is None:
             import mlflow
 
@@ -89,11 +92,11 @@ def log_run(
 
     Parameters
     ----------
-    record
+    record : RunRecord
         What it holds.
-    tracking_uri
+    tracking_uri : str, optional
         See `store_uri`.
-    experiment
+    experiment : str, optional
         Its experiment, made if need be; `EXPERIMENT` by default. Where neither it nor
         ``tracking_uri`` is given and ``mlflow run`` has started a run for this process, that
         run takes everything.
@@ -122,7 +125,7 @@ def log_run(
 
 
 def model_of_run(run_id: str, *, tracking_uri: str | None = None) -> LoggedRun:
-    """Give the logged model of a run.
+    """Return the logged model of a run.
 
     Raises
     ------
@@ -170,8 +173,8 @@ def add_version(
         return version
 
 
-def aliased(name: str, alias: str, *, tracking_uri: str | None = None) -> Version | None:
-    """Give the version that an alias points to; ``None`` where there is none."""
+def version_by_alias(name: str, alias: str, *, tracking_uri: str | None = None) -> Version | None:
+    """Return the version that an alias points to; ``None`` where there is none."""
     with _client(tracking_uri) as client:
         from mlflow.exceptions import MlflowException
 
@@ -185,23 +188,23 @@ def aliased(name: str, alias: str, *, tracking_uri: str | None = None) -> Versio
 
 
 def set_alias(version: Version, alias: str, *, tracking_uri: str | None = None) -> None:
-    """Let an alias point to a version."""
+    """Point an alias to a version."""
     with _client(tracking_uri) as client:
         client.set_registered_model_alias(version.name, alias, str(version.version))
 
 
 @contextmanager
-def fetched(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
-    """Fetch the predictor's own files of a logged or registered model, for the time being.
+def download(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
+    """Download the predictor's own files of a logged or registered model to a temporary folder.
 
-    Nothing else of the model is fetched or read: not MLflow's description of it, which may name
+    Nothing else of the model is downloaded or read: not MLflow's description of it, which may name
     any Python module to be imported, nor any pickle that lies beside.
 
     Parameters
     ----------
-    uri
+    uri : str
         ``models:/NAME@ALIAS``, ``models:/NAME/VERSION`` or ``models:/MODEL_ID``.
-    tracking_uri
+    tracking_uri : str, optional
         See `store_uri`.
 
     Yields
@@ -212,32 +215,46 @@ def fetched(uri: str, *, tracking_uri: str | None = None) -> Iterator[Path]:
     Raises
     ------
     InvalidInputError
-        If the URI is none of these, or if the model is no predictor of clear_opt.
+        If the URI is none of these, or if the model is not a predictor of clear_opt.
     TrackingError
-        If there is no such store or model, or its files cannot be fetched.
+        If there is no such store or model, or if its files cannot be downloaded; the message names
+        the cause (connection, permission, or files that are gone) and a remedy.
     """
-    model_name(uri)  # a name that is none is no reason to look for a store
+    model_name(uri)  # checked first: a malformed name is no reason to contact a store
     with tempfile.TemporaryDirectory() as scratch:
         with _client(tracking_uri, create=False) as client:
-            from mlflow.artifacts import download_artifacts, list_artifacts
-
-            data = f"{_location(client, uri).rstrip('/')}/{_DATA}"
-            store = client.tracking_uri
-            held = list_artifacts(artifact_uri=data, tracking_uri=store)
-            if not any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in held):
+            place = _location(client, uri).rstrip("/")
+            try:
+                folder = _download_from(place, scratch, client.tracking_uri)
+            except Exception as error:  # each kind of artifact store has exceptions of its own
+                raise download_failed(uri, place, error) from error
+            if folder is None:
                 raise InvalidInputError(
                     "is not a predictor that clear_opt logged",
                     column="predictor",
                     value=uri,
                     remedy="register one with clear-opt train --register",
                 )
-            place = f"{data}/{_PREDICTOR}"
-            folder = Path(download_artifacts(place, dst_path=scratch, tracking_uri=store))
         yield folder
 
 
+def _download_from(place: str, scratch: str, store: str) -> Path | None:
+    """Download the predictor's own files of a model; ``None`` where it holds only others."""
+    from mlflow.artifacts import download_artifacts, list_artifacts
+
+    data = f"{place}/{_DATA}"
+    entries = list_artifacts(artifact_uri=data, tracking_uri=store)
+    if any(entry.is_dir and Path(entry.path).name == _PREDICTOR for entry in entries):
+        own = f"{data}/{_PREDICTOR}"
+        return Path(download_artifacts(own, dst_path=scratch, tracking_uri=store))
+    # MLflow lists nothing, and raises nothing, where a folder is gone.
+    if not list_artifacts(artifact_uri=place, tracking_uri=store):
+        raise FileNotFoundError("there are none")
+    return None
+
+
 def _location(client: MlflowClient, uri: str) -> str:
-    """Give the place of a model's files."""
+    """Return the place of a model's files."""
     name, alias, version, model_id = model_name(uri)
     if model_id is None:
         if alias is not None:
@@ -359,9 +376,9 @@ def _log_numbers(client: MlflowClient, record: RunRecord, run_id: str, model_id:
 
 @contextmanager
 def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[MlflowClient]:
-    """Give a client of a store, made only on ``create``; MLflow's errors become one of ours."""
+    """Return a client of a store, made only on ``create``; MLflow's errors become one of ours."""
     uri = store_uri(tracking_uri)
-    with _hushed():
+    with _silent_mlflow():
         from alembic.util import CommandError
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -376,24 +393,8 @@ def _client(tracking_uri: str | None, *, create: bool = True) -> Iterator[Mlflow
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Import MLflow, and let it neither warn, log nor draw: none of that was asked for."""
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    bars = os.environ.get(_BARS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import mlflow  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("MLflow", "track") from error
-        levels = [logger.level for logger in loggers]
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.CRITICAL)
-            os.environ[_BARS] = "false"
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            os.environ.pop(_BARS)
-            os.environ.update({} if bars is None else {_BARS: bars})
+def _silent_mlflow() -> Iterator[None]:
+    """Import MLflow and silence it; importing it sets up its loggers, so that comes first."""
+    check_installed()
+    with silence():
+        yield

@@ -1,4 +1,4 @@
-"""Whether somebody answers where an MLflow store is said to be, and how a new file gets there."""
+"""Whether an MLflow store can be reached, why a download failed, and how a new file gets there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from clear_opt.tracking.uris import database_file, shown, sqlite_uri
 
 ANSWER_SECONDS = 10.0
 """How long a server is waited for before it counts as one that does not answer."""
+
+_DENIED = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 # Where a database server listens unless its URI says otherwise.
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -40,18 +43,18 @@ def check_reachable(uri: str) -> None:
 
 
 def prepare_file(uri: str, create: bool, make: Callable[[str], object]) -> None:
-    """Make the file of a SQLite store where there is none; other stores are left alone.
+    """Create the file of a SQLite store where there is none; other stores are left alone.
 
     It is made elsewhere and put in place as a whole, unless another came first: processes that make
     the tables of one file at the same time spoil it for each other.
 
     Parameters
     ----------
-    uri
+    uri : str
         Of the store.
-    create
-        Whether it may be made.
-    make
+    create : bool
+        Whether it may be created.
+    make : callable
         Called with the URI of a file in a folder beside it, to make an empty store there.
 
     Raises
@@ -74,6 +77,43 @@ def prepare_file(uri: str, create: bool, make: Callable[[str], object]) -> None:
 def unusable(uri: str, reason: str) -> TrackingError:
     """Return the error that names a store and, in one line, what is wrong with it."""
     return TrackingError(f"MLflow store {shown(uri)}: {reason.partition(chr(10))[0]}")
+
+
+def download_failed(uri: str, place: str, error: Exception) -> TrackingError:
+    """Return the error that names a model whose files cannot be downloaded, the cause and a remedy.
+
+    Parameters
+    ----------
+    uri : str
+        Of the model.
+    place : str
+        Where its files should be.
+    error : Exception
+        What the artifact store or its client raised.
+    """
+    code = str(getattr(error, "error_code", ""))  # of MLflow's exceptions
+    status = _http_status(error)
+    if isinstance(error, PermissionError) or code in _DENIED or status in (401, 403):
+        remedy = "check your permissions and credentials for the artifact store"
+    elif isinstance(error, FileNotFoundError) or code in _GONE or status == 404:
+        remedy = "they were deleted or moved: restore them, or register the predictor again"
+    elif isinstance(error, ImportError):
+        remedy = "install the client of the artifact store"
+    else:
+        remedy = "check the connection to the artifact store, then try again"
+    reason = str(error).partition("\n")[0] or "no reason given"
+    return TrackingError(
+        f"{uri}: its files at {shown(place)} cannot be downloaded "
+        f"({type(error).__name__}: {reason}); {remedy}"
+    )
+
+
+def _http_status(error: Exception) -> int | None:
+    """Return the HTTP status that an exception of requests or botocore carries, if any."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return getattr(response, "status_code", None)
 
 
 def _check_file(uri: str, database: Path) -> None:

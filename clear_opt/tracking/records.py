@@ -1,4 +1,4 @@
-"""What a run holds, a model consists of, and a version is called: plain values, without MLflow."""
+"""Records of runs, models and versions as plain values, without MLflow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DataSet(NamedTuple):
     """What it holds, in numbers."""
 
     def fields(self) -> dict[str, str]:
-        """Give it as MLflow stores it."""
+        """Return its fields as MLflow stores them."""
         columns = [{"name": name, "type": kind} for name, kind in self.columns.items()]
         return {
             "name": "rollouts",
@@ -66,17 +66,17 @@ class ModelFiles:
 
     Attributes
     ----------
-    folder
+    folder : pathlib.Path
         The files, copied as they are.
-    loader_module
-        Python module whose ``_load_pyfunc(folder)`` gives what serves; nothing is pickled.
-    inputs, outputs
+    loader_module : str
+        Python module whose ``_load_pyfunc(folder)`` returns the served model; nothing is pickled.
+    inputs, outputs : mapping
         Columns: name to (MLflow type, whether required).
-    params
+    params : mapping
         Optional settings of a prediction: name to default text.
-    example
+    example : pandas.DataFrame
         A few rows of input.
-    requirements
+    requirements : sequence of str
         What pip must install to serve it.
     """
 
@@ -95,15 +95,15 @@ class RunRecord:
 
     Attributes
     ----------
-    params, tags
+    params, tags : mapping
         Names to texts.
-    metrics
+    metrics : sequence of Metric
         Numbers, of the logged model too.
-    datasets
+    datasets : sequence of DataSet
         Tables used; the last one is what the metrics were measured on.
-    files
+    files : pathlib.Path
         Folder whose files become the run's artifacts.
-    model
+    model : ModelFiles or None
         What was trained; ``None`` where nothing was.
     """
 

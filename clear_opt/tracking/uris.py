@@ -63,12 +63,12 @@ def model_name(uri: str) -> ModelName:
 
 
 def local_store() -> str:
-    """Give the URI of `DATABASE` in the working directory."""
+    """Return the URI of `DATABASE` in the working directory."""
     return sqlite_uri(Path.cwd() / DATABASE)
 
 
 def sqlite_uri(database: Path) -> str:
-    """Give the URI of a SQLite store.
+    """Return the URI of a SQLite store.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def sqlite_uri(database: Path) -> str:
 
 
 def database_file(uri: str) -> Path | None:
-    """Give the file of a SQLite store; ``None`` for other stores.
+    """Return the file of a SQLite store; ``None`` for other stores.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def database_file(uri: str) -> Path | None:
 
 
 def shown(uri: str) -> str:
-    """Give a URI without the name and password that it may hold, for messages.
+    """Return a URI without the name and password that it may hold, for messages.
 
     Examples
     --------

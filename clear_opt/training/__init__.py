@@ -1,4 +1,4 @@
-"""Training: a predictor from rollouts, its scores, its record in MLflow, and who is champion."""
+"""Training: fit a predictor to rollouts, score it, log it to MLflow, choose the champion."""
 
 from clear_opt.training.compare import PredictorComparison, compare_predictors
 from clear_opt.training.record import log_evaluation, log_training

@@ -1,4 +1,4 @@
-"""Which of two predictors is worth more, on the same rows."""
+"""Compare two predictors on the same rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class PredictorComparison:
 
     Attributes
     ----------
-    new, old
+    new, old : float
         Triage efficiency of each: the mean over models and budgets of accuracy / oracle's.
-    low, high
+    low, high : float
         Ends of the paired bootstrap interval of ``difference``.
-    n_queries
-        How many queries both were scored on.
+    n_queries : int
+        Number of queries both were scored on.
     """
 
     new: float
@@ -60,21 +60,25 @@ def compare_predictors(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> PredictorComparison:
-    """Let two predictors allocate the same budgets over the same queries, and replay both.
+    """Compare two predictors by replaying the same budgets over the same queries.
 
-    The interval is a paired bootstrap over queries: a draw takes as many queries as there are,
-    with replacement, and each comes with its outcomes under both predictors.
+    The interval is a paired percentile bootstrap over queries [1]_: a draw takes as many queries as
+    there are, with replacement, and each comes with its outcomes under both predictors.
 
     Parameters
     ----------
-    rollouts
-        What happened, on queries that neither predictor was trained on (see `unseen`).
-    new, old
+    rollouts : Rollouts
+        Recorded answers to queries that neither predictor was trained on (see `unseen`).
+    new, old : estimator
         Fitted predictors.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    draws, seed
+    draws, seed : int
         Of the bootstrap.
+
+    References
+    ----------
+    .. [1] B. Efron and R. J. Tibshirani (1993). An introduction to the bootstrap. Chapman & Hall.
     """
     found = [_scored(rollouts, predictor, budgets) for predictor in (new, old)]
     low, high = _interval(found[0].models, found[1].models, draws, seed)
@@ -117,7 +121,7 @@ def _interval(
 
 
 def _efficiencies(times: np.ndarray, scores: ModelScores) -> np.ndarray:
-    """Give the triage efficiency of each draw, shape (draws,)."""
+    """Return the triage efficiency of each draw, shape (draws,)."""
     with np.errstate(invalid="ignore"):
         learned, oracle = (
             (times @ scores.answered[policy]) / times.sum(axis=1)[:, None]

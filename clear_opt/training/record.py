@@ -1,4 +1,4 @@
-"""What a training leaves in MLflow: parameters, tables, scores, pictures and the predictor."""
+"""Log a training to MLflow: parameters, tables, scores, pictures and the predictor."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def log_training(
 
     Parameters
     ----------
-    training
-        What `train` or `score_predictor` gave.
-    tracking_uri, experiment
+    training : Training
+        What `train` or `score_predictor` returned.
+    tracking_uri, experiment : str, optional
         See `clear_opt.tracking.log_run`.
-    source
+    source : str
         Where the rollouts came from, as a note.
 
     Raises
@@ -100,11 +100,11 @@ def log_evaluation(
 
     Parameters
     ----------
-    found
-        What `clear_opt.evaluation.evaluate` gave.
-    rollouts
+    found : Evaluation
+        What `clear_opt.evaluation.evaluate` returned.
+    rollouts : Rollouts
         What it was measured on.
-    tracking_uri, experiment, source
+    tracking_uri, experiment, source : str
         As for `log_training`.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -165,7 +165,7 @@ def _metrics(found: Evaluation) -> Iterator[Metric]:
 
 
 def _legal(name: str) -> str:
-    """Give a model's name in the characters that MLflow takes."""
+    """Return a model's name in the characters that MLflow takes."""
     return re.sub(r"[^\w.\- ]", "_", name)
 
 
@@ -200,7 +200,7 @@ def _model(training: Training, own: Path) -> ModelFiles:
 
 
 def _inputs(table: Rollouts) -> tuple[dict[str, tuple[str, bool]], pd.DataFrame]:
-    """Give the columns that describe a query, and a few invented queries."""
+    """Return the columns that describe a query, and a few invented queries."""
     inputs: dict[str, tuple[str, bool]] = {}
     columns: dict[str, list[Any]] = {}
     if table.text is not None:

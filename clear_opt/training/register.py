@@ -1,4 +1,4 @@
-"""A new version in the registry, and whether it becomes the champion."""
+"""Register a new version, and decide whether it becomes the champion."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Registration:
 
     Attributes
     ----------
-    version
+    version : Version
         The new version.
-    verdict
+    verdict : Verdict
         What became of the alias.
-    champion
+    champion : Version
         The version that the alias points to now.
-    before
+    before : Version or None
         The version that it pointed to before; ``None`` where there was none.
-    comparison
-        Figures of both; ``None`` where they could not be had.
-    reason
+    comparison : PredictorComparison or None
+        Scores of both; ``None`` where they cannot be compared.
+    reason : str
         Why there is no comparison; empty where there is one or none is needed.
     """
 
@@ -64,7 +64,7 @@ class Registration:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Give it in types that JSON knows."""
+        """Return its fields as JSON types."""
         found = self.comparison
         return {
             "name": self.version.name,
@@ -109,30 +109,30 @@ def register_if_better(
     """Register a logged predictor; it becomes the champion only if it beats the present one.
 
     Both are scored on the same rows: those of the queries that neither was trained on, which the
-    digests in their ``trained_on_`` tell. Better is who has the higher triage efficiency on them;
+    digests in their ``trained_on_`` show. The higher triage efficiency on them wins;
     the paired interval of the difference is reported beside it, and a tie leaves the champion in
     place. Where one does not say what it was trained on, or where fewer than ``fewest`` such
     queries are left, nothing can be decided and the alias stays.
 
     Parameters
     ----------
-    name
-        Of the registered model, made if need be.
-    logged
-        What `log_training` gave.
-    rollouts
+    name : str
+        Of the registered model, created if need be.
+    logged : LoggedRun
+        What `log_training` returned.
+    rollouts : Rollouts
         Where to look for rows that neither has seen; typically the whole table.
-    tracking_uri
+    tracking_uri : str, optional
         See `clear_opt.tracking.store_uri`.
-    alias
+    alias : str
         What the champion is called.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    fewest
+    fewest : int
         Queries that a comparison needs.
-    force
+    force : bool
         Move the alias whatever the comparison says.
-    draws, seed
+    draws, seed : int
         Of the bootstrap.
 
     Raises
@@ -142,10 +142,10 @@ def register_if_better(
 
     Notes
     -----
-    Two registrations at the same time may both take themselves for the better one: MLflow has no
-    way to move an alias only if it still points where it did.
+    Of two registrations at the same time each may find itself the better one: MLflow cannot move an
+    alias only if it still points where it did.
     """
-    before = tracking.aliased(name, alias, tracking_uri=tracking_uri)
+    before = tracking.version_by_alias(name, alias, tracking_uri=tracking_uri)
     comparison, reason = None, ""
     if before is not None:
         try:

@@ -1,4 +1,4 @@
-"""How MLflow's generic loader serves a predictor: a table of queries in, their curves out.
+"""Serve a predictor by MLflow's generic loader: a table of queries in, their curves out.
 
 MLflow imports this module by its name, which is written in a logged model, and gives it the folder
 of the predictor's own files. `clear_opt.predictors.load_predictor` needs neither.
@@ -26,13 +26,13 @@ class ServedPredictor:
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Give the curve parameters of each row.
+        """Return the curve parameters of each row.
 
         Parameters
         ----------
-        model_input
+        model_input : pandas.DataFrame
             The columns that the predictor was trained on.
-        params
+        params : dict, optional
             ``model``: whose answers; a typical model's where it is empty.
         """
         named = {"model": model} if (model := (params or {}).get("model")) else {}

@@ -1,4 +1,4 @@
-"""Which queries a predictor may learn from, and which it has never seen."""
+"""Split queries into those a predictor learns from and those it has never seen."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def hold_out(rollouts: Rollouts, share: float, *, seed: int = 0) -> tuple[Rollou
 
     Parameters
     ----------
-    rollouts
+    rollouts : Rollouts
         The table.
-    share
-        Of the queries to hold out, between 0 and 1; at least one query goes to either side.
-    seed
+    share : float
+        Fraction of the queries to hold out, between 0 and 1; at least one goes to either side.
+    seed : int
         Another seed holds out other queries.
 
     Returns
     -------
-    learn, score
+    learn, score : Rollouts
         The two parts.
 
     Raises
@@ -71,7 +71,7 @@ def _rank(digest: str, seed: int) -> str:
 
 
 def unseen(rollouts: Rollouts, *predictors: Any) -> Rollouts | None:
-    """Give the rows of the queries that none of some predictors was trained on.
+    """Return the rows of the queries that none of some predictors was trained on.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A predictor from a table of rollouts, with the score it earned on queries it has not seen."""
+"""Train a predictor on a table of rollouts, and score it on queries it has not seen."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from clear_opt.rollouts.outcomes import Chosen
 from clear_opt.training.split import DIGESTS, hold_out, unseen
 
 HELD_OUT = 0.2
-"""Share of the queries held out of training for the score, unless said otherwise."""
+"""Default fraction of the queries held out of training for the score."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Training:
-    """A trained predictor and what it is worth.
+    """A trained predictor and its score.
 
     Attributes
     ----------
-    predictor
+    predictor : SurgePredictor
         Fitted; its ``trained_on_`` keeps a digest of every query it learned from.
-    evaluation
+    evaluation : Evaluation
         Its score, or that of its recipe in cross-validation.
-    learned
+    learned : Rollouts or None
         What it learned from; ``None`` where it was trained elsewhere.
-    scored
+    scored : Rollouts
         What the score was measured on.
-    settings
+    settings : dict
         How both were chosen: ``held_out`` or ``folds``, and ``seed``.
     """
 
@@ -67,28 +67,28 @@ def train(
 ) -> Training:
     """Train a predictor, and score it on queries that it has not seen.
 
-    Either a share of the queries is held out: the predictor learns from the others and is scored
+    Either a fraction of the queries is held out: the predictor learns from the others and is scored
     on these. Or the score comes from cross-validation, and the predictor learns from everything:
     then nothing is left on which it could be compared with another one later.
 
     Parameters
     ----------
-    rollouts
-        What happened.
-    predictor
+    rollouts : Rollouts
+        Recorded answers.
+    predictor : estimator, optional
         What to train: a copy of it learns. By default a `clear_opt.predictors.SurgePredictor`.
-    held_out
-        Share of the queries to hold out: see `hold_out`. `HELD_OUT` where there are no folds.
-    folds
+    held_out : float, optional
+        Fraction of the queries to hold out: see `hold_out`. `HELD_OUT` where there are no folds.
+    folds : int, optional
         Number of folds, instead.
-    features
+    features : sequence of str, optional
         Which features of the table to learn from, whatever they are. By default all but those that
         are outcomes: see `clear_opt.rollouts.outcome_features`.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    seed
+    seed : int
         Of the split, the folds, the bootstrap and the predictor made by default.
-    on_step
+    on_step : callable, optional
         See `clear_opt.evaluation.evaluate`.
 
     Raises
@@ -111,7 +111,7 @@ def train(
             "excludes cross-validation", column="held_out", value=held_out, remedy="give one"
         )
     if predictor is None:
-        predictor = SurgePredictor(learner=BoostedLearner(), seed=seed)
+        predictor = SurgePredictor(learner=BoostedLearner(), random_state=seed)
     fresh = copy.deepcopy(predictor)
     # Outcomes are looked for in the whole table: the part that is scored may be small.
     chosen = choose_features(rollouts, features)
@@ -127,14 +127,14 @@ def train(
             seed=seed,
             on_step=on_step,
         )
-        found = _told(found, chosen)
+        found = _with_notes(found, chosen)
         fitted = _fit(fresh, rollouts)
         return Training(fitted, found, rollouts, rollouts, {"folds": folds, "seed": seed})
     share = HELD_OUT if held_out is None else held_out
     learn, score = hold_out(rollouts, share, seed=seed)
     fitted = _fit(fresh, learn)
     found = evaluate(score, fitted, budgets=budgets, folds=None, seed=seed, on_step=on_step)
-    found = _told(found, chosen)
+    found = _with_notes(found, chosen)
     return Training(fitted, found, learn, score, {"held_out": share, "seed": seed})
 
 
@@ -145,13 +145,13 @@ def score_predictor(
 
     Parameters
     ----------
-    rollouts
-        What happened.
-    predictor
+    rollouts : Rollouts
+        Recorded answers.
+    predictor : estimator
         A fitted predictor that says what it was trained on.
-    budgets
+    budgets : sequence of float
         Tokens per query, > 0.
-    seed
+    seed : int
         Of the bootstrap.
 
     Raises
@@ -173,8 +173,8 @@ def score_predictor(
     return Training(predictor, found, None, read, {"held_out": 1.0, "seed": seed})
 
 
-def _told(found: Evaluation, chosen: Chosen) -> Evaluation:
-    """Give an evaluation that also tells how the features were chosen."""
+def _with_notes(found: Evaluation, chosen: Chosen) -> Evaluation:
+    """Return an evaluation that also says how the features were chosen."""
     notes = tuple(dict.fromkeys((*chosen.notes, *found.notes)))
     data = {**found.data, "left_out": list(chosen.left_out)}
     return dataclasses.replace(found, data=data, notes=notes)
@@ -182,6 +182,6 @@ def _told(found: Evaluation, chosen: Chosen) -> Evaluation:
 
 def _fit(predictor: Any, rollouts: Rollouts) -> Any:
     fitted = predictor.fit(rollouts.queries(), rollouts)
-    # A predictor of one's own need not say what it has seen; then this does.
+    # A custom predictor need not record what it has seen.
     fitted.trained_on_ = {DIGESTS: query_digests(rollouts), **trained_on(fitted)}
     return fitted

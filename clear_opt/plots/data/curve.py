@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from clear_opt._numerics.root_finding import bisect
 from clear_opt.curves import Curve
 from clear_opt.envelopes.concave import Envelope, concave_envelope
 from clear_opt.errors import InvalidInputError
@@ -17,6 +18,7 @@ from clear_opt.problem import AllocationProblem
 
 _POINTS = 401  # along a curve
 _NEARLY = 0.98  # of its greatest value: saturating curves get there long before their peak
+_HALVINGS = 40  # of the tokens up to there
 
 
 def curve_data(
@@ -148,10 +150,8 @@ def _right_edge(query: _Query, shown: list[float]) -> float:
     """Return the tokens up to which to draw a curve: a bit past its peak, if that is near."""
     low, high = query.floor, query.end
     enough = _NEARLY * query.hull(np.array([query.end]))[0]
-    while high - low > 1e-3 * max(high, 1.0):
-        middle = (low + high) / 2
-        reached = query.hull(np.array([middle]))[0] >= enough
-        low, high = (low, middle) if reached else (middle, high)
+    _, high = bisect(lambda cap: query.hull(np.array([cap]))[0] >= enough, low, high, _HALVINGS)
+    high = float(high)
     near = query.end if query.end <= 2 * high else high
     return 1.25 * max([near, *(tokens for tokens in shown if np.isfinite(tokens)), 1.0])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clear_opt._numerics.blocks import ceil_to_block
 from clear_opt.problem import AllocationProblem
 
 
@@ -28,7 +29,7 @@ def prefix_tokens(problem: AllocationProblem) -> np.ndarray:
     """
     block = problem.block
     order = np.argsort(problem.curves.threshold, kind="stable")
-    peak = np.minimum(np.ceil(problem.envelope.end / block) * block, problem.ceiling)
+    peak = np.minimum(ceil_to_block(problem.envelope.end, block), problem.ceiling)
     left = problem.spendable - problem.floor_total
     wanted = np.minimum(np.maximum(peak, problem.floor) - problem.floor, left)[order]
     before = np.cumsum(wanted) - wanted

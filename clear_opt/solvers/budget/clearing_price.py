@@ -9,19 +9,15 @@ two evaluations then prove it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from clear_opt.defaults import PRICE_STEPS
+from clear_opt._numerics.root_finding import decreasing_root, middle_price
 from clear_opt.solvers.budget.demand import LISTED, BlockDemand, DemandCurve
 
 Measure = Literal["tokens", "value"]
 
-_EPS = float(np.finfo(np.float64).eps)
-_TINY = 1e-300  # prices below are zero
-_SETTLED = 1e-10  # a secant step this small, relative to the price, lands far closer than that
 _PATIENCE = 4  # evaluations after which a bracket must have halved, or is halved
 
 
@@ -81,7 +77,7 @@ class MarketClearing:
             return Clearing(price, int(demand.counts[group]), int(demand.counts[group + 1]))
         count = int(demand.counts[group + 1])
         bracket = self._price(beyond), price, most - level, upto - level
-        return Clearing(self._secant(level, count, *bracket), count, count)
+        return Clearing(self._price_at(level, count, *bracket), count, count)
 
     def price_for_level(self, level: float, count: int, price: float) -> float:
         """Find the price, at most the one given, at which some steps alone meet a level.
@@ -93,15 +89,15 @@ class MarketClearing:
         at_price = self._amount(count, price) - level
         if at_none <= 0 or at_price >= 0:
             return 0.0 if at_none <= 0 else price
-        return self._secant(level, count, 0.0, price, at_none, at_price)
+        return self._price_at(level, count, 0.0, price, at_none, at_price)
 
-    def _secant(
+    def _price_at(
         self, level: float, count: int, low: float, high: float, at_low: float, at_high: float
     ) -> float:
         """Find the lowest price at which the first ``count`` steps ask for no more than a level."""
         if isinstance(self.demand, BlockDemand):
             return self._block_price(self.demand, level, count, low, high)
-        return _secant(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
+        return decreasing_root(lambda p: self._amount(count, p) - level, low, high, at_low, at_high)
 
     def _block_price(
         self, demand: BlockDemand, level: float, count: int, low: float, high: float
@@ -109,7 +105,7 @@ class MarketClearing:
         """Narrow the bracket until its blocks can be listed; one of them is the first too many."""
         asked = demand.tokens(count, low), demand.tokens(count, high)
         while asked[0] - asked[1] > LISTED * demand.block:
-            middle = _between(low, high)
+            middle = float(middle_price(low, high))
             if not low < middle < high:
                 return high
             within = self._amount(count, middle) <= level
@@ -180,37 +176,3 @@ class MarketClearing:
     def _price(self, group: int) -> float:
         prices = self.demand.prices
         return float(prices[group]) if group < len(prices) else self.demand.price_min
-
-
-def _secant(
-    excess: Callable[[float], float], low: float, high: float, at_low: float, at_high: float
-) -> float:
-    """Find where a falling function that is above zero at ``low`` and below at ``high`` is zero.
-
-    Secant steps inside the bracket; one that does not halve the last step gives way to bisection.
-    """
-    before, at_before, price, at_price, stride = low, at_low, high, at_high, np.inf
-    for _ in range(PRICE_STEPS):
-        rise = at_price - at_before
-        target = price - at_price * (price - before) / rise if rise != 0 else np.inf
-        step = abs(target - price)
-        inside = low <= target <= high
-        if inside and step <= _SETTLED * price and np.isfinite(stride):  # not the first, wide one
-            return target
-        if high - low <= 4 * _EPS * high or high <= _TINY:
-            break
-        if not (inside and step <= 0.5 * stride):
-            target = _between(low, high)
-        stride = abs(target - price)
-        before, at_before = price, at_price
-        price, at_price = float(target), excess(float(target))
-        if at_price > 0:
-            low = price
-        else:
-            high = price
-    return high
-
-
-def _between(low: float, high: float) -> float:
-    """Halve a bracket of prices by their ratio."""
-    return float(np.sqrt(low) * np.sqrt(high)) if low > 0 else 1e-3 * high

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clear_opt._numerics.blocks import ceil_to_block
 from clear_opt.defaults import EXACT_CELLS, EXACT_REDUCTION
 from clear_opt.problem import AllocationProblem
 
@@ -52,7 +53,7 @@ def best_caps(problem: AllocationProblem, price: float, caps: np.ndarray) -> np.
     where enough caps can be ruled out.
     """
     block, room = problem.block, (problem.spendable - problem.floor_total) // problem.block
-    end = np.ceil(np.asarray(problem.envelope.end) / block) * block
+    end = ceil_to_block(np.asarray(problem.envelope.end), block)
     most = (np.minimum(end, problem.ceiling) - problem.floor) / block
     most = np.clip(most, 0, room)
     if (most.sum() + len(problem)) * (room + _OVERHEAD) > EXACT_REDUCTION * EXACT_CELLS:

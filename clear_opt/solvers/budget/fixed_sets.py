@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from clear_opt.defaults import PRICE_STEPS
+from clear_opt._numerics.root_finding import decreasing_roots
 from clear_opt.envelopes.concave import Envelope
 
-_EPS = float(np.finfo(np.float64).eps)
-_TINY = 1e-300  # prices below are zero
 _MET = 1e-12  # relative: demand this close to the budget meets it
 
 
@@ -47,32 +45,10 @@ def solve_fixed_sets(
         return np.where(funded, wanted.reshape(sets, n), envelope.start)
 
     max_slope = np.where(funded, envelope.max_slope, 0.0).max(axis=1, initial=0.0)
-    low, high = np.zeros(sets), 2.0 * max_slope
-    before, at_before = low, caps(low).sum(axis=1) - budget
-    high = np.where(at_before <= 0, 0.0, high)  # tokens to spare at no price at all
-    price, stride = np.clip(guess, low, high), np.full(sets, np.inf)
-    met = np.zeros(sets, dtype=bool)
-    for _ in range(PRICE_STEPS):
-        searched = ~met & (high - low > 4 * _EPS * high) & (high > _TINY)
-        if not searched.any():
-            break
-        excess = caps(price).sum(axis=1) - budget
-        met |= searched & (np.abs(excess) <= _MET * budget)
-        low = np.where(searched & (excess > 0), price, low)
-        high = np.where(searched & (excess <= 0), price, high)
-        # A secant step that leaves the bracket, or does not halve the last one, is a bisection.
-        fallen, run = at_before - excess, price - before
-        falling = fallen * run > 0
-        with np.errstate(over="ignore"):  # a slope next to nothing: the step leaves the bracket
-            change = excess * run / np.where(falling, fallen, 1.0)
-        target = np.where(falling, price + change, np.inf)
-        step = np.abs(target - price)
-        trusted = (target >= low) & (target <= high) & (step <= 0.5 * stride)
-        middle = np.where(low > 0, np.sqrt(low) * np.sqrt(high), 1e-3 * high)
-        following = np.where(met, price, np.where(trusted, target, middle))
-        before, at_before = price, excess
-        price, stride = following, np.abs(following - price)
-    settled = caps(np.where(met, price, high))
+    low, high, met = decreasing_roots(
+        lambda price: caps(price).sum(axis=1) - budget, 2.0 * max_slope, guess, _MET * budget
+    )
+    settled = caps(high)
     more = np.where(met[:, None], 0.0, caps(low) - settled)
     already = settled.sum(axis=1, keepdims=True) + np.cumsum(more, axis=1) - more
     return settled + np.clip(budget - already, 0.0, more), settled

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace
+from clear_opt._numerics.blocks import NEARLY, floor_to_block
 from clear_opt._numerics.chunked import fits_in_chunk, map_chunked
 from clear_opt.defaults import EXACT_PATTERNS, NEGLIGIBLE_GAP
 from clear_opt.envelopes.concave import CurveEnvelope
@@ -175,7 +176,7 @@ def _whole_caps(
     """Return caps in whole blocks, and what a step from there gains where it can be taken."""
     envelope, floor, ceiling, funded = queries
     xp = namespace(floor, funded)
-    caps = xp.floor(envelope.response_if_funded(price) / block + 1e-9) * block
+    caps = floor_to_block(envelope.response_if_funded(price), block, NEARLY)
     caps = xp.where(funded, xp.clip(caps, floor, ceiling), floor)
     moved = xp.clip(caps + step, floor, ceiling)
     gain = envelope.weight * (envelope.curves.value(moved) - envelope.curves.value(caps))

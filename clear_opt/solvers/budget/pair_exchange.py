@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clear_opt._numerics.blocks import floor_to_block
 from clear_opt.defaults import EXACT_PATTERNS
 from clear_opt.problem import AllocationProblem
 from clear_opt.solvers.budget.rounding import corners_of
@@ -48,7 +49,7 @@ def pairwise_exchange(problem: AllocationProblem, caps: np.ndarray) -> np.ndarra
             ],
             axis=1,
         )
-        x_i = np.clip(np.floor(options / block) * block, low[:, None], high[:, None])
+        x_i = np.clip(floor_to_block(options, block), low[:, None], high[:, None])
         x_j = np.minimum(shared[:, None] - x_i, problem.ceiling[other][:, None])
         worth = _utility(problem, one, x_i) + _utility(problem, other, x_j)
         utility = problem.utility(caps)

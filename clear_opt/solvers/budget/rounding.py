@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clear_opt._numerics.blocks import NEARLY, ceil_to_block, floor_to_block
 from clear_opt.curves import TabularCurve
 from clear_opt.problem import AllocationProblem
 
@@ -26,7 +27,7 @@ def round_to_blocks(problem: AllocationProblem, tokens: np.ndarray) -> np.ndarra
     Whole-block caps within floors and ceilings, int64, shape (n,), that sum to at most the budget.
     """
     block = problem.block
-    caps = np.floor(tokens / block + 1e-9) * block
+    caps = floor_to_block(tokens, block, NEARLY)
     caps = np.clip(caps, problem.floor, problem.ceiling)
     caps = _take_back(problem, caps)
     if _blocks_left(problem, caps) > len(problem):  # more than rounding down can have left
@@ -105,4 +106,4 @@ def corners_of(problem: AllocationProblem) -> np.ndarray:
     corners = np.maximum(envelope.tangent, envelope.min_funded)[:, None]
     if isinstance(curves, TabularCurve):
         corners = np.concatenate([corners, curves.grid], axis=1)
-    return np.ceil(corners / problem.block) * problem.block
+    return ceil_to_block(corners, problem.block)

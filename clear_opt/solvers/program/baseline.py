@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from clear_opt._numerics.blocks import floor_to_block
+from clear_opt._numerics.root_finding import first_integer
 from clear_opt.solvers.program.assignment import IDLE, Assignment
 from clear_opt.solvers.program.lagrangian import LagrangianDual
-
-_HALVINGS = 60
 
 
 def simple_assignments(dual: LagrangianDual) -> list[Assignment]:
@@ -39,7 +41,7 @@ def _uniform(dual: LagrangianDual, k: int) -> Assignment | None:
     spare, highest = idle_assignment(dual).lane, lane.saturation_cap
 
     def at(level: float) -> Assignment:
-        caps = np.clip(np.floor(level / program.block) * program.block, program.floor, highest)
+        caps = np.clip(floor_to_block(np.asarray(level), program.block), program.floor, highest)
         # Caps of a grid: the largest that can be set.
         caps = np.maximum(lane.cap_at(lane.spend_at(caps)), program.floor)
         asked = lane.can_fund & (caps > 0)
@@ -54,9 +56,8 @@ def _uniform(dual: LagrangianDual, k: int) -> Assignment | None:
 
     if not fits(low):
         return None
-    for _ in range(_HALVINGS):
-        if high - low < 0.5 * program.block:
-            break
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return at(low)
+    # Levels count in blocks: between two of them no cap changes.
+    blocks = first_integer(
+        lambda k: not fits(float(k * program.block)), 0, math.ceil(high / program.block)
+    )
+    return at(float((blocks - 1) * program.block))

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from clear_opt import defaults
+from clear_opt._numerics.blocks import ceil_to_block, floor_to_block
 from clear_opt.curves import Curve
 from clear_opt.envelopes.concave import concave_envelope
 from clear_opt.envelopes.spend_frontier import cap_grid, spend_points
@@ -96,7 +97,7 @@ def _affordable(program: Program, offer: Offer) -> np.ndarray:
 
 
 def _offer_choices(program: Program, offer: Offer) -> OfferChoices:
-    whole = np.floor(offer.ceiling / program.block) * program.block
+    whole = floor_to_block(offer.ceiling, program.block)
     ceiling = np.minimum(program.ceiling, whole)
     shared = (program.floor, ceiling, program.weight, program.block, offer.available)
     if program.basis == "expected":
@@ -133,9 +134,9 @@ def continuous_choices(
         floor_funds=(floor > 0) & (floor > np.asarray(curves.threshold)),
         least=least,
         most=most,
-        breakeven_cap=np.minimum(np.ceil(least / block) * block, high),
+        breakeven_cap=np.minimum(ceil_to_block(least, block), high),
         breakeven_price=price,
-        saturation_cap=np.minimum(np.ceil(most / block) * block, high),
+        saturation_cap=np.minimum(ceil_to_block(most, block), high),
         curves=curves,
         envelope=envelope,
         weight=weight,
@@ -195,5 +196,5 @@ def _below(curves: Curve, grid: np.ndarray, count: int, block: int) -> np.ndarra
     above = np.where(grid > low[:, None], grid, np.inf).min(axis=1)
     high = np.where(np.isfinite(above), above, grid[:, 0])
     share = np.arange(1, count + 1) / (count + 1)
-    caps = np.ceil((low[:, None] + share * (high - low)[:, None]) / block) * block
+    caps = ceil_to_block(low[:, None] + share * (high - low)[:, None], block)
     return np.clip(caps, grid[:, :1], np.maximum(high, grid[:, 0])[:, None])

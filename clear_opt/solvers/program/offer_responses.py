@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from clear_opt._numerics.blocks import NEARLY, ceil_to_block, floor_to_block
 from clear_opt.curves import Curve
 from clear_opt.envelopes.concave import CurveEnvelope, Envelope, HullEnvelope, concave_envelope
 from clear_opt.solvers.program.funded_points import BestResponse, Points
@@ -146,7 +147,7 @@ class ContinuousChoices(OfferChoices):
 
     def within(self, spend: np.ndarray) -> ContinuousChoices:
         """End the envelope there, at a whole block."""
-        within = np.ceil(np.minimum(spend, self.saturation_cap) / self.block) * self.block
+        within = ceil_to_block(np.minimum(spend, self.saturation_cap), self.block)
         top = np.minimum(np.maximum(within, self.breakeven_cap), self.saturation_cap)
         if (top >= self.most).all():
             return self
@@ -159,7 +160,7 @@ class ContinuousChoices(OfferChoices):
             return self
         concave = np.maximum(np.asarray(self.envelope.min_funded), self.start + self.block)
         least = np.where(keep, self.least, np.minimum(self.least, concave))
-        entry = np.minimum(np.ceil(least / self.block) * self.block, self.breakeven_cap)
+        entry = np.minimum(ceil_to_block(least, self.block), self.breakeven_cap)
         return replace(self, least=least, breakeven_cap=entry)
 
     def funded(
@@ -188,7 +189,7 @@ class ContinuousChoices(OfferChoices):
 
     def cap_at(self, spend: np.ndarray) -> np.ndarray:
         """Round down to whole blocks."""
-        return np.maximum(np.floor(spend / self.block + 1e-9) * self.block, self.start)
+        return np.maximum(floor_to_block(spend, self.block, NEARLY), self.start)
 
     def best_cap(self, spend: np.ndarray, price: np.ndarray) -> np.ndarray:
         """Return the better of the two whole blocks around the best spend at a price, (n,)."""
