@@ -17,11 +17,11 @@ DEFAULT_PREDICTOR = "zeroeval-math"
 TrackingUri = Annotated[
     str | None,
     typer.Option(
-        help="MLflow store of a models:/ predictor.",
+        help="MLflow store, of models:/ predictors and of runs.",
         show_default="MLFLOW_TRACKING_URI, or mlflow.db here",
     ),
 ]
-"""The option --tracking-uri of the commands that load a predictor."""
+"""The option --tracking-uri of the commands that load or register a predictor."""
 
 ModelName = Annotated[
     str | None,

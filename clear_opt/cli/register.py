@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from clear_opt.cli.common import parse_budgets, read_table, working
-from clear_opt.cli.option_types import DEFAULT_BUDGETS, AsJson, Budgets, Experiment, Force, Seed
+from clear_opt.cli.option_types import (
+    DEFAULT_BUDGETS,
+    AsJson,
+    Budgets,
+    Experiment,
+    Force,
+    Seed,
+    TrackingUri,
+)
 from clear_opt.cli.train import print_training
 
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -34,10 +42,7 @@ def register(
     name: Annotated[str, typer.Option(help="Name of the registered model.", show_default=False)],
     budgets: Budgets = DEFAULT_BUDGETS,
     seed: Seed = 0,
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option(help="MLflow store.", show_default="MLFLOW_TRACKING_URI, or mlflow.db here"),
-    ] = None,
+    tracking_uri: TrackingUri = None,
     experiment: Experiment = None,
     force: Force = False,
     as_json: AsJson = False,

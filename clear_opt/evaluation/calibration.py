@@ -173,11 +173,11 @@ def reliability(
     observed = np.asarray(observed, dtype=np.float64)
     weight = np.ones(len(predicted)) if weight is None else np.asarray(weight, dtype=np.float64)
     group = np.zeros(len(predicted), dtype=np.int64) if group is None else np.asarray(group)
-    place = np.clip((predicted * bins).astype(np.int64), 0, bins - 1)
-    count = np.bincount(place, weights=weight, minlength=bins)
+    bin_index = np.clip((predicted * bins).astype(np.int64), 0, bins - 1)
+    count = np.bincount(bin_index, weights=weight, minlength=bins)
     with np.errstate(invalid="ignore"):
-        mean_predicted = np.bincount(place, weights=weight * predicted, minlength=bins) / count
-        mean_observed = np.bincount(place, weights=weight * observed, minlength=bins) / count
+        mean_predicted = np.bincount(bin_index, weights=weight * predicted, minlength=bins) / count
+        mean_observed = np.bincount(bin_index, weights=weight * observed, minlength=bins) / count
         rate = np.bincount(group, weights=weight * observed) / np.bincount(group, weights=weight)
     filled = count > 0
     return Reliability(

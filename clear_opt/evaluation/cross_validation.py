@@ -117,11 +117,11 @@ def cross_validated(
         learning, testing = rollouts.for_queries(rest), rollouts.for_queries(fold)
         fitted = None if per_model else _fit(predictor, learning)
         for model in chosen_models(rollouts, models):
-            own = rows_of(testing, model)
+            own = model_rows(testing, model)
             if own is None:
                 continue
             if per_model:
-                own_learning = rows_of(learning, model)
+                own_learning = model_rows(learning, model)
                 if own_learning is None:
                     raise InvalidInputError(
                         "has rollouts in one fold only, so none are left to learn from",
@@ -130,9 +130,9 @@ def cross_validated(
                         remedy="leave the model out, or train on all models together",
                     )
                 fitted = _fit(predictor, own_learning)
-                yield _predicted(fitted, own, model, own_learning.models, spend)
+                yield _predict_batch(fitted, own, model, own_learning.models, spend)
             else:
-                yield _predicted(fitted, own, model, learning.models, spend)
+                yield _predict_batch(fitted, own, model, learning.models, spend)
 
 
 def predicted(
@@ -162,9 +162,9 @@ def predicted(
         One per model.
     """
     for model in chosen_models(rollouts, models):
-        own = rows_of(rollouts, model)
+        own = model_rows(rollouts, model)
         if own is not None:
-            yield _predicted(predictor, own, model, trained_models(predictor), spend)
+            yield _predict_batch(predictor, own, model, trained_models(predictor), spend)
 
 
 def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[Batch]:
@@ -192,9 +192,9 @@ def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[
         parts.setdefault(batch.model, []).append(batch)
     for model, found in parts.items():
         names = np.concatenate([batch.rollouts.query_ids for batch in found])
-        place = {name: k for k, name in enumerate(names)}
-        own = _rows_for(rollouts, model, names)
-        order = np.array([place[name] for name in own.query_ids], dtype=np.int64)
+        position = {name: k for k, name in enumerate(names)}
+        own = _rows_for_queries(rollouts, model, names)
+        order = np.array([position[name] for name in own.query_ids], dtype=np.int64)
         completions = [batch.completion for batch in found if batch.completion is not None]
         completion = None
         if len(completions) == len(found):
@@ -202,18 +202,18 @@ def pooled_over_folds(batches: Iterable[Batch], rollouts: Rollouts) -> Iterator[
             completion = type(completions[0])(*columns)
         parts_of = [(batch.curves, batch.completion_curves, batch.lengths) for batch in found]
         curves, completion_curves, lengths = jax.tree_util.tree_map(
-            lambda column, order=order: column[order], _joined(parts_of)
+            lambda column, order=order: column[order], _concatenate(parts_of)
         )
         yield Batch(model, own, curves, completion, completion_curves, lengths)
 
 
-def _rows_for(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts:
-    own = rows_of(rollouts, model)
+def _rows_for_queries(rollouts: Rollouts, model: str, query_ids: np.ndarray) -> Rollouts:
+    own = model_rows(rollouts, model)
     assert own is not None
     return own.for_queries(query_ids)
 
 
-def _joined(curves: Sequence[Any]) -> Any:
+def _concatenate(curves: Sequence[Any]) -> Any:
     try:
         # Curves are pytrees of arrays; those of one kind have the same arrays and settings.
         return jax.tree_util.tree_map(lambda *arrays: np.concatenate(arrays), *curves)
@@ -251,7 +251,7 @@ def chosen_models(rollouts: Rollouts, models: Sequence[str] | None) -> tuple[str
     return tuple(dict.fromkeys(models))
 
 
-def rows_of(rollouts: Rollouts, model: str) -> Rollouts | None:
+def model_rows(rollouts: Rollouts, model: str) -> Rollouts | None:
     """Return the rows of one model, or ``None`` where it has no row."""
     if rollouts.model is None:
         return rollouts if len(rollouts) else None
@@ -273,7 +273,9 @@ def _fit(predictor: Any, rollouts: Rollouts) -> Any:
     return copy.deepcopy(predictor).fit(rollouts.queries(), rollouts)
 
 
-def _predicted(fitted: Any, own: Rollouts, model: str, known: Sequence[str], spend: bool) -> Batch:
+def _predict_batch(
+    fitted: Any, own: Rollouts, model: str, known: Sequence[str], spend: bool
+) -> Batch:
     queries = own.queries()
     takes_model = "model" in inspect.signature(fitted.predict).parameters
     named = {"model": model} if model in known and takes_model else {}

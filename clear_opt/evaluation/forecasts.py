@@ -123,10 +123,10 @@ class Forecasts:
 
 def _of_batch(batch: Batch, caps: Sequence[float]) -> Forecasts:
     replay_data = ReplayData(batch.rollouts.query_ids, batch.rollouts)
-    place, row = replay_data.query_index, replay_data.row
+    query_index, row = replay_data.query_index, replay_data.row
     assert batch.completion is not None
     success, median, sigma = (
-        np.asarray(part, dtype=np.float64)[place]
+        np.asarray(part, dtype=np.float64)[query_index]
         for part in (batch.completion.success, batch.completion.median, batch.completion.sigma)
     )
     cut = batch.rollouts.truncated
@@ -135,10 +135,10 @@ def _of_batch(batch: Batch, caps: Sequence[float]) -> Forecasts:
         success=success,
         median=median,
         sigma=sigma,
-        curve=curve[place],
+        curve=curve[query_index],
         correct=replay_data.correct,
         length=replay_data.length.astype(np.float64),
-        weight=1.0 / replay_data.count[place],
+        weight=1.0 / replay_data.count[query_index],
         truncated=np.zeros(len(row), dtype=bool) if cut is None else np.asarray(cut[row], bool),
         horizon=np.full(len(row), np.inf),
         group=np.zeros(len(row), dtype=np.int64),

@@ -11,7 +11,7 @@ import numpy as np
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation.cross_validation import trained_models, trained_on
 from clear_opt.rollouts import choose_features, outcome_features, query_digests
-from clear_opt.rollouts.outcomes import Chosen, suspicion
+from clear_opt.rollouts.outcomes import ChosenFeatures, outcome_note
 
 if TYPE_CHECKING:
     from clear_opt.rollouts import Rollouts
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def columns_for(
     rollouts: Rollouts, predictor: Any, folds: int | None, features: Sequence[str] | None
-) -> Chosen:
+) -> ChosenFeatures:
     """Return the table with the features that are used, and say which of them are outcomes.
 
     What is trained anew learns from the features that are named, or from all but outcomes: see
@@ -42,7 +42,7 @@ def columns_for(
     if read is not None:
         rollouts = rollouts.with_features([name for name in rollouts.features if name in read])
     found = outcome_features(rollouts)
-    return Chosen(rollouts, (), tuple(suspicion(*pair) for pair in found.items()))
+    return ChosenFeatures(rollouts, (), tuple(outcome_note(*pair) for pair in found.items()))
 
 
 def columns_of(predictor: Any) -> tuple[str, ...] | None:
@@ -51,7 +51,7 @@ def columns_of(predictor: Any) -> tuple[str, ...] | None:
     return None if read is None else tuple(map(str, read))
 
 
-def provenance(chosen: Chosen, predictor: Any, folds: int | None) -> dict[str, Any]:
+def provenance(chosen: ChosenFeatures, predictor: Any, folds: int | None) -> dict[str, Any]:
     """Return what a table holds, as `describe` does, and which columns were used of it.
 
     Returns

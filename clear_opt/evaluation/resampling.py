@@ -102,9 +102,9 @@ def bootstrap(
     without any query of a model (in tables of a few queries) does not count for that model.
     """
     names = sorted(set().union(*(scores.query_ids for scores in models.values())))
-    place = {name: k for k, name in enumerate(names)}
-    places = {
-        model: np.array([place[name] for name in scores.query_ids], dtype=np.int64)
+    position = {name: k for k, name in enumerate(names)}
+    positions = {
+        model: np.array([position[name] for name in scores.query_ids], dtype=np.int64)
         for model, scores in models.items()
     }
     rng = np.random.default_rng(seed)
@@ -114,7 +114,7 @@ def bootstrap(
         size = min(step, draws - start)
         times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=size)
         for model, scores in models.items():
-            parts[model].append(_resampled(times[:, places[model]], scores))
+            parts[model].append(_resampled(times[:, positions[model]], scores))
     drawn = {model: np.concatenate(found) for model, found in parts.items()}
     tails = (0.5 * (1 - level), 0.5 * (1 + level))
     return Intervals(

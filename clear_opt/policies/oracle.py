@@ -52,10 +52,10 @@ def oracle(query_ids: Sequence[str] | np.ndarray, rollouts: Rollouts, budget: fl
     """
     if not budget >= 0:
         raise InvalidInputError("must be >= 0", column="budget", value=budget)
-    place, row = rollouts.samples_of(query_ids)
+    query_index, row = rollouts.samples_of(query_ids)
     steps = [
         (*step, query)
-        for query, samples in enumerate(np.split(row, np.flatnonzero(np.diff(place)) + 1))
+        for query, samples in enumerate(np.split(row, np.flatnonzero(np.diff(query_index)) + 1))
         if samples.size
         for step in _hull_steps(rollouts.n_tokens[samples], rollouts.correct[samples])
     ]

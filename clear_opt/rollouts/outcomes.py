@@ -27,7 +27,7 @@ _Z = 2.33  # one-sided 1 % of the normal distribution, in Fisher's interval of a
 VARIES = "differs between rollouts of one query"
 
 
-class Chosen(NamedTuple):
+class ChosenFeatures(NamedTuple):
     """A table with the features that may describe a query, and what there is to say about it."""
 
     rollouts: Rollouts
@@ -95,7 +95,7 @@ def outcome_features(rollouts: Rollouts) -> dict[str, str]:
     return {**found, **dict.fromkeys(_jointly(rollouts, numbers, outcomes), together)}
 
 
-def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -> Chosen:
+def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -> ChosenFeatures:
     """Return a table whose features describe queries: without outcomes, or the features named.
 
     Parameters
@@ -114,17 +114,17 @@ def choose_features(rollouts: Rollouts, features: Sequence[str] | None = None) -
     kept = rollouts if features is None else rollouts.with_features(features)
     found = outcome_features(kept)
     if features is not None:
-        return Chosen(kept, (), tuple(suspicion(*pair) for pair in found.items()))
+        return ChosenFeatures(kept, (), tuple(outcome_note(*pair) for pair in found.items()))
     notes = tuple(
         f"{name} {what}: it is left out of the features; if it is known before a query is "
         "answered, name it (--features, features=)"
         for name, what in found.items()
     )
     named = [name for name in rollouts.features if name not in found]
-    return Chosen(rollouts.with_features(named) if found else rollouts, tuple(found), notes)
+    return ChosenFeatures(rollouts.with_features(named) if found else rollouts, tuple(found), notes)
 
 
-def suspicion(feature: str, what: str) -> str:
+def outcome_note(feature: str, what: str) -> str:
     """Return what a feature that is used does to the figures."""
     return (
         f"the feature {feature} {what}: unless it is known before a query is answered, figures "

@@ -16,7 +16,7 @@ from clear_opt.evaluation.predictions import Step
 from clear_opt.evaluation.provenance import columns_for
 from clear_opt.predictors import BoostedLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts, choose_features, query_digests
-from clear_opt.rollouts.outcomes import Chosen
+from clear_opt.rollouts.outcomes import ChosenFeatures
 from clear_opt.training.split import DIGESTS, hold_out, unseen
 
 HELD_OUT = 0.2
@@ -173,7 +173,7 @@ def score_predictor(
     return Training(predictor, found, None, read, {"held_out": 1.0, "seed": seed})
 
 
-def _with_notes(found: Evaluation, chosen: Chosen) -> Evaluation:
+def _with_notes(found: Evaluation, chosen: ChosenFeatures) -> Evaluation:
     """Return an evaluation that also says how the features were chosen."""
     notes = tuple(dict.fromkeys((*chosen.notes, *found.notes)))
     data = {**found.data, "left_out": list(chosen.left_out)}

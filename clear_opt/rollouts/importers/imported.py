@@ -150,7 +150,7 @@ class Collector:
         return columns
 
     def _note_texts(self, columns: dict[str, np.ndarray]) -> None:
-        """Tell of questions without text, and leave the column out where none has any."""
+        """Note questions without text, and leave the column out if none has any."""
         texts = columns.get("text", ())
         empty = sum(isinstance(text, str) and not text.strip() for text in texts)
         if empty and empty == len(texts):
