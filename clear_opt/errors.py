@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-
 __all__ = [
     "ClearOptError",
     "InfeasibleError",
