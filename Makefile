@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 UV := uv==0.13.9
 
-.PHONY: help demo test lint format types bench paper docs notebooks train lock clean
+.PHONY: help demo test test-all lint format types bench paper docs notebooks train lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,7 +28,11 @@ demo: $(READY) ## allocate a tight budget over a few hundred queries, with a tab
 
 test: lint types docs $(READY) ## lint, types, the documentation, every test and doctest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal \
-		--cov --cov-report=term --durations=15
+		--durations=10
+
+test-all: lint types docs $(READY) ## the same with every random sweep in full, and coverage
+	CLEAR_OPT_TESTS=all OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) \
+		--dist=worksteal --cov --cov-report=term --durations=25
 
 lint: $(READY) ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from clear_opt import (
 )
 from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
+from tests.effort import effort
 
 BLOCK = 20
 
@@ -170,7 +171,7 @@ def test_what_was_not_found_is_told_by_the_constraints_that_are_there():
     assert "share" not in answer.detail
 
 
-@settings(derandomize=True, max_examples=30, deadline=None)
+@settings(derandomize=True, max_examples=effort(30), deadline=None)
 @given(ends=st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)), share=st.floats(0, 1))
 def test_chords_lie_below_what_is_kept_back_and_tangents_above(ends, share):
     for bound in ("normal", "bernstein"):

@@ -32,6 +32,7 @@ from clear_opt import (
 )
 from clear_opt.problem.chance_constraints import overrun_margin
 from clear_opt.solvers.infeasibility import find_conflict
+from tests.effort import effort
 from tests.enumerated import only, options_of, possible, use_of, useful, without
 
 BLOCK, LARGEST = 10, 250
@@ -408,7 +409,7 @@ def tight(offers, rows, floor, pinned, budget):
     return Program(offers, [limit, *rows], floor=floor, pinned=pinned, ceiling=600, block=BLOCK)
 
 
-@settings(max_examples=15)
+@settings(max_examples=effort(15))
 @given(disjoint_demands(), st.floats(0.02, 0.99))
 def test_the_smallest_set_of_demands_above_a_budget_is_found(made, share):
     *parts, demand = made
@@ -444,7 +445,7 @@ def all_states(program):
     return found
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(effort(30)))
 def test_crossing_groups_are_judged_as_by_the_whole_linear_program(seed):
     rng = np.random.default_rng(seed)
     n = 12 if seed % 3 else 90

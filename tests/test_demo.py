@@ -15,6 +15,7 @@ from clear_opt.cli.app import app
 from clear_opt.cli.demo_study import study
 from clear_opt.datasets import make_queries
 from clear_opt.io import read_records
+from tests.effort import effort
 
 
 def run(*arguments):
@@ -35,7 +36,7 @@ def test_questions_differ_and_cover_every_difficulty():
     assert kinds == {f"{kind}{level}" for kind in ("school", "contest") for level in range(1, 7)}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(effort(20)))
 def test_questions_are_well_formed(seed):
     for query in make_queries(30, seed=seed):
         assert query.text == " ".join(query.text.split())

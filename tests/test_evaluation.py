@@ -9,6 +9,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import compare_policies, query_folds, replay
 from clear_opt.policies import oracle
 from clear_opt.rollouts import Rollouts, read_rollouts
+from tests.effort import effort
 
 ZEROEVAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "zeroeval_rollouts.parquet"
 needs_shared = pytest.mark.skipif(not ZEROEVAL.is_file(), reason=f"no rollouts at {ZEROEVAL}")
@@ -68,7 +69,7 @@ def best_accuracy(rollouts, budget):
     )
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(effort(30)))
 def test_the_oracle_is_exact_for_one_sample_per_query(seed):
     rng = np.random.default_rng(seed)
     ids = [f"q{i}" for i in range(7)]
@@ -80,7 +81,7 @@ def test_the_oracle_is_exact_for_one_sample_per_query(seed):
     assert replay(caps, ids, rollouts).accuracy == pytest.approx(best_accuracy(rollouts, budget))
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(effort(30)))
 def test_the_oracle_loses_less_than_a_step_with_several_samples(seed):
     rng = np.random.default_rng(100 + seed)
     ids = [f"q{i}" for i in range(4)]

@@ -21,6 +21,7 @@ from clear_opt.evaluation import (
 from clear_opt.plots.report import report_html
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import Rollouts
+from tests.effort import effort
 from tests.made_queries import two_kinds
 
 
@@ -65,7 +66,7 @@ def test_wrong_frontiers_are_refused(spend, accuracy, targets, said):
         accuracy_at_spend(spend, accuracy, targets)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=effort(40), derandomize=True, deadline=None)
 @given(
     points=st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1)), min_size=1, max_size=8),
     targets=st.lists(st.integers(0, 60), min_size=2, max_size=8),

@@ -7,6 +7,7 @@ from clear_opt import ShiftedSurge
 from clear_opt.errors import InvalidInputError
 from clear_opt.evaluation import POLICY_NAMES, ReplayData, compare_budgets, compare_policies, replay
 from clear_opt.rollouts import Rollouts
+from tests.effort import effort
 
 
 def random_rollouts(seed, queries=6, rows=25, longest=12):
@@ -16,7 +17,7 @@ def random_rollouts(seed, queries=6, rows=25, longest=12):
     return Rollouts(ids, rng.integers(0, longest, rows), correct)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(effort(10)))
 def test_recorded_curves_give_what_a_replay_of_every_cap_gives(seed):
     rollouts = random_rollouts(seed)
     ids = rollouts.query_ids

@@ -23,6 +23,7 @@ from clear_opt.fitting.surge_shape import (
     fit_shape,
 )
 from clear_opt.rollouts import Rollouts
+from tests.effort import effort
 from tests.growth import growth
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -300,7 +301,7 @@ def test_answers_of_no_tokens_and_a_single_rollout():
     assert sane(fit_curves(MIXED, shrink=False))
 
 
-@settings(derandomize=True, deadline=None, max_examples=12)
+@settings(derandomize=True, deadline=None, max_examples=effort(12))
 @given(
     rows=st.lists(
         st.tuples(

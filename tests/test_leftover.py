@@ -19,6 +19,7 @@ from clear_opt import (
 from clear_opt.cli.app import app
 from clear_opt.datasets import random_problem
 from clear_opt.policies import spread_leftover, uniform
+from tests.effort import effort
 
 
 def surges(tau, height=0.8, width=50.0, **reading):
@@ -33,7 +34,7 @@ def surges(tau, height=0.8, width=50.0, **reading):
     st.sampled_from([1, 7]),
     st.floats(1.0, 6.0),
 )
-@settings(max_examples=60)
+@settings(max_examples=effort(60))
 def test_any_leftover_is_spread_within_the_limits_and_hurts_nobody(
     family, seed, n, bounded, block, plenty
 ):

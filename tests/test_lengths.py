@@ -19,6 +19,7 @@ from clear_opt import (
     TabularLengths,
     double_precision,
 )
+from tests.effort import effort
 
 N = 12
 
@@ -152,7 +153,7 @@ def test_simulation_of_a_mixture():
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=30)
+@settings(max_examples=effort(30))
 def test_spend_rises_is_concave_and_never_exceeds_the_cap(family, seed):
     lengths = lengths_of(family, seed)
     caps = np.linspace(0, 4, 41) * scale_of(lengths)[:, None]

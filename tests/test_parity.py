@@ -5,6 +5,7 @@ import pytest
 
 from clear_opt import ShiftedSurge, cross_check
 from clear_opt.datasets import FAMILIES, random_problem
+from tests.effort import effort
 from tests.reference import dual_by_sampling, largest_envelope_error
 from tests.units import in_parts_of_tokens
 
@@ -57,7 +58,7 @@ def test_dual_bound_is_the_least_over_prices_found_by_sampling(family):
 
 
 def test_the_rounded_answer_is_within_one_envelope_error_for_both_solvers():
-    for seed in range(20):
+    for seed in range(effort(20)):
         problem = random_problem("surge", seed=[seed, 31], n=40)
         check = cross_check(problem)
         error = largest_envelope_error(problem)

@@ -22,6 +22,7 @@ from clear_opt.policies import (
     threshold_prefix,
     uniform,
 )
+from tests.effort import effort
 
 
 def surges(tau, height=0.8, width=50.0):
@@ -34,7 +35,7 @@ def surges(tau, height=0.8, width=50.0):
     st.integers(1, 60),
     st.booleans(),
 )
-@settings(max_examples=80)
+@settings(max_examples=effort(80))
 def test_the_solver_is_never_worse_than_a_policy(family, seed, n, bounded):
     problem = random_problem(family, seed=seed, n=n, bounded=bounded)
     for name in ("dual", "conic") if seed % 8 == 0 else ("dual",):

@@ -15,6 +15,7 @@ from clear_opt import (
     TabularCurve,
     solve,
 )
+from tests.effort import effort
 from tests.enumerated import options_of, use_of
 
 
@@ -88,7 +89,7 @@ def best_of_all(program):
 
 def test_small_programs_get_the_best_of_all_choices_and_no_warning():
     solved, missed = 0, []
-    for seed in range(60):
+    for seed in range(effort(60)):
         program = draw(seed)
         best = best_of_all(program)
         with warnings.catch_warnings():

@@ -35,12 +35,13 @@ from clear_opt.solvers.conic import program as conic_program
 from clear_opt.solvers.conic.program import relax_program
 from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.barrier_method import coupled_prices
+from tests.effort import effort
 
 BOUND, PRICE = 1e-6, 1e-3  # relative; the issue's own tolerances
 CONIC = ("surge", "quadratic", "triangular", "tabular")
 SIZES = (3, 11, 24)  # few, so that little is compiled
 SEEDS = st.integers(0, 10_000)
-properties = settings(max_examples=8, deadline=None, derandomize=True)
+properties = settings(max_examples=effort(8), deadline=None, derandomize=True)
 
 # For tests of many solves: what runs in them runs in others too, and to count it takes as long.
 many_solves = pytest.mark.no_cover
@@ -90,7 +91,7 @@ def assert_kept(program, answer):
 def test_two_solvers_agree_on_bounds_and_every_price():
     """A share of the 200 programs that ``python -m benchmarks.parity --programs`` runs."""
     several = 0
-    for seed in range(36):
+    for seed in range(effort(36)):
         dual = LagrangianDual.of(draw(seed))
         dual, conic = coupled_prices(dual), relax_program(dual)
         assert dual.converged

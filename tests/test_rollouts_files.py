@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from clear_opt.io import TableError
 from clear_opt.rollouts import Rollouts, read_rollouts, write_rollouts
+from tests.effort import effort
 
 ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")
 AWKWARD = ['comma, "quotes"', "two\nlines\r\n", "line separator \u2028", "数学题 🧮", "", "NaN"]
@@ -125,7 +126,7 @@ def tables(draw):
     )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=effort(60))
 @given(rollouts=tables(), ending=st.sampled_from((".parquet", ".jsonl")))
 def test_any_table_survives_a_file(tmp_path_factory, rollouts, ending):
     path = tmp_path_factory.getbasetemp() / f"any{ending}"

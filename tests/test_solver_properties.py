@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from clear_opt import AllocationProblem, Status, solve
 from clear_opt.datasets import FAMILIES, random_problem
+from tests.effort import effort
 from tests.units import in_parts_of_tokens
 
 problems = st.builds(
@@ -19,7 +20,7 @@ problems = st.builds(
 
 
 @given(problems, st.sampled_from([1, 7, 64]))
-@settings(max_examples=150)
+@settings(max_examples=effort(150))
 def test_budget_floors_ceilings_and_blocks_hold(problem, block):
     ceiling = np.maximum(problem.ceiling, np.ceil(problem.floor / block) * block)
     problem = AllocationProblem(
@@ -41,7 +42,7 @@ def test_budget_floors_ceilings_and_blocks_hold(problem, block):
 
 
 @given(problems, st.floats(1.0, 3.0))
-@settings(max_examples=80)
+@settings(max_examples=effort(80))
 def test_more_budget_never_lowers_the_bound_nor_the_value_beyond_the_gap(problem, factor):
     richer = AllocationProblem(
         problem.curves, problem.budget * factor, problem.floor, problem.ceiling, problem.weight
@@ -53,7 +54,7 @@ def test_more_budget_never_lowers_the_bound_nor_the_value_beyond_the_gap(problem
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.floats(1.0, 3.0))
-@settings(max_examples=60)
+@settings(max_examples=effort(60))
 def test_more_budget_never_lowers_the_value_of_a_small_batch(seed, n, factor):
     problem = random_problem("surge", seed=seed, n=n)
     richer = AllocationProblem(problem.curves, np.ceil(problem.budget * factor))
@@ -62,7 +63,7 @@ def test_more_budget_never_lowers_the_value_of_a_small_batch(seed, n, factor):
 
 
 @given(problems, st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
+@settings(max_examples=effort(60))
 def test_permuting_queries_permutes_the_answer(problem, seed):
     order = np.random.default_rng(seed).permutation(len(problem))
     shuffled = AllocationProblem(
@@ -79,7 +80,7 @@ def test_permuting_queries_permutes_the_answer(problem, seed):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([1e-3, 1.0, 1e3]))
-@settings(max_examples=60)
+@settings(max_examples=effort(60))
 def test_units_of_tokens_rescale_where_all_are_small(seed, n, factor):
     problem = in_parts_of_tokens(random_problem("surge", seed=seed, n=n))
     rescaled = in_parts_of_tokens(problem, factor)
@@ -89,7 +90,7 @@ def test_units_of_tokens_rescale_where_all_are_small(seed, n, factor):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([1e-3, 10.0]))
-@settings(max_examples=40)
+@settings(max_examples=effort(40))
 def test_weights_rescale_price_and_value(seed, n, factor):
     problem = random_problem("surge", seed=seed, n=n)
     heavier = AllocationProblem(problem.curves, problem.budget, weight=factor)

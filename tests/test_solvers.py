@@ -21,6 +21,7 @@ from clear_opt import (
 )
 from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.solvers.budget.rounding import round_to_blocks
+from tests.effort import effort
 from tests.reference import (
     best_in_whole_tokens,
     best_on_grid,
@@ -154,7 +155,7 @@ def test_shared_shape_gives_a_prefix_with_equal_slack():
     assert np.ptp(slack) <= 1.0
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(effort(10)))
 def test_price_is_the_papers_bisection(seed):
     problem = in_parts_of_tokens(random_problem("surge", seed=seed, n=300))
     curves = problem.curves
@@ -165,7 +166,7 @@ def test_price_is_the_papers_bisection(seed):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bounded", [False, True])
 def test_small_problems_against_every_combination_on_a_grid(family, bounded):
-    for seed in range(25):
+    for seed in range(effort(25)):
         problem = random_problem(family, seed=[seed, 77], n=1 + seed % 3, bounded=bounded)
         answer = solve(problem)
         best = best_on_grid(problem)
@@ -182,7 +183,7 @@ def test_four_queries_are_solved_as_well_as_any_combination_on_a_grid(family):
         assert solve(problem).expected_utility >= best * (1 - 1e-6)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(effort(12)))
 def test_tens_of_queries_get_the_exact_optimum_in_whole_tokens(seed):
     rng = np.random.default_rng(seed)
     n = 9 + 2 * seed
@@ -194,7 +195,7 @@ def test_tens_of_queries_get_the_exact_optimum_in_whole_tokens(seed):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gap_is_at_most_the_largest_envelope_error(family):
-    for seed in range(20):
+    for seed in range(effort(20)):
         problem = random_problem(family, seed=[seed, 3], bounded=seed % 2 == 1)
         answer = solve(problem)
         assert 0 <= answer.gap <= largest_envelope_error(problem) + 1e-12 * answer.dual_bound

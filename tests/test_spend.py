@@ -29,6 +29,7 @@ from clear_opt.envelopes.spend_frontier import (
     vertex_caps,
 )
 from clear_opt.policies import index_policy
+from tests.effort import effort
 
 N = 30
 
@@ -195,7 +196,7 @@ def test_a_grid_needs_five_points():
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40)
+@settings(max_examples=effort(40))
 def test_with_the_surges_own_lengths_the_hull_is_one_chord(seed):
     rng = np.random.default_rng(seed)
     curves = ShiftedSurge.from_height(

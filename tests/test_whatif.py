@@ -25,6 +25,7 @@ from clear_opt import (
 )
 from clear_opt.datasets import FAMILIES, random_problem
 from clear_opt.sensitivity import BudgetPath, budget_sweep, path_caps
+from tests.effort import effort
 from tests.reference import clear_by_bisection
 from tests.units import curves_in_parts, in_parts_of_tokens
 
@@ -110,7 +111,7 @@ class TestPath:
         assert budget_path(problem, budgets).price == pytest.approx(exact, rel=1e-9)
 
     @given(problems, st.sampled_from([1, 7, 64]))
-    @settings(max_examples=25)
+    @settings(max_examples=effort(25))
     def test_caps_are_feasible_and_worth_what_is_claimed(self, problem, block):
         ceiling = np.maximum(problem.ceiling, np.ceil(problem.floor / block) * block)
         problem = replace(problem, block=block, ceiling=ceiling)
@@ -127,7 +128,7 @@ class TestPath:
             assert path.dual_bound[k] == pytest.approx(proof.dual_bound, rel=1e-9)
 
     @given(problems)
-    @settings(max_examples=20)
+    @settings(max_examples=effort(20))
     def test_more_tokens_never_buy_less_and_never_cost_more(self, problem):
         budgets = np.sort(some_budgets(problem, count=12))
         path = budget_path(problem, budgets)
@@ -141,7 +142,7 @@ class TestPath:
         assert (gained >= path.price[1:] * more - slack).all()
 
     @given(problems, st.randoms(use_true_random=False))
-    @settings(max_examples=10)
+    @settings(max_examples=effort(10))
     def test_order_and_repetition_of_budgets_do_not_matter(self, problem, random):
         budgets = some_budgets(problem, count=6)
         path = budget_path(problem, budgets)
@@ -377,7 +378,7 @@ class TestEntry:
             entry_budgets(problem, queries)
 
     @given(problems, st.floats(0, 1))
-    @settings(max_examples=6)
+    @settings(max_examples=effort(6))
     def test_what_would_fund_is_true_of_solve(self, problem, share):
         query = int(share * (len(problem) - 1))
         budget = what_would_fund(problem, query)
@@ -446,7 +447,7 @@ class TestCheapest:
             assert found.at_least == pytest.approx(exact, abs=1.001)
 
     @given(problems, st.floats(0, 1), st.sampled_from([1, 16]))
-    @settings(max_examples=15)
+    @settings(max_examples=effort(15))
     def test_targets_are_reached_and_bounds_hold(self, problem, share, block):
         ceiling = np.maximum(problem.ceiling, np.ceil(problem.floor / block) * block)
         problem = replace(problem, block=block, ceiling=ceiling)
