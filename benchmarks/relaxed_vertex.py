@@ -75,18 +75,22 @@ def relaxed_vertex(dual: LagrangianDual, prices: np.ndarray) -> Vertex:
 
 def _nearly_best(dual: LagrangianDual, prices: np.ndarray) -> _States:
     payoff, funded = dual.price_states(prices)
-    top, bound = max(lane.utility_top for lane in dual.free_choices), dual.bound(prices)
-    lanes, tie = len(dual.free_choices), _TIE * min(top, max(bound, 0.0))
+    top, bound = max(offered.utility_top for offered in dual.free_choices), dual.bound(prices)
+    choices, tie = len(dual.free_choices), _TIE * min(top, max(bound, 0.0))
     least = payoff.max(axis=0) - tie
     found = []
-    for k, (lane, state) in enumerate(zip(dual.free_choices, funded, strict=True)):
-        rests = np.flatnonzero(payoff[lanes + k] >= least)
+    for k, (offered, state) in enumerate(zip(dual.free_choices, funded, strict=True)):
+        rests = np.flatnonzero(payoff[choices + k] >= least)
         found.append(_States(rests, dual.idle_value[k, rests], dual.idle_use[:, k, rests]))
-        if lane.table is None:
-            spend, variance, exists = state.spend[:, None], state.variance[:, None], lane.can_fund
-            value, exists = lane.utility_at(state.spend)[:, None], exists[:, None]
+        if offered.table is None:
+            spend, variance, exists = (
+                state.spend[:, None],
+                state.variance[:, None],
+                offered.can_fund,
+            )
+            value, exists = offered.utility_at(state.spend)[:, None], exists[:, None]
         else:
-            _, spend, variance, value, exists = lane.table
+            _, spend, variance, value, exists = offered.table
         query, column = np.nonzero(exists)
         use = dual.sign[:, None] * (
             dual.rate[:, k, query] * spend[query, column]

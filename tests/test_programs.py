@@ -354,7 +354,7 @@ def test_another_budget_starts_from_the_same_lanes():
     program = Program(offers_of(rng, 40, 2), [Limit(500, "cents"), Limit(4000)])
     dual = LagrangianDual.of(program)
     other = dual.with_budget(300)
-    assert other.compiled.choices.unlimited is dual.compiled.choices.unlimited
+    assert other.compiled.choice_sets.unlimited is dual.compiled.choice_sets.unlimited
     assert other.program.budget.amount == 300
     fresh = Program(program.offers, [Limit(300, "cents"), Limit(4000)])
     assert solve(other.program).expected_utility == solve(fresh).expected_utility

@@ -147,8 +147,8 @@ def _some_caps(rng: np.random.Generator, dual: LagrangianDual) -> Assignment:
     """Draw an offer and a cap for some of the queries; the others are at their floors."""
     program = dual.program
     n = len(program)
-    opened = np.stack([lane.can_fund for lane in dual.free_choices])
-    lane = np.argmax(opened * rng.random(opened.shape), axis=0)
+    opened = np.stack([offered.can_fund for offered in dual.free_choices])
+    offered = np.argmax(opened * rng.random(opened.shape), axis=0)
     able, taken = opened.any(axis=0), rng.random(n) < rng.uniform(0.05, 1.0)
     taken[np.argmax(able * rng.random(n))] = True  # at least one
     taken &= able
@@ -156,10 +156,10 @@ def _some_caps(rng: np.random.Generator, dual: LagrangianDual) -> Assignment:
     caps = program.floor.copy()
     part = rng.random(n) ** 2
     for k, one in enumerate(dual.free_choices):
-        here = taken & (lane == k)
+        here = taken & (offered == k)
         wanted = one.cap_at(one.least + part * (one.most - one.least))
         caps[here] = np.maximum(wanted, one.breakeven_cap)[here]
-    return Assignment(dual, np.where(taken, lane, resting), caps)
+    return Assignment(dual, np.where(taken, offered, resting), caps)
 
 
 def _settled(rng: np.random.Generator, row: Constraint, used: float, members: int) -> Constraint:

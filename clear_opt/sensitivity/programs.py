@@ -103,8 +103,8 @@ class _Solves:
         program, dual = self.program, self.dual
         index = program.constraints.index(program.budget)
         spend = [
-            np.maximum(_plenty(lane), np.minimum(asked_for(dual, k), lane.most))
-            for k, lane in enumerate(dual.compiled.choices.unlimited)
+            np.maximum(_plenty(offered), np.minimum(asked_for(dual, k), offered.most))
+            for k, offered in enumerate(dual.compiled.choice_sets.unlimited)
         ]
         used = dual.rate[index] * np.stack(spend) + dual.fixed[index]
         amount = float(used.max(axis=0).sum())
@@ -123,10 +123,10 @@ class _Solves:
             return 1.0
         return 10.0 ** (math.floor(math.log10(scale)) - _DIGITS) if scale > 0 else 1.0
 
-    def bound(self, amount: float, answer: Allocation, lanes: tuple[OfferChoices, ...]) -> float:
-        """Return the dual bound at an answer's prices over the states of lanes."""
-        choices = replace(self.dual.compiled.choices, free=lanes)
-        compiled = CompiledProgram(self.program.with_budget(amount), choices)
+    def bound(self, amount: float, answer: Allocation, choices: tuple[OfferChoices, ...]) -> float:
+        """Return the dual bound at an answer's prices over the states of choices."""
+        choice_sets = replace(self.dual.compiled.choice_sets, free=choices)
+        compiled = CompiledProgram(self.program.with_budget(amount), choice_sets)
         return LagrangianDual(CouplingRows(compiled)).bound(self._prices(answer))
 
     def _prices(self, answer: Allocation) -> np.ndarray:
@@ -134,18 +134,18 @@ class _Solves:
         return np.array([prices[str(row.name)] for row in self.program.constraints])
 
 
-def _plenty(lane: OfferChoices) -> np.ndarray:
+def _plenty(offered: OfferChoices) -> np.ndarray:
     """Return the spend beyond which next to nothing is gained, however far the peak, (n,)."""
-    low, high = np.maximum(lane.least, 1.0), np.maximum(lane.most, 1.0)
-    top = lane.utility_at(lane.saturation_cap)
+    low, high = np.maximum(offered.least, 1.0), np.maximum(offered.most, 1.0)
+    top = offered.utility_at(offered.saturation_cap)
     _, high = bisect(
-        lambda spend: top - lane.utility_at(lane.cap_at(spend)) <= _NOTHING * top,
+        lambda spend: top - offered.utility_at(offered.cap_at(spend)) <= _NOTHING * top,
         low,
         high,
         _HALVINGS,
         ratio=True,
     )
-    return np.minimum(high, lane.most)
+    return np.minimum(high, offered.most)
 
 
 @_registered(budget_path)
@@ -254,14 +254,14 @@ def _proven(solves: _Solves, wanted: float, ample: float) -> tuple[float, int]:
     program, lines = solves.program, solves
     if program.overrun_probability is not None:
         lines = _Solves(replace(program, overrun_probability=None))
-    lanes = solves.dual.with_budget(ample).free_choices
+    choices = solves.dual.with_budget(ample).free_choices
     least, amount, high = 0.0, min(float(program.budget.amount), ample), ample
     for _ in range(_TANGENTS):
         answer = lines.at(amount)
         if answer.status is Status.INFEASIBLE:  # and so is everything below
             least, amount = max(least, amount), 0.5 * (amount + high)
             continue
-        bound = lines.bound(amount, answer, lanes)
+        bound = lines.bound(amount, answer, choices)
         high = min(high, amount) if bound >= wanted else high
         meets = -math.inf
         if answer.price > 0:

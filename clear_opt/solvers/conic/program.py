@@ -162,11 +162,11 @@ def _units(dual: LagrangianDual) -> Units:
     """Return units in which rows are about as large as their number of queries."""
     n = len(dual.program)
     usual = np.zeros(dual.m)
-    for k, lane in enumerate(dual.free_choices):
-        used = dual.rate[:, k] * lane.least + dual.fixed[:, k]
-        usual = np.maximum(usual, np.where(lane.can_fund, used, 0.0).sum(axis=1))
+    for k, offered in enumerate(dual.free_choices):
+        used = dual.rate[:, k] * offered.least + dual.fixed[:, k]
+        usual = np.maximum(usual, np.where(offered.can_fund, used, 0.0).sum(axis=1))
     rows = np.where(dual.limits != 0, np.abs(dual.limits), usual) / n
-    top = max(lane.utility_top for lane in dual.free_choices)
+    top = max(offered.utility_top for offered in dual.free_choices)
     return Units(np.where(rows > 0, rows, 1.0), top if top > 0 else 1.0)
 
 

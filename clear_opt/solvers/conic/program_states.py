@@ -91,21 +91,23 @@ class FixedStates(StateShares):
 
 
 class RisingStates(StateShares):
-    """BestResponse states of a lane whose curve is a surge or a quadratic: a share and a rise each.
+    """Funded states of an offer whose curve is a surge or a quadratic: a share and a rise each.
 
     The rise is the share times the distance above the threshold in widths, y = beta (b - tau). It
-    stays between what the lane's least and most spend allow: where a guarantee or a funded share
+    stays between what the offer's least and most spend allow: where a guarantee or a funded share
     pays queries to be funded, nothing else would.
     """
 
-    def __init__(self, dual: LagrangianDual, k: int, lane: ContinuousChoices, unit: Units) -> None:
-        curves, model = cast(ThresholdCurve, lane.curves), cone_form(lane.curves)
+    def __init__(
+        self, dual: LagrangianDual, k: int, offered: ContinuousChoices, unit: Units
+    ) -> None:
+        curves, model = cast(ThresholdCurve, offered.curves), cone_form(offered.curves)
         assert model is not None
-        self.query = query = np.flatnonzero(lane.can_fund)
+        self.query = query = np.flatnonzero(offered.can_fund)
         tau, beta = (np.asarray(part)[query] for part in (curves.tau, curves.beta))
-        least = np.clip(beta * (lane.least[query] - tau), 0.0, 1.0)
-        self.most = np.clip(beta * (lane.most[query] - tau), 0.0, 1.0)
-        self.height = lane.weight[query] * np.asarray(curves.height)[query]
+        least = np.clip(beta * (offered.least[query] - tau), 0.0, 1.0)
+        self.most = np.clip(beta * (offered.most[query] - tau), 0.0, 1.0)
+        self.height = offered.weight[query] * np.asarray(curves.height)[query]
         self.share = cp.Variable(len(query), nonneg=True)
         self.rise = cp.Variable(len(query), nonneg=True)
         self._shape = model.value
@@ -131,13 +133,13 @@ def blocks_of(dual: LagrangianDual, unit: Units) -> list[StateShares]:
     InvalidInputError
         Naming the family that has no convex program, and what to do.
     """
-    lanes: Any = dual.free_choices
+    choices: Any = dual.free_choices
     found: list[StateShares] = [_rests(dual, unit)]
-    for k, lane in enumerate(lanes):
-        if lane.table is None and not lane.curves.piecewise_linear:
-            found.append(RisingStates(dual, k, lane, unit))
+    for k, offered in enumerate(choices):
+        if offered.table is None and not offered.curves.piecewise_linear:
+            found.append(RisingStates(dual, k, offered, unit))
         else:
-            found.append(_points(dual, k, lane, unit))
+            found.append(_points(dual, k, offered, unit))
     return [block for block in found if len(block.query)]
 
 
@@ -149,8 +151,8 @@ def check_families(dual: LagrangianDual) -> None:
     InvalidInputError
         Naming the offer, the family and the remedy.
     """
-    for offer, lane in zip(dual.program.offers, dual.free_choices, strict=True):
-        if not _is_exact(lane):
+    for offer, offered in zip(dual.program.offers, dual.free_choices, strict=True):
+        if not _is_exact(offered):
             raise InvalidInputError(
                 f"{type(offer.curves).__name__} has no exact convex program where caps count",
                 column=f"curves of {offer.name!r}",
@@ -159,29 +161,31 @@ def check_families(dual: LagrangianDual) -> None:
             )
 
 
-def _is_exact(lane: Any) -> bool:
-    if lane.table is not None or lane.curves.piecewise_linear:
+def _is_exact(offered: Any) -> bool:
+    if offered.table is not None or offered.curves.piecewise_linear:
         return True
-    return cone_form(lane.curves) is not None
+    return cone_form(offered.curves) is not None
 
 
 def _rests(dual: LagrangianDual, unit: Units) -> StateShares:
-    lane, query = np.nonzero(dual.can_idle)
-    return FixedStates(query, dual.idle_use[:, lane, query], dual.idle_value[lane, query], unit)
+    offered, query = np.nonzero(dual.can_idle)
+    return FixedStates(
+        query, dual.idle_use[:, offered, query], dual.idle_value[offered, query], unit
+    )
 
 
-def _points(dual: LagrangianDual, k: int, lane: OfferChoices, unit: Units) -> StateShares:
-    """Return the funded states of a lane that has finitely many that matter."""
-    if lane.table is not None:
-        _, spend, variance, value, usable = lane.table
+def _points(dual: LagrangianDual, k: int, offered: OfferChoices, unit: Units) -> StateShares:
+    """Return the funded states of an offer that has finitely many that matter."""
+    if offered.table is not None:
+        _, spend, variance, value, usable = offered.table
         # A point may be named twice; once is enough.
         same = [np.diff(table, axis=1) == 0 for table in (spend, variance, value)]
         again = np.logical_and.reduce(same) & usable[:, :-1]
         usable = np.concatenate([usable[:, :1], usable[:, 1:] & ~again], axis=1)
     else:
         # A line from the threshold to its peak: funded is funded fully.
-        spend, variance = lane.most[:, None], np.zeros((len(lane.most), 1))
-        value, usable = lane.utility_at(lane.most)[:, None], lane.can_fund[:, None]
+        spend, variance = offered.most[:, None], np.zeros((len(offered.most), 1))
+        value, usable = offered.utility_at(offered.most)[:, None], offered.can_fund[:, None]
     query, column = np.nonzero(usable)
     use = (
         dual.rate[:, k, query] * spend[query, column]

@@ -36,7 +36,7 @@ class StateGroup:
     Attributes
     ----------
     offer
-        Index of the lane.
+        Index of the offer.
     spend, variance
         Of the spend of each state, shape (n, p).
     exists
@@ -99,16 +99,18 @@ def state_groups(dual: LagrangianDual, *, relaxed: bool = False) -> list[StateGr
     ]
     for broken in _subsets(force & (FLOORS | CEILINGS)):
         changed = _without(program, broken) if force & (broken | AVAILABILITY) else program
-        lanes = (
-            dual.compiled.choices.unlimited if changed is program else unlimited_choices(changed)
+        choices = (
+            dual.compiled.choice_sets.unlimited
+            if changed is program
+            else unlimited_choices(changed)
         )
-        for k, lane in enumerate(lanes):
+        for k, offered in enumerate(choices):
             unavailable = np.where(program.offers[k].available, 0, AVAILABILITY)
             violates = np.full(n, broken) | unavailable
             if not broken & FLOORS and floored.any():
-                pinned = np.where(lane.floor_funds, 0, resting)
-                found.append(_resting(dual, k, lane, floored, violates | pinned))
-            found.append(_funded(dual, k, lane, violates))
+                pinned = np.where(offered.floor_funds, 0, resting)
+                found.append(_resting(dual, k, offered, floored, violates | pinned))
+            found.append(_funded(dual, k, offered, violates))
     return found
 
 
@@ -133,32 +135,37 @@ def _without(program: Program, broken: int) -> Program:
 
 
 def _resting(
-    dual: LagrangianDual, k: int, lane: OfferChoices, floored: np.ndarray, violates: np.ndarray
+    dual: LagrangianDual, k: int, offered: OfferChoices, floored: np.ndarray, violates: np.ndarray
 ) -> StateGroup:
     once = dual.fixed[:, k].copy()
     for index, row in enumerate(dual.rows):
         if isinstance(row, FundedShare):
-            once[index] *= lane.floor_funds
-    exists = (lane.can_idle & floored)[:, None]
-    return StateGroup(k, lane.start[:, None], lane.start_variance[:, None], exists, once, violates)
+            once[index] *= offered.floor_funds
+    exists = (offered.can_idle & floored)[:, None]
+    return StateGroup(
+        k, offered.start[:, None], offered.start_variance[:, None], exists, once, violates
+    )
 
 
-def _funded(dual: LagrangianDual, k: int, lane: OfferChoices, violates: np.ndarray) -> StateGroup:
-    once, lane = dual.fixed[:, k], lane.within(asked_for(dual, k))
-    if not isinstance(lane, DiscreteChoices):
+def _funded(
+    dual: LagrangianDual, k: int, offered: OfferChoices, violates: np.ndarray
+) -> StateGroup:
+    once, offered = dual.fixed[:, k], offered.within(asked_for(dual, k))
+    if not isinstance(offered, DiscreteChoices):
         # Whole caps: what they cannot do is no use, and what they can must not be missed.
         spend = np.stack(
-            [lane.breakeven_cap, np.maximum(lane.breakeven_cap, lane.saturation_cap)], axis=1
+            [offered.breakeven_cap, np.maximum(offered.breakeven_cap, offered.saturation_cap)],
+            axis=1,
         )
-        exists = np.repeat(lane.can_fund[:, None], 2, axis=1)
+        exists = np.repeat(offered.can_fund[:, None], 2, axis=1)
         return StateGroup(k, spend, np.zeros_like(spend), exists, once, violates)
-    points = lane.points
+    points = offered.points
     if dual.program.overrun_probability is not None:
         return StateGroup(k, points.spend, points.variance, points.usable, once, violates)
     # Where variance costs nothing, the points in between are mixtures of these two.
     low = np.where(points.usable, points.spend, np.inf).min(axis=1)
     high = np.where(points.usable, points.spend, -np.inf).max(axis=1)
-    exists = np.repeat(lane.can_fund[:, None], 2, axis=1)
+    exists = np.repeat(offered.can_fund[:, None], 2, axis=1)
     spend = np.where(exists, np.stack([low, high], axis=1), 0.0)
     return StateGroup(k, spend, np.zeros_like(spend), exists, once, violates)
 

@@ -18,46 +18,46 @@ _WITHIN = 1e-12  # relative; what a sum of fractions of money may exceed a limit
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """One lane and one cap for each query.
+    """One offer and one cap for each query.
 
     Attributes
     ----------
     dual
         The program's rows and states.
-    lane
+    offer
         Index of the offer, `IDLE` for none, int64, shape (n,).
     caps
         Tokens, shape (n,): at least the floor; 0 where idle.
     """
 
     dual: LagrangianDual
-    lane: np.ndarray
+    offer: np.ndarray
     caps: np.ndarray
 
     def utility(self) -> np.ndarray:
         """Return the weighted success of each query, shape (n,)."""
-        found = np.zeros(len(self.lane))
-        for k, lane in enumerate(self.dual.free_choices):
-            here = self.lane == k
+        found = np.zeros(len(self.offer))
+        for k, offered in enumerate(self.dual.free_choices):
+            here = self.offer == k
             if here.any():
-                found[here] = lane.utility_at(self.caps)[here]
+                found[here] = offered.utility_at(self.caps)[here]
         # An idle query has what no tokens bring, by its first offer.
-        idle = self.lane == IDLE
+        idle = self.offer == IDLE
         found[idle] = self.dual.idle_value[0][idle]
         return found
 
     def funded(self) -> np.ndarray:
         """Return which queries have at least their break-even cap, if only as a floor, (n,)."""
-        found = np.zeros(len(self.lane), dtype=bool)
-        for k, lane in enumerate(self.dual.free_choices):
-            found |= (self.lane == k) & _funded(lane, self.caps)
+        found = np.zeros(len(self.offer), dtype=bool)
+        for k, offered in enumerate(self.dual.free_choices):
+            found |= (self.offer == k) & _funded(offered, self.caps)
         return found
 
     def use(self) -> np.ndarray:
         """Return what each query uses of each row, sign-normalised, shape (m, n)."""
-        found = np.zeros((self.dual.m, len(self.lane)))
+        found = np.zeros((self.dual.m, len(self.offer)))
         for k in range(len(self.dual.free_choices)):
-            here = self.lane == k
+            here = self.offer == k
             if here.any():
                 found = np.where(here, use_of(self.dual, k, self.caps), found)
         return found
@@ -65,8 +65,8 @@ class Assignment:
     def variance(self) -> np.ndarray:
         """Return the variance of what is used of each row, in squared units, shape (m,)."""
         dual, found = self.dual, np.zeros(self.dual.m)
-        for k, lane in enumerate(dual.free_choices):
-            own = np.where(self.lane == k, lane.variance_at(self.caps), 0.0)
+        for k, offered in enumerate(dual.free_choices):
+            own = np.where(self.offer == k, offered.variance_at(self.caps), 0.0)
             found += (dual.rate[:, k] ** 2) @ own
         return found
 
@@ -101,7 +101,7 @@ def best_of(found: Iterable[Assignment | None]) -> Assignment | None:
 
 
 def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
-    """Return what queries use of each row at caps in one lane, sign-normalised.
+    """Return what queries use of each row at caps in one offer, sign-normalised.
 
     What a guarantee grants counts as far as it can be used: no tokens past a peak that lies within
     a block, and a part only of the fixed use where a cap is below break-even. Else whole caps could
@@ -112,7 +112,7 @@ def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
     dual
         The program's rows.
     k
-        Index of the lane.
+        Index of the offer.
     caps
         Tokens, shape (..., n).
 
@@ -120,29 +120,29 @@ def use_of(dual: LagrangianDual, k: int, caps: np.ndarray) -> np.ndarray:
     -------
     Shape (m, ..., n).
     """
-    lane, found = dual.free_choices[k], np.empty((dual.m, *caps.shape))
-    spend = lane.spend_at(caps)
+    offered, found = dual.free_choices[k], np.empty((dual.m, *caps.shape))
+    spend = offered.spend_at(caps)
     for index, row in enumerate(dual.rows):
         rate, fixed = dual.rate[index, k], dual.fixed[index, k]
         if isinstance(row, FundedShare):
-            found[index] = _funded(lane, caps) * fixed
+            found[index] = _funded(offered, caps) * fixed
         elif isinstance(row, Guarantee):
-            found[index] = rate * np.minimum(spend, lane.most)
-            found[index] += fixed * _begun(dual, lane, spend)
+            found[index] = rate * np.minimum(spend, offered.most)
+            found[index] += fixed * _begun(dual, offered, spend)
         else:
             found[index] = rate * spend + fixed
             if dual.reserve is not None:
-                found[index] += dual.variance_rate[index, k] * lane.variance_at(caps)
+                found[index] += dual.variance_rate[index, k] * offered.variance_at(caps)
         found[index] *= dual.sign[index]
     return found
 
 
-def _funded(lane: OfferChoices, caps: np.ndarray) -> np.ndarray:
-    return (lane.can_fund & (caps >= lane.breakeven_cap)) | lane.floor_funds
+def _funded(offered: OfferChoices, caps: np.ndarray) -> np.ndarray:
+    return (offered.can_fund & (caps >= offered.breakeven_cap)) | offered.floor_funds
 
 
-def _begun(dual: LagrangianDual, lane: OfferChoices, spend: np.ndarray) -> np.ndarray:
+def _begun(dual: LagrangianDual, offered: OfferChoices, spend: np.ndarray) -> np.ndarray:
     """Return the part of the way to break-even, at most 1; 1 for those with a floor, (..., n)."""
-    way = lane.least - lane.start
-    part = np.where(way > 0, (spend - lane.start) / np.where(way > 0, way, 1.0), 1.0)
+    way = offered.least - offered.start
+    part = np.where(way > 0, (spend - offered.start) / np.where(way > 0, way, 1.0), 1.0)
     return np.where(dual.program.floor > 0, 1.0, np.clip(part, 0.0, 1.0))

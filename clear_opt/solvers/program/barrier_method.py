@@ -70,7 +70,7 @@ def coupled_prices(
     enough
         Dual bound, weighted success, below which nobody asks how low it can be.
     """
-    scale = float(max(lane.utility_top for lane in dual.free_choices))
+    scale = float(max(offered.utility_top for offered in dual.free_choices))
     if scale == 0:  # nothing can be gained: no unit of anything is worth a price
         return CoupledPrices(np.zeros(dual.m), True, 0)
     far = _FAR * price_scale(dual)
@@ -122,7 +122,7 @@ def nearby_prices(dual: LagrangianDual, start: np.ndarray) -> np.ndarray:
     -------
     Shape (m,), >= 0: any prices >= 0 bound the program, these a little less tightly.
     """
-    scale = float(max(lane.utility_top for lane in dual.free_choices))
+    scale = float(max(offered.utility_top for offered in dual.free_choices))
     if scale == 0:
         return np.zeros(dual.m)
     usual = price_scale(dual)
@@ -139,10 +139,13 @@ def price_scale(dual: LagrangianDual) -> np.ndarray:
     """Return what a first unit of each row can be worth, weighted success per unit, shape (m,)."""
     scale = np.zeros(dual.m)
     for index in range(dual.m):
-        for k, lane in enumerate(dual.free_choices):
-            run = np.where(lane.least > lane.start, lane.least - lane.start, 1.0)
-            gain, use = lane.breakeven_price * run, dual.rate[index, k] * run + dual.fixed[index, k]
-            member = (use > 0) & lane.can_fund
+        for k, offered in enumerate(dual.free_choices):
+            run = np.where(offered.least > offered.start, offered.least - offered.start, 1.0)
+            gain, use = (
+                offered.breakeven_price * run,
+                dual.rate[index, k] * run + dual.fixed[index, k],
+            )
+            member = (use > 0) & offered.can_fund
             worth = np.where(member, gain / np.where(member, use, 1.0), 0.0)
             scale[index] = max(scale[index], worth.max(initial=0.0))
     usual = scale.max(initial=0.0)

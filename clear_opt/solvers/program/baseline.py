@@ -32,19 +32,19 @@ def simple_assignments(dual: LagrangianDual) -> list[Assignment]:
 def idle_assignment(dual: LagrangianDual) -> Assignment:
     """Leave every query at its floor, by the first offer that can, or idle."""
     floor = dual.program.floor
-    rests = np.stack([lane.can_idle for lane in dual.free_choices])
+    rests = np.stack([offered.can_idle for offered in dual.free_choices])
     return Assignment(dual, np.where(floor > 0, rests.argmax(axis=0), IDLE), floor.copy())
 
 
 def _uniform(dual: LagrangianDual, k: int) -> Assignment | None:
-    program, lane = dual.program, dual.free_choices[k]
-    spare, highest = idle_assignment(dual).lane, lane.saturation_cap
+    program, offered = dual.program, dual.free_choices[k]
+    spare, highest = idle_assignment(dual).offer, offered.saturation_cap
 
     def at(level: float) -> Assignment:
         caps = np.clip(floor_to_block(np.asarray(level), program.block), program.floor, highest)
         # Caps of a grid: the largest that can be set.
-        caps = np.maximum(lane.cap_at(lane.spend_at(caps)), program.floor)
-        asked = lane.can_fund & (caps > 0)
+        caps = np.maximum(offered.cap_at(offered.spend_at(caps)), program.floor)
+        asked = offered.can_fund & (caps > 0)
         return Assignment(dual, np.where(asked, k, spare), np.where(asked, caps, program.floor))
 
     limits = dual.sign > 0

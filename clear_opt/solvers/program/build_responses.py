@@ -1,4 +1,4 @@
-"""The lanes of an offer, from its curves and lengths: whole caps, or a grid where spend counts.
+"""The choices of an offer, from its curves and lengths: whole caps, or a grid where spend counts.
 
 A `Program` is data; `choice_sets` compiles what each of its offers can do.
 """
@@ -50,8 +50,8 @@ class ChoiceSets:
 
     @cached_property
     def committed(self) -> tuple[OfferChoices, ...]:
-        """The same lanes for queries that are to be funded; pinned ones keep their break-even."""
-        return tuple(lane.committed(self.pinned) for lane in self.free)
+        """The same choices for queries that are to be funded; pinned ones keep their break-even."""
+        return tuple(offered.committed(self.pinned) for offered in self.free)
 
 
 _COMPILED: WeakKeyDictionary[Program, ChoiceSets] = WeakKeyDictionary()
@@ -74,8 +74,8 @@ def within_limits(program: Program, unlimited: tuple[OfferChoices, ...]) -> Choi
         What each of its offers can do without constraints: see `unlimited_choices`.
     """
     free = tuple(
-        lane.within(_ROOM * _affordable(program, offer))
-        for offer, lane in zip(program.offers, unlimited, strict=True)
+        offered.within(_ROOM * _affordable(program, offer))
+        for offer, offered in zip(program.offers, unlimited, strict=True)
     )
     return ChoiceSets(unlimited, free, program.pinned)
 
@@ -115,7 +115,7 @@ def continuous_choices(
     block: int,
     available: np.ndarray,
 ) -> ContinuousChoices:
-    """Return the lane in which caps count: floors and ceilings in whole blocks, shape (n,)."""
+    """Return the choices where caps count: floors and ceilings in whole blocks, shape (n,)."""
     can_idle = available & (floor <= ceiling)
     high = np.maximum(floor, ceiling)
     envelope = concave_envelope(curves, floor, high, weight)
@@ -155,7 +155,7 @@ def discrete_choices(
     *,
     below: int = 0,
 ) -> DiscreteChoices:
-    """Return the lane in which expected spend counts, over a grid of caps for each query.
+    """Return the choices where expected spend counts, over a grid of caps for each query.
 
     ``below`` is how many caps to add between the threshold and the first that may break even.
     """

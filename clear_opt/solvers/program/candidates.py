@@ -25,7 +25,7 @@ class Candidates(NamedTuple):
     The first 2 K are those of `LagrangianDual` in its order, the next 3 K a few salient caps.
     """
 
-    lane: np.ndarray
+    offer: np.ndarray
     """Index of the offer, `IDLE` for none, shape (s, n)."""
     caps: np.ndarray
     """Tokens, shape (s, n)."""
@@ -37,7 +37,7 @@ class Candidates(NamedTuple):
     def assignment(self, dual: LagrangianDual, state: np.ndarray) -> Assignment:
         """Return the assignment of chosen states, shape (n,)."""
         query = np.arange(len(state))
-        return Assignment(dual, self.lane[state, query], self.caps[state, query])
+        return Assignment(dual, self.offer[state, query], self.caps[state, query])
 
 
 def neighbourhood(
@@ -46,62 +46,67 @@ def neighbourhood(
     others: list[np.ndarray] | None = None,
     sizes: int | None = None,
 ) -> Candidates:
-    """List rests, break-even caps, and caps around given ones in every lane.
+    """List rests, break-even caps, and caps around given ones in every offer.
 
     Parameters
     ----------
     dual
         A program of n >= 1 queries.
     centres
-        Of each lane, the cap of each query around which others are tried, shape (n,): taken for
-        the funded state of the lane itself.
+        Of each offer, the cap of each query around which others are tried, shape (n,): taken for
+        the funded state of the offer itself.
     others
-        Of each lane, one more cap of each query to try, shape (n,).
+        Of each offer, one more cap of each query to try, shape (n,).
     sizes
         Of steps between caps, how many; by default the fewer, the more queries there are.
     """
     program, free = dual.program, dual.free_choices
     floored, n = program.floor > 0, len(program)
     sizes = sizes or next(size for most, size in _SIZES if n <= most)
-    lanes, caps, values, uses = [], [], [], []
+    offers, caps, values, uses = [], [], [], []
 
-    def add(lane: np.ndarray, cap: np.ndarray, k: int, exists: np.ndarray) -> None:
+    def add(offer: np.ndarray, cap: np.ndarray, k: int, exists: np.ndarray) -> None:
         exists = np.broadcast_to(exists, cap.shape)
         value = free[k].utility_at(cap)
-        lanes.append(np.broadcast_to(lane, cap.shape))
+        offers.append(np.broadcast_to(offer, cap.shape))
         caps.append(cap)
         values.append(np.where(exists, value, -np.inf))
         uses.append(np.where(exists, use_of(dual, k, cap), 0.0))
 
-    for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
-        add(np.full(n, k), centre[None], k, _can_have(dual, lane, centre[None]))
+    for k, (offered, centre) in enumerate(zip(free, centres, strict=True)):
+        add(np.full(n, k), centre[None], k, _can_have(dual, offered, centre[None]))
     for k in range(len(free)):
         # Without a floor all rests are one: nothing is asked, and nothing used.
         cap = program.floor[None]
         add(np.where(floored, k, IDLE), cap, k, dual.can_idle[k])
         values[-1] = np.where(dual.can_idle[k], dual.idle_value[k], -np.inf)[None]
         uses[-1] = np.where(floored & dual.can_idle[k], uses[-1], 0.0)
-    for k, lane in enumerate(free):
+    for k, offered in enumerate(free):
         other = centres[k] if others is None else others[k]
-        rungs = np.stack([lane.breakeven_cap, lane.saturation_cap, other])
-        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs))
-    for k, (lane, centre) in enumerate(zip(free, centres, strict=True)):
-        rungs = lane.neighbours(centre, sizes)
+        rungs = np.stack([offered.breakeven_cap, offered.saturation_cap, other])
+        add(np.full(n, k), rungs, k, _can_have(dual, offered, rungs))
+    for k, (offered, centre) in enumerate(zip(free, centres, strict=True)):
+        rungs = offered.neighbours(centre, sizes)
         # The top is among the salient caps already.
-        add(np.full(n, k), rungs, k, _can_have(dual, lane, rungs) & (rungs < lane.saturation_cap))
+        add(
+            np.full(n, k),
+            rungs,
+            k,
+            _can_have(dual, offered, rungs) & (rungs < offered.saturation_cap),
+        )
     return Candidates(
-        np.concatenate(lanes),
+        np.concatenate(offers),
         np.concatenate(caps),
         np.concatenate(values),
         np.concatenate(uses, axis=1),
     )
 
 
-def _can_have(dual: LagrangianDual, lane: OfferChoices, caps: np.ndarray) -> np.ndarray:
+def _can_have(dual: LagrangianDual, offered: OfferChoices, caps: np.ndarray) -> np.ndarray:
     """Return which caps above the floor may be set: below break-even only where not pinned."""
     program = dual.program
-    return lane.can_fund & (
-        (caps >= lane.breakeven_cap) | (~program.pinned & (caps > program.floor))
+    return offered.can_fund & (
+        (caps >= offered.breakeven_cap) | (~program.pinned & (caps > program.floor))
     )
 
 
@@ -112,38 +117,40 @@ def core_states(table: Candidates, dual: LagrangianDual) -> np.ndarray:
 
 
 def responses(dual: LagrangianDual, prices: np.ndarray) -> list[np.ndarray]:
-    """Return the whole cap nearest below each lane's best at prices, (n,) each."""
+    """Return the whole cap nearest below each offer's best at prices, (n,) each."""
     funded = dual.price_states(prices).funded
     return [
-        np.maximum(lane.cap_at(state.spend), lane.breakeven_cap)
-        for lane, state in zip(dual.lanes, funded, strict=True)
+        np.maximum(offered.cap_at(state.spend), offered.breakeven_cap)
+        for offered, state in zip(dual.choices, funded, strict=True)
     ]
 
 
 def incumbents(assignment: Assignment, others: list[np.ndarray]) -> list[np.ndarray]:
-    """Return the caps that queries have, and other caps where they have another lane."""
+    """Return the caps that queries have, and other caps where they have another offer."""
     bought = assignment.caps > assignment.dual.program.floor
     return [
-        np.where((assignment.lane == k) & bought, assignment.caps, cap)
+        np.where((assignment.offer == k) & bought, assignment.caps, cap)
         for k, cap in enumerate(others)
     ]
 
 
 def max_feasible_caps(assignment: Assignment) -> list[np.ndarray]:
-    """Return the largest cap of each query in each lane if all others keep theirs, (n,) each."""
+    """Return the largest cap of each query in each offer if all others keep theirs, (n,) each."""
     dual = assignment.dual
     use = assignment.use()
     left = dual.limits - use.sum(axis=1)
     found = []
-    for k, lane in enumerate(dual.free_choices):
-        spend = lane.most.copy()
+    for k, offered in enumerate(dual.free_choices):
+        spend = offered.most.copy()
         for row in np.flatnonzero(dual.sign > 0):
             rate = dual.rate[row, k]
             free = left[row] + use[row] - dual.fixed[row, k]
             spend = np.where(
                 rate > 0, np.minimum(spend, free / np.where(rate > 0, rate, 1.0)), spend
             )
-        found.append(np.minimum(lane.cap_at(np.maximum(spend, lane.start)), lane.saturation_cap))
+        found.append(
+            np.minimum(offered.cap_at(np.maximum(spend, offered.start)), offered.saturation_cap)
+        )
     return found
 
 
@@ -151,13 +158,13 @@ def states_of(assignment: Assignment) -> np.ndarray:
     """Return the state of each query as an index into the 2 K states of the dual, shape (n,)."""
     dual = assignment.dual
     program = dual.program
-    funded = (assignment.lane != IDLE) & (assignment.caps > program.floor)
-    # Without a floor all rests are one, that of the first lane.
-    rests = np.where(program.floor > 0, np.maximum(assignment.lane, 0), 0)
-    return np.where(funded, assignment.lane, len(dual.free_choices) + rests)
+    funded = (assignment.offer != IDLE) & (assignment.caps > program.floor)
+    # Without a floor all rests are one, that of the first offer.
+    rests = np.where(program.floor > 0, np.maximum(assignment.offer, 0), 0)
+    return np.where(funded, assignment.offer, len(dual.free_choices) + rests)
 
 
 def states_in(assignment: Assignment, table: Candidates) -> np.ndarray:
     """Find an assignment in a table around it, shape (n,)."""
-    same = (table.lane == assignment.lane) & (table.caps == assignment.caps)
+    same = (table.offer == assignment.offer) & (table.caps == assignment.caps)
     return np.argmax(same & np.isfinite(table.value), axis=0)

@@ -45,9 +45,9 @@ def build_program_allocation(
     spend = None
     if program.basis == "expected":
         spend = np.zeros(len(program))
-        for k, lane in enumerate(dual.free_choices):
-            here = assignment.lane == k
-            spend[here] = lane.spend_at(assignment.caps)[here]
+        for k, offered in enumerate(dual.free_choices):
+            here = assignment.offer == k
+            spend[here] = offered.spend_at(assignment.caps)[here]
     if status is Status.SOLVED and not prices.any():
         status = Status.BUDGET_SLACK
     return Allocation(
@@ -64,7 +64,7 @@ def build_program_allocation(
         budget=float(program.budget.amount),
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
-        offer_codes=assignment.lane.astype(np.int64),
+        offer_codes=assignment.offer.astype(np.int64),
         offer_names=tuple(offer.name for offer in program.offers),
         spend=spend,
     )
@@ -174,14 +174,14 @@ def _classify(assignment: Assignment, surplus: np.ndarray) -> np.ndarray:
     """Return for each query why it got its cap, shape (n,)."""
     dual = assignment.dual
     program, n = dual.program, len(dual.program)
-    scale = max(lane.utility_top for lane in dual.free_choices)
+    scale = max(offered.utility_top for offered in dual.free_choices)
     saturation, ceiling = np.zeros(n), program.ceiling.copy()
     floor_funds = np.zeros(n, dtype=bool)
-    for k, (lane, offer) in enumerate(zip(dual.free_choices, program.offers, strict=True)):
-        here = assignment.lane == k
-        saturation[here] = lane.saturation_cap[here]
+    for k, (offered, offer) in enumerate(zip(dual.free_choices, program.offers, strict=True)):
+        here = assignment.offer == k
+        saturation[here] = offered.saturation_cap[here]
         ceiling[here] = np.minimum(program.ceiling, offer.ceiling)[here]
-        floor_funds[here] = lane.floor_funds[here]
+        floor_funds[here] = offered.floor_funds[here]
     bought = assignment.caps > program.floor
     pays = surplus >= -BREAK_EVEN * scale
     facts = Facts(

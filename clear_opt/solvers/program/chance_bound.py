@@ -151,12 +151,12 @@ def _priced(box: _Box, *, coldest: float, enough: float = -np.inf) -> _Box:
 
 def _range(plain: LagrangianDual) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and greatest variance of every row, whatever the states, (m,) each."""
-    lanes = plain.free_choices
+    choices = plain.free_choices
     low, high = np.full(plain.rate[:, 0].shape, np.inf), np.zeros(plain.rate[:, 0].shape)
-    for k, lane in enumerate(lanes):
+    for k, offered in enumerate(choices):
         square = plain.rate[:, k] ** 2
-        resting = np.where(plain.possible[len(lanes) + k], lane.start_variance, np.nan)
-        states = lane.table
+        resting = np.where(plain.possible[len(choices) + k], offered.start_variance, np.nan)
+        states = offered.table
         assert states is not None  # expected spend has finitely many
         funded = np.where(states.usable & plain.possible[k][:, None], states.variance, np.nan)
         every = np.concatenate([resting[:, None], funded], axis=1)

@@ -125,12 +125,14 @@ class _Grid:
     @classmethod
     def of(cls, dual: LagrangianDual) -> _Grid:
         """List the states of a program."""
-        plain, lanes = dual.under(None), dual.free_choices
-        table = neighbourhood(plain, [lane.breakeven_cap for lane in lanes], sizes=_points(lanes))
+        plain, choices = dual.under(None), dual.free_choices
+        table = neighbourhood(
+            plain, [offered.breakeven_cap for offered in choices], sizes=_points(choices)
+        )
         variance = np.zeros_like(table.use)
-        for k, lane in enumerate(lanes):
-            spread = plain.rate[:, k, None] ** 2 * lane.variance_at(table.caps)
-            variance = np.where(table.lane == k, spread, variance)
+        for k, offered in enumerate(choices):
+            spread = plain.rate[:, k, None] ** 2 * offered.variance_at(table.caps)
+            variance = np.where(table.offer == k, spread, variance)
         use = np.concatenate([table.use, variance])
         return cls(plain, table, use, undominated(table.value, use))
 
@@ -172,12 +174,12 @@ class _Grid:
         return found
 
 
-def _points(lanes: tuple[OfferChoices, ...]) -> int:
-    """Return how many caps the longest grid of any lane has."""
-    return max(0 if lane.table is None else lane.table.caps.shape[1] for lane in lanes)
+def _points(choices: tuple[OfferChoices, ...]) -> int:
+    """Return how many caps the longest grid of any offer has."""
+    return max(0 if offered.table is None else offered.table.caps.shape[1] for offered in choices)
 
 
 def _least_variance(dual: LagrangianDual) -> np.ndarray:
     """Return a variance that is above zero wherever any member's is: tangents need one, (m,)."""
-    most = [lane.variance_at(lane.saturation_cap) for lane in dual.free_choices]
+    most = [offered.variance_at(offered.saturation_cap) for offered in dual.free_choices]
     return (dual.rate**2 * np.stack(most)).max(axis=(1, 2), initial=0.0)

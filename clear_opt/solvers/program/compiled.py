@@ -28,12 +28,12 @@ class CompiledProgram:
     Attributes
     ----------
     program : Program
-    choices : ChoiceSets
+    choice_sets : ChoiceSets
         What each offer can do.
     """
 
     program: Program
-    choices: ChoiceSets
+    choice_sets: ChoiceSets
 
     @cached_property
     def sign(self) -> np.ndarray:
@@ -64,14 +64,14 @@ class CompiledProgram:
 
     def usable(self, index: int) -> float:
         """Return the most units of a row that its members can use, limits aside."""
-        lanes = self.choices.unlimited
-        most = np.zeros((len(lanes), len(self.program)))
-        for k, lane in enumerate(lanes):
-            used = self.rate[index, k] * lane.most + self.fixed[index, k]
-            rest = self.rate[index, k] * lane.start + self.fixed[index, k] * (
+        choices = self.choice_sets.unlimited
+        most = np.zeros((len(choices), len(self.program)))
+        for k, offered in enumerate(choices):
+            used = self.rate[index, k] * offered.most + self.fixed[index, k]
+            rest = self.rate[index, k] * offered.start + self.fixed[index, k] * (
                 self.program.floor > 0
             )
-            most[k] = np.where(lane.can_fund, used, np.where(lane.can_idle, rest, 0.0))
+            most[k] = np.where(offered.can_fund, used, np.where(offered.can_idle, rest, 0.0))
         return float(most.max(axis=0).sum())
 
     def beyond(self, index: int) -> float:
@@ -83,37 +83,44 @@ class CompiledProgram:
     def largest_excess(self) -> np.ndarray:
         """The most by which one member can exceed its expected use of a row, in units, (m,)."""
         excess = [
-            np.where(lane.can_fund, lane.saturation_cap - lane.spend_at(lane.saturation_cap), 0.0)
-            for lane in self.choices.free
+            np.where(
+                offered.can_fund,
+                offered.saturation_cap - offered.spend_at(offered.saturation_cap),
+                0.0,
+            )
+            for offered in self.choice_sets.free
         ]
         return (self.rate * np.stack(excess)).max(axis=(1, 2), initial=0.0)
 
     @cached_property
     def opened(self) -> np.ndarray:
         """Whether an offer can fund a query, booleans of shape (K, n)."""
-        return np.stack([lane.can_fund for lane in self.choices.free])
+        return np.stack([offered.can_fund for offered in self.choice_sets.free])
 
     @cached_property
     def can_idle(self) -> np.ndarray:
         """Whether an idle state exists, booleans of shape (K, n)."""
         program = self.program
-        can_idle = np.stack([lane.can_idle for lane in self.choices.free])
+        can_idle = np.stack([offered.can_idle for offered in self.choice_sets.free])
         idle = program.floor <= 0
         # Without a floor, idling is the same by every offer, available or not: the first has it.
         can_idle[1:, idle] = False
         can_idle[0, idle] = True
-        counts = np.stack([lane.floor_funds for lane in self.choices.free])
+        counts = np.stack([offered.floor_funds for offered in self.choice_sets.free])
         return can_idle & (~program.pinned | counts)
 
     @cached_property
     def idle_value(self) -> np.ndarray:
         """Weighted success of idle queries, shape (K, n)."""
-        return np.stack([lane.start_value for lane in self.choices.free])
+        return np.stack([offered.start_value for offered in self.choice_sets.free])
 
     @cached_property
     def abandonment_price(self) -> np.ndarray:
         """Highest price of a unit of spend at which any offer pays, shape (n,)."""
-        prices = [np.where(lane.can_fund, lane.breakeven_price, 0.0) for lane in self.choices.free]
+        prices = [
+            np.where(offered.can_fund, offered.breakeven_price, 0.0)
+            for offered in self.choice_sets.free
+        ]
         return np.max(prices, axis=0)
 
     @classmethod
@@ -124,4 +131,4 @@ class CompiledProgram:
     def with_budget(self, amount: float) -> CompiledProgram:
         """Compile for another amount of the first limit; what limits do not change is shared."""
         program = self.program.with_budget(amount)
-        return CompiledProgram(program, within_limits(program, self.choices.unlimited))
+        return CompiledProgram(program, within_limits(program, self.choice_sets.unlimited))

@@ -76,12 +76,14 @@ class CouplingRows:
         asked = program.floor > 0
         for index, row in enumerate(program.constraints):
             per_offer = []
-            for k, lane in enumerate(compiled.choices.free):
+            for k, offered in enumerate(compiled.choice_sets.free):
                 if isinstance(row, FundedShare):
-                    per_offer.append(program.members[index] * lane.floor_funds)
+                    per_offer.append(program.members[index] * offered.floor_funds)
                 else:
-                    spent = compiled.rate[index, k] * lane.start + compiled.fixed[index, k] * asked
-                    per_offer.append(spent + self.variance_rate[index, k] * lane.start_variance)
+                    spent = (
+                        compiled.rate[index, k] * offered.start + compiled.fixed[index, k] * asked
+                    )
+                    per_offer.append(spent + self.variance_rate[index, k] * offered.start_variance)
             use.append(per_offer)
         return compiled.sign[:, None, None] * np.array(use, dtype=np.float64)
 

@@ -8,13 +8,13 @@ import numpy as np
 
 
 class BestResponse(NamedTuple):
-    """The best funded state of each query in a lane at a price, arrays of shape (n,).
+    """The best funded state of each query by an offer at a price, arrays of shape (n,).
 
     With smoothing it is a mixture of nearly best states, and the last field is their spread.
     """
 
     payoff: np.ndarray
-    """Success net of the price of spend and variance; ``-inf`` where the lane is closed."""
+    """Success net of the price of spend and variance; ``-inf`` where the offer cannot fund it."""
     spend: np.ndarray
     """Tokens, expected ones where expected spend counts."""
     variance: np.ndarray

@@ -87,15 +87,15 @@ class LagrangianDual:
         return len(self.rows)
 
     @property
-    def lanes(self) -> tuple[OfferChoices, ...]:
+    def choices(self) -> tuple[OfferChoices, ...]:
         """What each offer can do, as far as queries are free to choose."""
-        choices = self.compiled.choices
+        choices = self.compiled.choice_sets
         return choices.committed if self.committed else choices.free
 
     @property
     def free_choices(self) -> tuple[OfferChoices, ...]:
         """What each offer can do within the limits, whether or not who is funded is decided."""
-        return self.compiled.choices.free
+        return self.compiled.choice_sets.free
 
     @property
     def sign(self) -> np.ndarray:
@@ -179,14 +179,15 @@ class LagrangianDual:
         per_spend, charge = self.spend_price(prices), _weighted(signed, self.fixed)
         # Without chance bounds variance costs nothing.
         per_spread = _weighted(signed, self.variance_rate) if self.reserve else 0.0 * per_spend
-        lanes = self.lanes
+        choices = self.choices
         funded = tuple(
-            lane.funded(per_spend[k], per_spread[k], temperature) for k, lane in enumerate(lanes)
+            offered.funded(per_spend[k], per_spread[k], temperature)
+            for k, offered in enumerate(choices)
         )
-        states = np.empty((2 * len(lanes), len(self.program)))
+        states = np.empty((2 * len(choices), len(self.program)))
         for k, state in enumerate(funded):
             np.subtract(state.payoff, charge[k], out=states[k])
-        np.subtract(self.idle_value, _weighted(prices, self.idle_use), out=states[len(lanes) :])
+        np.subtract(self.idle_value, _weighted(prices, self.idle_use), out=states[len(choices) :])
         states[~self.possible] = -np.inf
         return ReducedValues(states, funded)
 

@@ -1,8 +1,9 @@
-"""Lanes: what one offer can do for each query, as points in the plane of spend and success.
+"""Choice sets: what one offer can do for each query, as points in the plane of spend and success.
 
-A query takes at most one lane. In its lane it either can_idle at its floor or is funded: it gets at
-least its break-even spend, below which no price makes sense, and at most what its peak or ceiling
-allows. Whatever the constraints, a lane answers one question: which funded spend is best at a price
+A query takes at most one offer (the classes of a multiple-choice knapsack problem, Sinha and
+Zoltners 1979). By its offer it either idles at its floor or is funded: it gets at least its
+break-even spend, below which no price makes sense, and at most what its peak or ceiling allows.
+Whatever the constraints, a choice set answers one question: which funded spend is best at a price
 per unit of spend?
 """
 
@@ -67,19 +68,19 @@ class OfferChoices(ABC):
 
     @cached_property
     def utility_top(self) -> float:
-        """Greatest weighted success of any query in the lane."""
+        """Greatest weighted success of any query by the offer."""
         return float(self.utility_at(self.saturation_cap).max(initial=0.0))
 
     @abstractmethod
     def within(self, spend: np.ndarray) -> Self:
-        """Return the lane without the states beyond the first that spends ``spend``, shape (n,).
+        """Return the choices without the states beyond the first that spends ``spend``, (n,).
 
         What no limit allows is no use, and where a curve has a long tail it is so many tokens that
         all else drowns in rounding. The break-even state stays.
         """
 
     def committed(self, keep: np.ndarray) -> OfferChoices:
-        """Return the lane in which a query that is to be funded, whatever the price, may give more.
+        """Return the choices in which a query that is to be funded at any price may give more.
 
         Its funded states reach down to where the curve ceases to be concave, below break-even; of
         queries that ``keep``, booleans of shape (n,), they do not.
@@ -119,7 +120,7 @@ class OfferChoices(ABC):
 
 @dataclass(frozen=True, eq=False)
 class ContinuousChoices(OfferChoices):
-    """A lane in which caps count: spend is the cap, and any whole block can be set.
+    """Choices where caps count: spend is the cap, and any whole block can be set.
 
     Attributes
     ----------
@@ -252,7 +253,7 @@ class _Responses(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DiscreteChoices(OfferChoices):
-    """A lane of finitely many caps, each with its spend and success; the first is the floor."""
+    """Finitely many caps, each with its spend and success; the first is the floor."""
 
     points: Points
 

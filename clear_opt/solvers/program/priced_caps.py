@@ -76,7 +76,9 @@ def caps_at_prices(program: Program | LagrangianDual, prices: Any) -> PricedCaps
     n = len(dual.program)
     shape = (*values.shape[:-1], n)
     tokens = np.array([one.caps for one in found]).reshape(shape).astype(np.int64)
-    return PricedCaps(tokens, np.array([one.lane for one in found]).reshape(shape).astype(np.int64))
+    return PricedCaps(
+        tokens, np.array([one.offer for one in found]).reshape(shape).astype(np.int64)
+    )
 
 
 def best_responses(dual: LagrangianDual, prices: np.ndarray) -> Assignment:
@@ -85,9 +87,9 @@ def best_responses(dual: LagrangianDual, prices: np.ndarray) -> Assignment:
     count, floor, price = len(dual.free_choices), dual.program.floor, dual.spend_price(prices)
     idle, best = payoff[count:].argmax(axis=0), payoff[count:].max(axis=0)
     code, caps = np.where(floor > 0, idle, IDLE), floor.copy()
-    for k, (state, lane) in enumerate(zip(funded, dual.free_choices, strict=True)):
-        cap = lane.best_cap(state.spend, price[k])
-        worth = lane.utility_at(cap) - np.tensordot(prices, use_of(dual, k, cap), 1)
+    for k, (state, offered) in enumerate(zip(funded, dual.free_choices, strict=True)):
+        cap = offered.best_cap(state.spend, price[k])
+        worth = offered.utility_at(cap) - np.tensordot(prices, use_of(dual, k, cap), 1)
         better = dual.possible[k] & (worth > best)
         best, code = np.where(better, worth, best), np.where(better, k, code)
         caps = np.where(better, cap, caps)

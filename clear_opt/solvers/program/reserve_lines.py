@@ -57,8 +57,8 @@ def tangents(dual: LagrangianDual, variance: np.ndarray) -> LinearReserve:
 def _least_positive(dual: LagrangianDual, index: int) -> float:
     """Return the least variance above zero of what one query uses of a row; infinity if none is."""
     least = np.inf
-    for k, lane in enumerate(dual.free_choices):
-        states = lane.table
+    for k, offered in enumerate(dual.free_choices):
+        states = offered.table
         assert states is not None  # expected spend has finitely many
         spread = dual.rate[index, k, :, None] ** 2 * states.variance
         varies = (spread > 0) & states.usable

@@ -69,7 +69,7 @@ def best_choice(dual: LagrangianDual, prices: np.ndarray) -> BestStates:
     others[first, query] = -np.inf
     second = others.argmax(axis=0)
     loss = payoff[first, query] - others[second, query]
-    tie = _TIE * max(lane.utility_top for lane in dual.free_choices)
+    tie = _TIE * max(offered.utility_top for offered in dual.free_choices)
     give = np.zeros(dual.m)
     for k, state in enumerate(dual.decided().price_states(prices).funded):
         give += (dual.rate[:, k] ** 2) @ np.where(first == k, state.curvature[0], 0.0)
@@ -82,7 +82,7 @@ def _shared_out(
     """Return the best state of each query, those at a tie as in a vertex of the relaxed program."""
     payoff, best = priced.payoff, priced.payoff.argmax(axis=0)
     top = payoff.max(axis=0)
-    tied = payoff >= top - _TIE * max(lane.utility_top for lane in dual.free_choices)
+    tied = payoff >= top - _TIE * max(offered.utility_top for offered in dual.free_choices)
     among = np.flatnonzero(tied.sum(axis=0) > 1)
     if not _FEW < len(among) <= _MANY:
         return best

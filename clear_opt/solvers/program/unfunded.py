@@ -31,12 +31,14 @@ def best_payoff(dual: LagrangianDual, prices: np.ndarray) -> np.ndarray:
     if dual.reserve is None:
         return best
     floor, pinned = dual.program.floor, dual.program.pinned
-    for k, lane in enumerate(dual.free_choices):
-        assert isinstance(lane, DiscreteChoices)  # variance is charged where expected spend counts
-        below = lane.points.caps < lane.breakeven_cap[:, None]
-        caps = lane.points.caps[:, below.any(axis=0)].T
-        able = lane.can_fund & (lane.floor_funds | ~pinned)
-        able = able & (caps > floor) & (caps < lane.breakeven_cap)
-        payoff = lane.utility_at(caps) - np.tensordot(prices, use_of(dual, k, caps), 1)
+    for k, offered in enumerate(dual.free_choices):
+        assert isinstance(
+            offered, DiscreteChoices
+        )  # variance is charged where expected spend counts
+        below = offered.points.caps < offered.breakeven_cap[:, None]
+        caps = offered.points.caps[:, below.any(axis=0)].T
+        able = offered.can_fund & (offered.floor_funds | ~pinned)
+        able = able & (caps > floor) & (caps < offered.breakeven_cap)
+        payoff = offered.utility_at(caps) - np.tensordot(prices, use_of(dual, k, caps), 1)
         best = np.maximum(best, np.where(able, payoff, -np.inf).max(axis=0, initial=-np.inf))
     return best
