@@ -39,7 +39,7 @@ def prefix_tokens(problem: AllocationProblem) -> np.ndarray:
 
 
 def water_filling(problem: AllocationProblem, share: np.ndarray) -> np.ndarray:
-    """Return caps level * share, cut to floors and ceilings, at the highest level that fits.
+    """Return water-filling caps: level * share, cut to floors and ceilings, at the highest level.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Demand as a demand: what queries take, sorted from the dearest step to the cheapest.
+"""The aggregate demand curve: what queries take at a price, as a sorted list of jumps.
 
-A step is what demand gains at once when the price falls past a breakpoint: a query's way from its
-floor to its tangent point, or one segment of a tabulated curve's hull. At a price the steps above
-it have been taken and no others, so they are a prefix of the demand, and demand costs one look at
-that prefix. Everything a budget sweep asks is asked of one demand, built once.
+A jump is what demand gains at once when the price falls past a breakpoint: a query's way from its
+floor to its tangent point, or one segment of a tabulated curve's hull. At a price the jumps above
+it have been taken and no others, so they are a prefix of the list, and demand costs one look at
+that prefix. Every budget of a sweep is asked of one curve, built once.
 """
 
 from __future__ import annotations

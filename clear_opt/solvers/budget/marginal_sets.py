@@ -1,8 +1,8 @@
-"""Whole caps by a look at the margin: which of the queries there are funded, and at what price.
+"""Whole caps around the break item: which of the queries near it are funded, and at what price.
 
-At the clearing price everybody's choice is settled but for the queries that break even there. What
-a funded set is worth follows from the price to second order: the tokens it leaves over (or lacks)
-move the price by their number over the slope of demand. So all sets that differ around the margin
+At the clearing price every choice is settled but for the queries that break even there. The value
+of a funded set follows from the price to second order: the tokens it leaves over (or lacks) move
+the price by their number over the slope of demand. So all sets that differ around the break item
 are compared by a few sums, and only the best are spent and rounded.
 """
 

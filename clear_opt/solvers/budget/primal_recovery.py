@@ -1,11 +1,11 @@
 """Primal recovery (the mathematics, section 6): from a price to whole tokens within the budget.
 
-At the clearing price at most one query is split between funded and abandoned. The best funded sets
-around that margin are spent and rounded (`clear_opt.solvers.budget.marginal_sets`); in a batch of
-some size that closes the gap to next to nothing, and the bound proves it. Where a gap remains (a
-small batch, a tabulated curve, large blocks) more is tried: every set around the margin gets the
-budget spent on it exactly, the simple policies stand by, and in small batches pairs of queries
-exchange tokens. The answer is never worse than any of these by more than the gap.
+At the clearing price at most one query is split between funded and abandoned: the break item of the
+knapsack. The best funded sets around it are spent and rounded
+(`clear_opt.solvers.budget.marginal_sets`). In a batch of some size that leaves a negligible gap,
+which the dual bound certifies. Where a gap remains (a small batch, a tabulated curve, large blocks)
+every set around the break item is solved exactly, the simple policies are candidates too, and in
+small batches a pairwise exchange follows. The answer is the best of all of these.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Can rows be kept together, by shares of states at least? A linear program, by its columns.
+"""Feasibility of the relaxed program by column generation, or a Farkas certificate.
 
-Its variables are the shares of every state of every query: far too many to write down for a mere
-check. Dantzig and Wolfe (Operations Research 8, 1960) need few of them. A small program mixes
-totals of whole groups of queries, so that the worst violation of a row is least. At its duals every
-query names the state that uses least, which is a new total. Either a mixture keeps all rows; or the
-duals prove that none can, because even these states together use too much. Both are checked in
-float64 and not taken from the linear solver's word.
+The variables are the shares of every state of every query: too many to write down for a mere check.
+Dantzig and Wolfe (Operations Research 8, 1960) need few of them. The restricted master mixes totals
+of whole groups of queries, so that the worst violation of a row is least. The pricing problem picks
+the state of least reduced cost for each query, which is a new total. Either a mixture keeps all
+rows, or the duals are a Farkas certificate that none can, because even these states together use
+too much. Both are checked in float64 and not taken from the linear solver's word.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""Which constraints contradict each other: the smallest set of them, with the numbers.
+"""An irreducible infeasible set (IIS) of a program's constraints, with the numbers that show it.
 
-A program may be infeasible for reasons that stand in several places: guarantees, a limit, floors.
-What has to be known is which of them cannot hold together, so that one of them can be relaxed.
-Rows and rules (floors, ceilings, pins, availability) are dropped one by one from a proof that they
-contradict each other, as long as what is left still does: then each of those left is needed.
-Smaller sets are looked for afterwards (Chinneck, Feasibility and Infeasibility in Optimization,
-2008, chapter 6).
+Rows and rules (floors, ceilings, pins, availability) are dropped one by one from a Farkas
+certificate, as long as those left are still infeasible together: the deletion filter. Then each of
+them is needed. Smaller sets are searched for afterwards (Chinneck, Feasibility and Infeasibility in
+Optimization, 2008, chapter 6).
 """
 
 from __future__ import annotations

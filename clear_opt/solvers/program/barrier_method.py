@@ -1,10 +1,10 @@
-"""One price per constraint: the least point of a convex, kinked function of a few variables.
+"""The prices of a program: minimise its Lagrangian dual by a barrier method.
 
-The dual of a program is a sum of maxima over each query's states (`LagrangianDual`). Each is
-replaced by a soft one, T log sum exp(. / T), and each price is kept positive by a barrier
--T log y. What results is smooth and convex. Newton's method follows its minimum as T falls, and at
-the end lands on the prices themselves. A handful of steps per temperature do, whatever the number
-of queries. This is the interior-point idea, with the queries' own maxima solved in closed form.
+The dual is a sum of maxima over each query's states (`LagrangianDual`): convex, with kinks. Each
+maximum is smoothed to T log sum exp(. / T) (Nesterov 2005), and a log barrier -T log y keeps each
+price positive (Boyd and Vandenberghe 2004, chapter 11). Newton's method follows the minimum as T
+falls. A handful of steps per temperature suffice, whatever the number of queries, since each
+query's maximum has a closed form.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A small integer program: one state for each query of a window, every row kept.
+"""A restricted integer program: one state for each query near the break items, every row kept.
 
-`decide` decides the queries nearest to a tie together. Whatever the rows, at the prices almost
-every query has one best state, and only few need be decided anew; the others keep theirs. Where
-there are few enough choices, for a handful of queries, `try_all` goes through all of them.
+`decide` optimises the queries nearest to a tie jointly; the others keep their best state at the
+prices. This is kernel search with one kernel (Angelelli, Mansini and Speranza 2010). Where there
+are few choices in all, `try_all` enumerates them.
 
-Branch and bound, depth first, over linear relaxations. A vertex of such a relaxation has at most as
-many split queries as there are rows, so a dive to whole numbers is short.
+Branch and bound, depth first, over linear relaxations. A vertex of such a relaxation splits at most
+as many queries as there are rows, so a dive to an integer solution is short.
 """
 
 from __future__ import annotations

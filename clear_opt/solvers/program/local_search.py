@@ -1,7 +1,8 @@
-"""Search over a table of states: mend rows that are over, climb, and let two queries exchange.
+"""Local search over a table of candidate states: repair, improvement, swaps.
 
-All steps look at what changes when one query takes another of its states, for all queries and
-states at once. Every step but mending keeps every row and gains.
+All moves look at what changes when one query takes another of its states, for all queries and
+states at once. Repair moves reduce the violation of rows; every other move keeps every row and
+gains.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""From the prices of a program to whole caps that keep every constraint.
+"""Primal recovery for programs: from prices to whole caps that keep every constraint.
 
 At the prices almost every query has one best state. With m constraints at most m queries need be
-split between two (Shapley-Folkman; the mathematics, section 10). Those nearest to a tie are tried
-both ways (`marginal_sets`), and are decided together with a few more by a small integer program
-over their best states; the others keep theirs. What is left of each limit then goes to whoever
-gains most from it.
+split between two (Shapley-Folkman; the mathematics, section 10). Those nearest to a tie are
+enumerated (`marginal_sets`), and decided jointly by a restricted integer program; a local search
+then spends what is left of each limit where it gains most.
 """
 
 from __future__ import annotations
@@ -96,10 +95,10 @@ def _kernel_search(
 
 
 def local_search(spent: ProgramCandidate, bound: float) -> Assignment:
-    """Improve an answer in three ways, one after the other, until none of them gains.
+    """Improve an answer by local search in three neighbourhoods, until none of them gains.
 
-    Queries exchange caps and offers in pairs; those nearest to a tie are decided together; where
-    others are funded now than the limits were spent on, they are spent anew.
+    Pairs of queries swap caps and offers; those nearest to a tie are decided jointly (a large
+    neighbourhood); and where the funded set has changed, its prices are re-optimised.
 
     Parameters
     ----------
