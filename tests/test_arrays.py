@@ -352,7 +352,7 @@ def test_parameters_shared_by_all_queries_are_those_of_each_in_large_batches_too
 
     def answers():
         problem = AllocationProblem(curves, 5000)
-        return problem.utility(caps), problem.best_response(1e-3)
+        return problem.utility(caps), problem.surplus(1e-3)
 
     expected = answers()
     monkeypatch.setattr("clear_opt._numerics.chunked.BLOCK_QUERIES", 32)

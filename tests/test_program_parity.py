@@ -92,20 +92,20 @@ def test_two_solvers_agree_on_bounds_and_every_price():
     """A share of the 200 programs that ``python -m benchmarks.parity --programs`` runs."""
     several = 0
     for seed in range(effort(36)):
-        dual = LagrangianDual.of(draw(seed))
-        dual, conic = coupled_prices(dual), relax_program(dual)
+        rows = LagrangianDual.of(draw(seed))
+        dual, conic = coupled_prices(rows), relax_program(rows)
         assert dual.converged
         assert conic.converged
-        bounds = [dual.bound(prices) for prices in (dual.prices, conic.prices)]
+        bounds = [rows.bound(prices) for prices in (dual.prices, conic.prices)]
         assert bounds[1] == pytest.approx(bounds[0], rel=BOUND), seed
         assert conic.value == pytest.approx(bounds[0], rel=BOUND), seed
-        between = dual.bound(0.5 * (dual.prices + conic.prices))
+        between = rows.bound(0.5 * (dual.prices + conic.prices))
         flat = np.ptp([*bounds, between]) <= 1e-9 * abs(between)
-        negligible = 1e-6 * bounds[0] / np.maximum(np.abs(dual.limits), 1e-300)
+        negligible = 1e-6 * bounds[0] / np.maximum(np.abs(rows.limits), 1e-300)
         for one, other, least in zip(dual.prices, conic.prices, negligible, strict=True):
             assert flat or abs(one - other) <= PRICE * max(one, other, least), seed
         several += (dual.prices > 0).sum() >= 2
-    assert several >= 10
+    assert several >= effort(36) // 4
 
 
 def test_answers_of_both_solvers_keep_every_row():

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from clear_opt.predictors.difficulty import Attempts
 
 _BUDGETS = np.array([0.1, 0.18, 0.32, 0.56, 1.0])  # relative to the spend at the lowest price
-_PRICES = np.geomspace(0.01, 1.0, 24)  # of the highest break-even price; below, no limit binds
+# Of the highest break-even price, at which nobody is funded; below a hundredth no limit binds.
+_PRICES = np.geomspace(0.01, 1.0 - 1e-9, 24)
 _PRIOR_SQUARE = 1.0  # squared relative error of one query's spend: all of what is expected
 _PRIOR_QUERIES = 20.0  # queries that the error pooled over models counts as, and its own prior
 
