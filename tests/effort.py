@@ -2,8 +2,13 @@
 
 import os
 
+import pytest
+
 ALL = os.environ.get("CLEAR_OPT_TESTS") == "all"
 _LEAST = 5
+
+large = pytest.mark.skipif(not ALL, reason="a larger check: make test-all")
+"""Marks what takes long and repeats, with other numbers, what stays in `make test`."""
 
 
 def effort(count):

@@ -8,6 +8,7 @@ from scipy.stats import lognorm
 from clear_opt.fitting import expected_outcomes, fit_curves
 from clear_opt.predictors import SurgePredictor
 from clear_opt.rollouts import Rollouts
+from tests.effort import large
 from tests.made_queries import LEARNERS
 
 CHANCE, MEDIAN, SPREAD = 0.8, 400.0, 0.5
@@ -40,7 +41,7 @@ def learned_from(rollouts, learner):
     return found.success.mean(), found.median.mean()
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", ["linear", pytest.param("boosted", marks=large)])
 def test_success_and_median_are_recovered_where_truncation_is_told(learner):
     # The cap hides an eighth of the right answers. Their number and length come back, if told.
     success, median = learned_from(simulated(700, told=True, wrong=np.inf), learner)
@@ -100,6 +101,7 @@ def test_a_later_cut_leaves_less_hope():
     assert (log_length >= np.log(caps)).all()
 
 
+@large
 def test_each_model_is_completed_from_its_own_rollouts():
     ids = [f"q{k}" for k in range(40)]
     cut = np.tile(np.arange(40) % 4 == 0, 2)

@@ -19,7 +19,7 @@ from clear_opt import (
 )
 from clear_opt.solvers.program import LagrangianDual
 from clear_opt.solvers.program.reserve_lines import chords, reserves, tangents
-from tests.effort import effort
+from tests.effort import effort, large
 
 BLOCK = 20
 
@@ -87,10 +87,10 @@ def best_of_all(program):
 
 
 @pytest.mark.parametrize("bound", ["normal", "bernstein"])
-@pytest.mark.parametrize(("n", "limits"), [(1, 1), (2, 2), (3, 3)])
+@pytest.mark.parametrize(("n", "limits"), [(1, 1), (2, 2), pytest.param(3, 3, marks=large)])
 def test_no_caps_that_keep_the_limits_are_worth_more_than_the_bound_or_the_answer(n, limits, bound):
     worth = 0
-    for seed in range(8):
+    for seed in range(effort(8)):
         program = draw(seed, n, bound, limits)
         best, answer = best_of_all(program), solve(program)
         assert answer.dual_bound >= best - 1e-12, seed

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from clear_opt.cli.jax_cache import cache_folder, keep_compiled
 from clear_opt.defaults import BLOCK_QUERIES
+from tests.effort import large
 
 CHOSEN = ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
 
@@ -90,6 +91,7 @@ def test_a_process_of_its_own(tmp_path):
     assert not kept.exists()  # a small batch compiles nothing
 
 
+@large
 def test_a_large_batch_is_compiled_once_for_all_processes(tmp_path):
     rng, n = np.random.default_rng(0), BLOCK_QUERIES + 1_000
     curves = {"tau": rng.uniform(50, 500, n), "height": rng.uniform(0.1, 0.9, n)}

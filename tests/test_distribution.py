@@ -8,6 +8,7 @@ from clear_opt.errors import InvalidInputError
 from clear_opt.fitting import fit_curves, surge_draws
 from clear_opt.predictors import LinearLearner, SurgePredictor
 from clear_opt.rollouts import read_rollouts
+from tests.effort import large
 from tests.made_queries import LEARNERS, QUICK, known_states, two_kinds
 
 PARTS = ("tau", "width", "height", "length")
@@ -78,6 +79,7 @@ def test_lengths_of_problems_held_out_are_covered(shared_data):
     assert predictor.out_of_distribution(held_out.queries()).mean() < 0.02
 
 
+@large
 def test_intervals_of_aime_problems_held_out(shared_data):
     rollouts = read_rollouts(shared_data / "aime_rollouts.parquet")
     own = fit_curves(rollouts)

@@ -7,6 +7,7 @@ from scipy.special import expit
 from clear_opt.errors import InvalidInputError
 from clear_opt.predictors import BoostedLearner, BoostedTrees, Learner, LinearLearner
 from clear_opt.predictors.learners import FractionalLogit
+from tests.effort import large
 from tests.made_queries import LEARNERS, QUICK
 
 
@@ -125,6 +126,7 @@ def test_the_seed_and_only_the_seed_decides(learner):
     assert np.array_equal(first, other) == (learner == "linear")  # which draws nothing
 
 
+@large
 def test_trees_do_not_depend_on_the_number_of_threads():
     columns, share, mean = made(1_000)
     for seen, of in ((share, QUICK.probability_regressor), (mean, QUICK.mean_regressor)):

@@ -29,6 +29,7 @@ from clear_opt.curves.base import broadcast_fields
 from clear_opt.defaults import MOST_TOKENS
 from clear_opt.envelopes.spend_frontier import cap_grid
 from clear_opt.solvers.infeasibility import find_conflict
+from tests.effort import large
 from tests.reference import best_in_whole_tokens
 
 
@@ -153,7 +154,7 @@ def test_a_limit_that_is_none_does_not_overflow():
     assert answer.expected_utility == pytest.approx(0.9 * (1 + 2 * 6.25 / 7.25), rel=1e-9)
 
 
-@pytest.mark.parametrize("shape", [1.0, 4.0])
+@pytest.mark.parametrize("shape", [pytest.param(1.0, marks=large), 4.0])
 def test_what_if_of_a_program_looks_no_farther_than_anything_is_gained(shape):
     curves = Hill([100.0] * 6, shape, 0.9)
     program = Program(Offer("m", curves), [Limit(1_000), Guarantee(200, group=[0, 1])])

@@ -31,16 +31,16 @@ def assert_parity(family, seeds, bounded):
 def test_surge_instances(chunk, bounded):
     """n from 1 to 2,000, parameters over five decades, budgets from 1 % to 120 % of the peaks.
 
-    Sixty of the two hundred that ``python -m benchmarks.parity`` runs in full.
+    Some of the two hundred that ``python -m benchmarks.parity`` runs in full.
     """
-    assert_parity("surge", range(chunk, 60, CHUNKS), bounded)
+    assert_parity("surge", range(chunk, effort(60), CHUNKS), bounded)
 
 
 @pytest.mark.parametrize("bounded", [False, True], ids=["free", "bounded"])
 @pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"surge"}))
 def test_other_families(family, bounded):
     """A share of the instances that ``python -m benchmarks.parity`` runs in full."""
-    assert_parity(family, range(8), bounded)
+    assert_parity(family, range(effort(8)), bounded)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,6 +9,7 @@ import pytest
 from clear_opt.evaluation import evaluate
 from clear_opt.predictors import BoostedLearner, SurgePredictor, load_predictor
 from clear_opt.rollouts import read_rollouts
+from tests.effort import large
 
 ROOT = Path(__file__).resolve().parents[1]
 ZEROEVAL = ROOT.parent / "shared" / "data" / "zeroeval_rollouts.parquet"
@@ -72,6 +73,7 @@ def test_the_shipped_card_tells_the_shipped_predictor():
     assert all(f"| {model} |" in card for model in known["models"])
 
 
+@large
 @needs_shared
 def test_each_model_is_worth_more_than_uniform_caps_on_real_rollouts():
     rollouts = read_rollouts(ZEROEVAL)
