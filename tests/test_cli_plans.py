@@ -406,7 +406,7 @@ def test_cheapest_asks_for_the_least_of_the_first_limit(folder, monkeypatch):
         allocation = solve(program.with_budget(13.25))
         return CheapestBudget(13.25, 12.1, allocation, target, measure, 0.5, 18)
 
-    monkeypatch.setattr("clear_opt.sensitivity.targets", found)
+    monkeypatch.setattr("clear_opt.sensitivity.cheapest_budget", found)
     out = folder / "caps.csv"
     options = (folder / "batch.csv", "--plan", folder / "plan.toml", "--target", 0.5, "--share")
     shown = words("cheapest", *options, "--out", out)
