@@ -15,6 +15,7 @@ import numpy as np
 
 from clear_opt._numerics.array_namespace import Array, namespace
 from clear_opt._numerics.chunked import Formula, fits_in_chunk, sum_chunked
+from clear_opt._numerics.root_finding import TINY
 from clear_opt.defaults import BLOCK_QUERIES
 from clear_opt.envelopes.concave import CurveEnvelope
 from clear_opt.problem import AllocationProblem
@@ -23,7 +24,6 @@ from clear_opt.solvers.budget.demand import DemandCurve, TangentDemand, demand_c
 
 _SAMPLE = 1 << 14  # queries
 _SEED = 0  # of the sample, which decides how much work is done but not what comes out
-_TINY = 1e-300
 _STEP = 1e-2  # relative step in price over which the sample's slope of demand is taken
 _EXACT = 1e-13  # relative: two prices this close are the same
 _SHARE = 0.25  # half width of the window, as a share of the correction to the sample's price
@@ -141,7 +141,7 @@ def _window(problem: AllocationProblem, envelope: Any) -> SampledBracket | None:
     asked = sum_chunked(_asked, envelope, guess, float(np.nextafter(guess, 0.0)))
     near = [guess * (1 - _STEP), guess * (1 + _STEP)]
     cheap, dear = (demand.tokens(demand.dearer_than(price), price) for price in near)
-    elasticity = max(cheap - dear, _TINY) * (n / len(rows)) / (2 * _STEP)
+    elasticity = max(cheap - dear, TINY) * (n / len(rows)) / (2 * _STEP)
     correction = float(np.clip((asked - budget) / elasticity, -_WIDEST, _WIDEST))
     price, half = guess * np.exp(correction), max(_SHARE * abs(correction), _NARROW)
     while half < _WIDEST:

@@ -12,11 +12,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from clear_opt._numerics.root_finding import EPS, TINY, middle_price
 from clear_opt.defaults import PRICE_STEPS
 from clear_opt.envelopes.concave import Envelope
 
-_EPS = float(jnp.finfo(jnp.float64).eps)
-_TINY = 1e-300  # prices below are zero
 _SETTLED = 1e-12  # a Newton step in log price this small lands within rounding of the root
 
 
@@ -60,15 +59,15 @@ def _newton(
         stride = jnp.where(falling, excess / jnp.where(falling, -per_log, 1.0), jnp.inf)
         target = state.price * jnp.exp(jnp.clip(stride, -40.0, 40.0))
         inside = (target >= low) & (target <= high)
-        middle = jnp.where(low > 0, jnp.sqrt(low) * jnp.sqrt(high), 1e-3 * high)
+        middle = middle_price(low, high)
         trusted = inside & (jnp.abs(stride) <= 0.5 * state.stride)
         met = inside & (jnp.abs(stride) <= _SETTLED)
-        closed = (high - low <= 4 * _EPS * high) | (high <= _TINY)
+        closed = (high - low <= 4 * EPS * high) | (high <= TINY)
         price = jnp.where(met | trusted, target, middle)
         taken = jnp.where(trusted, jnp.abs(stride), jnp.abs(jnp.log(price / state.price)))
         return _Bracket(low, high, price, taken, state.steps + 1, met | closed, met)
 
-    empty = high <= _TINY
+    empty = high <= TINY
     first, none = jnp.clip(guess, low, high), jnp.asarray(0)
     start = _Bracket(low, high, first, jnp.full_like(high, jnp.inf), none, empty, empty)
     return jax.lax.while_loop(lambda s: ~s.done & (s.steps < PRICE_STEPS), step, start)
